@@ -1,0 +1,48 @@
+/* limits.h — Every limit of the program, in one place. Bytes unless the name says otherwise.
+ * A test stands at N-1, N and N+1 of each. */
+#pragma once
+
+/* Values and JSON. */
+#define BT_VALUE_DEPTH_MAX 512              /* Levels of nesting. */
+#define BT_JSON_BYTES_MAX (64u << 20)       /* One document. */
+#define BT_JSON_NODES_MAX 5000000u          /* Values in one document. */
+
+/* Flows. */
+#define BT_YAML_BYTES_MAX (5u << 20)        /* One source file. */
+#define BT_YAML_DEPTH_MAX 100               /* Levels of nesting. */
+#define BT_YAML_NODES_MAX 500000u           /* Nodes, aliases expanded. */
+#define BT_YAML_ALIAS_NODES_MAX 100000u     /* Nodes that aliases may add. */
+#define BT_FLOW_TASKS_MAX 20000u            /* Tasks of one flow, all levels. */
+#define BT_FLOW_DEPTH_MAX 32                /* Nested flowables. */
+#define BT_DIAGS_MAX 200                    /* Diagnostics kept for one file. */
+#define BT_ID_BYTES_MAX 100
+#define BT_NAMESPACE_BYTES_MAX 150
+
+/* Expressions. */
+#define BT_TEMPLATE_BYTES_MAX (1u << 20)
+#define BT_EXPR_DEPTH_MAX 100               /* Nesting of the syntax tree and of macro calls. */
+#define BT_EXPR_NODES_MAX 100000u
+#define BT_EXPR_STEPS_MAX 5000000u          /* Nodes evaluated in one rendering. */
+#define BT_EXPR_OUTPUT_MAX (10u << 20)      /* Text of one rendering. */
+#define BT_EXPR_ITEMS_MAX 1000000u          /* Items of a list that an expression makes. */
+#define BT_EXPR_RENDER_ROUNDS_MAX 100       /* Recursive rendering. */
+
+/* Executions. */
+#define BT_OUTPUT_INLINE_MAX (256u << 10)   /* Outputs of a task run kept in its row. */
+#define BT_OUTPUT_BYTES_MAX (10u << 20)     /* Outputs of a task run at all. */
+#define BT_ITERATION_VALUES_MAX 1000000u    /* Values of one ForEach. */
+#define BT_FANOUT_OUTSTANDING_MAX 1000u     /* Children of one flowable that are not ended. */
+#define BT_KILL_PAGE 256u                   /* Task runs killed in one step. */
+#define BT_ATTEMPTS_MAX 1000u
+#define BT_STEPS_PER_COMMIT_MAX 20000u      /* Budget of one batch. */
+#define BT_STEPS_PER_ACTOR_TURN 64u         /* Steps of one execution before the next one's turn. */
+
+/* Logs. */
+#define BT_LOG_MESSAGE_MAX 10240u           /* Longer texts are cut into several entries. */
+#define BT_LOG_CHUNK_BYTES (64u << 10)
+#define BT_LOG_QUOTA_BYTES (64u << 20)      /* Log text of one attempt; a notice says where it cuts. */
+
+/* Workers. */
+#define BT_OUTPUT_LINE_MAX (1u << 20)       /* A "::{…}::" line. */
+#define BT_OUTPUT_FILES_MAX 10000u
+#define BT_KILL_GRACE_MS 5000               /* From SIGTERM to SIGKILL. */

@@ -1,0 +1,42 @@
+/* files.h — Internal storage: the files that tasks leave for each other, by URI.
+ *
+ * A URI is baton:///<namespace as path>/<flow>/executions/<id>/tasks/<task>/<run>/<file>
+ * (kestra:/// is accepted and means the same). Paths are resolved beneath the tenant's root; "..",
+ * absolute parts, NUL and empty segments are refused. Everything is streamed. Any thread. */
+#pragma once
+#include "value/value.h"
+
+struct bt_files; /* Opaque. */
+
+/* Local storage beneath `root` (made when missing). */
+int bt_files_open_local(const char *root, struct bt_files **ret_files, struct bt_err *err);
+struct bt_files *bt_files_close(struct bt_files *files); /* Accepts and returns NULL. */
+
+/* Whether the text is a URI of the internal storage (either scheme). */
+bool bt_files_is_uri(struct bt_str text);
+/* Appends "baton:///" + path; the path has no leading slash. */
+int bt_files_uri(struct bt_str path, struct bt_buf *out);
+/* The path part of a URI, checked. Borrowed from `uri`. */
+int bt_files_path(struct bt_str uri, struct bt_str *ret_path, struct bt_err *err);
+
+/* A writer: the file appears whole at commit, or never. */
+struct bt_file_writer;
+int bt_files_create(struct bt_files *files, const char *tenant, struct bt_str uri,
+                    struct bt_file_writer **ret_writer, struct bt_err *err);
+int bt_file_write(struct bt_file_writer *writer, const void *at, size_t len, struct bt_err *err);
+int bt_file_commit(struct bt_file_writer *writer, struct bt_err *err); /* Takes the writer. */
+struct bt_file_writer *bt_file_abort(struct bt_file_writer *writer);   /* Takes; accepts NULL. */
+
+/* Copies an open file descriptor (from its position to the end) to a URI. */
+int bt_files_put_fd(struct bt_files *files, const char *tenant, struct bt_str uri, int fd,
+                    struct bt_err *err);
+/* Opens for reading; the descriptor is the caller's. */
+int bt_files_open(struct bt_files *files, const char *tenant, struct bt_str uri, int *ret_fd,
+                  struct bt_err *err);
+int bt_files_size(struct bt_files *files, const char *tenant, struct bt_str uri,
+                  int64_t *ret_size_bytes, struct bt_err *err);
+int bt_files_delete(struct bt_files *files, const char *tenant, struct bt_str uri,
+                    struct bt_err *err);
+/* Deletes everything beneath a path prefix ending in '/'. Missing is no error. */
+int bt_files_delete_tree(struct bt_files *files, const char *tenant, struct bt_str uri,
+                         struct bt_err *err);

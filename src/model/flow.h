@@ -1,0 +1,140 @@
+/* flow.h — A flow as the engine and the workers see it: checked, flattened, expressions compiled.
+ *
+ * A flow revision is immutable and shared by count; any thread may read it. Tasks stand in one array
+ * in source order (pre-order); groups name their children by index. */
+#pragma once
+#include "base/diag.h"
+#include "lang/expr/expr.h"
+#include "plugin/type.h"
+#include "value/value.h"
+
+/* Lists of children that a flowable (or the flow itself) has. */
+enum bt_branch {
+    BT_BRANCH_TASKS, /* `tasks`; of an If: `then`. */
+    BT_BRANCH_ELSE,
+    BT_BRANCH_CASE, /* `key` says which. */
+    BT_BRANCH_DEFAULTS,
+    BT_BRANCH_ERRORS,
+    BT_BRANCH_FINALLY,
+};
+
+struct bt_task_list {
+    enum bt_branch branch;
+    struct bt_str key;     /* Of a CASE. */
+    const uint32_t *tasks; /* Indexes into the flow's tasks. */
+    uint32_t count;
+};
+
+enum bt_retry_kind { BT_RETRY_NONE, BT_RETRY_CONSTANT, BT_RETRY_EXPONENTIAL, BT_RETRY_RANDOM };
+
+struct bt_retry {
+    enum bt_retry_kind kind;
+    uint32_t attempts_max;   /* In total, the first one counted; 0 = no limit. */
+    int64_t duration_max_us; /* From the first attempt's start; 0 = no limit. */
+    int64_t interval_us;     /* CONSTANT, EXPONENTIAL; RANDOM: the least. */
+    int64_t interval_max_us; /* EXPONENTIAL, RANDOM. */
+    double delay_factor;     /* EXPONENTIAL. */
+    bool is_warning;         /* warningOnRetry */
+    bool is_new_execution;   /* behavior: CREATE_NEW_EXECUTION */
+};
+
+struct bt_prop {
+    const char *name;
+    struct bt_dyn *value;
+};
+
+enum { BT_NO_TASK = 0xFFFFFFFFu };
+
+struct bt_task {
+    uint32_t index;
+    uint32_t parent;       /* Index of the enclosing flowable, or BT_NO_TASK. */
+    enum bt_branch branch; /* The list it stands in. */
+    uint32_t list;         /* Index of that list in the parent's (or flow's) lists. */
+    uint32_t place;        /* Index in that list. */
+    uint32_t iterations;   /* Number of enclosing each-flowables (not itself). */
+    const char *id;
+    const struct bt_type *type;
+    struct bt_mark at;
+    bool is_disabled, allow_failure, allow_warning;
+    struct bt_dyn *run_if;  /* NULL: always. */
+    struct bt_dyn *timeout; /* NULL: none. Renders to an ISO-8601 duration. */
+    struct bt_retry retry;
+    const char *log_level;    /* Least level kept, or NULL. */
+    uint32_t concurrent;      /* concurrent, concurrencyLimit; 0 = no limit. */
+    const struct bt_prop *props; /* The type's own properties, compiled. */
+    uint32_t prop_count;
+    const struct bt_task_list *lists; /* Of a flowable. */
+    uint32_t list_count;
+};
+
+enum bt_input_type {
+    BT_INPUT_STRING, BT_INPUT_INT, BT_INPUT_FLOAT, BT_INPUT_BOOLEAN, BT_INPUT_SELECT,
+    BT_INPUT_MULTISELECT, BT_INPUT_JSON, BT_INPUT_YAML, BT_INPUT_DATETIME, BT_INPUT_DATE,
+    BT_INPUT_TIME, BT_INPUT_DURATION, BT_INPUT_FILE, BT_INPUT_ARRAY, BT_INPUT_URI, BT_INPUT_EMAIL,
+    BT_INPUT_SECRET, BT_INPUT_ENUM,
+};
+
+struct bt_input {
+    const char *id;
+    enum bt_input_type type;
+    bool is_required;
+    const struct bt_value *defaults; /* NULL: none. */
+    const struct bt_value *spec;     /* The whole map as written: values, min, max, validator … */
+    struct bt_mark at;
+};
+
+struct bt_output {
+    const char *id;
+    enum bt_input_type type;
+    struct bt_dyn *value;
+    bool is_required;
+};
+
+struct bt_flow {
+    const char *id, *namespace;
+    uint32_t revision; /* 0 until stored. */
+    bool is_disabled;
+    const char *description;           /* Or "". */
+    const struct bt_value *labels;     /* Map of text, or NULL. */
+    const struct bt_value *variables;  /* Map, un-rendered, or NULL. */
+    const struct bt_input *inputs;
+    uint32_t input_count;
+    const struct bt_output *outputs;
+    uint32_t output_count;
+    const struct bt_task *tasks;
+    uint32_t task_count;
+    const struct bt_task_list *lists; /* The flow's own: TASKS, ERRORS. */
+    uint32_t list_count;
+    struct bt_retry retry;
+    int64_t timeout_us;        /* Of the execution; 0 = none. */
+    struct bt_str source;      /* The text as given. */
+    const struct bt_value *tree; /* The whole source as a value (for API and storing). */
+};
+
+/* Reads, checks and compiles one flow. All that is wrong goes to *diags; returns BT_INVALID when any
+ * of it is an error. `name` is the file's name for messages. */
+int bt_flow_parse(struct bt_str source, struct bt_flow **ret_flow, struct bt_diags *diags);
+struct bt_flow *bt_flow_ref(const struct bt_flow *flow);
+struct bt_flow *bt_flow_unref(struct bt_flow *flow); /* Accepts and returns NULL. Any thread. */
+BT_CLEANUP_DEFINE(bt_flow_unref, struct bt_flow)
+
+/* The compiled property, or NULL when the task does not have it. */
+const struct bt_dyn *bt_task_prop(const struct bt_task *task, const char *name);
+/* The list of a branch, or NULL. For BT_BRANCH_CASE by key. */
+const struct bt_task_list *bt_lists_find(const struct bt_task_list *lists, uint32_t count,
+                                         enum bt_branch branch, struct bt_str key);
+/* The task with this id, or NULL. O(1). */
+const struct bt_task *bt_flow_task(const struct bt_flow *flow, struct bt_str id);
+
+/* Checks given values (a map by input id; values are text or native) against the flow's inputs and
+ * gives the execution's inputs: defaults filled in, types converted, dotted ids nested. The message
+ * names the first wrong input. FILE inputs hold a URI. */
+int bt_inputs_resolve(const struct bt_flow *flow, const struct bt_value *given,
+                      struct bt_value **ret_inputs, struct bt_err *err);
+/* Converts one rendered value to an input/output type (text → INT …). */
+int bt_input_convert(enum bt_input_type type, const struct bt_value *spec,
+                     const struct bt_value *value, struct bt_value **ret_value,
+                     struct bt_err *err);
+
+/* ISO-8601 durations: "PT1H30M", "P1D". Microseconds. BT_INVALID with a hint. */
+int bt_duration_parse(struct bt_str text, int64_t *ret_us, struct bt_err *err);
