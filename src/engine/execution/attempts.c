@@ -83,7 +83,7 @@ static bool outputs_too_large(const struct bt_value *outputs)
     return bt_value_bytes(outputs) > 4u * BT_OUTPUT_BYTES_MAX;
 }
 
-int on_result(struct bt_step *step, struct bt_event *event)
+int on_result(struct bt_step *step, const struct bt_event *event)
 {
     struct bt_taskrun *run;
     BT_TRY(step_run(step, event->taskrun, &run));
@@ -94,18 +94,18 @@ int on_result(struct bt_step *step, struct bt_event *event)
     attempt->end_us = event->end_us > attempt->start_us ? event->end_us : attempt->start_us;
     enum bt_state state = event->state;
     if (event->error)
-        step_log_value(step, run, LEVEL_ERROR, BT_TAKE(event->error));
+        step_log_value(step, run, BT_LEVEL_ERROR, bt_value_ref(event->error));
     if (outputs_too_large(event->outputs)) {
-        step_log(step, run, LEVEL_ERROR, "outputs are larger than the limit of %u bytes",
+        step_log(step, run, BT_LEVEL_ERROR, "outputs are larger than the limit of %u bytes",
                  BT_OUTPUT_BYTES_MAX);
         state = BT_FAILED;
     } else if (event->outputs) {
         bt_value_unref(run->outputs);
-        run->outputs = BT_TAKE(event->outputs);
+        run->outputs = bt_value_ref(event->outputs);
     }
     if (event->metrics) {
         bt_value_unref(run->metrics);
-        run->metrics = BT_TAKE(event->metrics);
+        run->metrics = bt_value_ref(event->metrics);
     }
     attempt_end(step, run, state);
     return BT_OK;
@@ -128,7 +128,7 @@ int on_lost(struct bt_step *step, const struct bt_event *event, struct bt_err *e
     if (had_begun) {
         attempt->end_us = step->env.now_us;
         attempt->state = BT_KILLED;
-        step_log(step, run, LEVEL_WARN,
+        step_log(step, run, BT_LEVEL_WARN,
                  "attempt %u was lost with its worker; the task is started again",
                  run->attempt_count);
     }
@@ -159,7 +159,7 @@ int on_timer(struct bt_step *step, const struct bt_event *event)
     case BT_TIMER_TIMEOUT:
         if (run->state != BT_RUNNING)
             return BT_OK;
-        step_log(step, run, LEVEL_ERROR, "Timeout");
+        step_log(step, run, BT_LEVEL_ERROR, "Timeout");
         attempt_end(step, run, BT_FAILED);
         return BT_OK;
     }

@@ -1,5 +1,6 @@
 /* event.h — What moves an execution, and what a step asks for in return. Plain data. */
 #pragma once
+#include "base/level.h"
 #include "engine/execution/rows.h"
 
 enum bt_timer_kind {
@@ -55,7 +56,7 @@ struct bt_effect {
     uint32_t taskrun;
     uint64_t token;
     enum bt_timer_kind timer;
-    int level; /* enum bt_level of worker/job.h by number: 0 TRACE … 4 ERROR. */
+    enum bt_level level;
     int64_t due_us;
     int64_t timeout_us;     /* SUBMIT */
     struct bt_value *value; /* Owned. */

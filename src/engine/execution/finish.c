@@ -41,7 +41,7 @@ int on_kill(struct bt_step *step, bool is_timeout)
     exec->is_timed_out = is_timeout;
     step_changed(step, NULL);
     if (is_timeout)
-        step_log(step, NULL, LEVEL_ERROR, "the execution has exceeded the flow's timeout of %g s",
+        step_log(step, NULL, BT_LEVEL_ERROR, "the execution has exceeded the flow's timeout of %g s",
                  (double)step->flow->timeout_us / 1e6);
     else
         exec_move(step, BT_KILLING);
@@ -102,7 +102,7 @@ int on_finish(struct bt_step *step, struct bt_err *err)
     if (rc == BT_NEED)
         return rc;
     if (rc < 0) {
-        step_log(step, NULL, LEVEL_ERROR, "Failed to render output values: %s", err->msg);
+        step_log(step, NULL, BT_LEVEL_ERROR, "Failed to render output values: %s", err->msg);
         state = BT_FAILED;
     }
     exec->outputs = BT_TAKE(outputs);

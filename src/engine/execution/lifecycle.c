@@ -92,7 +92,7 @@ static int check_run_if(struct bt_step *step, struct bt_taskrun *run, bool *ret_
 
 static void fail_run(struct bt_step *step, struct bt_taskrun *run, const struct bt_err *err)
 {
-    step_log(step, run, LEVEL_ERROR, "%s", err->msg);
+    step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
     run_end(step, run, BT_FAILED);
 }
 
@@ -124,7 +124,7 @@ static int start_pure(struct bt_step *step, struct bt_taskrun *run, struct bt_er
             abort(); /* Out of memory. */
     }
     if (rc < 0) {
-        step_log(step, run, LEVEL_ERROR, "%s", err->msg);
+        step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
         state = BT_FAILED;
     }
     attempt_end(step, run, state);

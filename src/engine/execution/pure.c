@@ -40,21 +40,14 @@ static int render_text(struct bt_step *step, struct bt_taskrun *run, const char 
     return print(value, ret_text, err);
 }
 
-static int render_level(struct bt_step *step, struct bt_taskrun *run, int *ret_level,
+static int render_level(struct bt_step *step, struct bt_taskrun *run, enum bt_level *ret_level,
                         struct bt_err *err)
 {
-    static const char *const names[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR"};
     BT_VALUE text = NULL;
-    *ret_level = LEVEL_INFO;
+    *ret_level = BT_LEVEL_INFO;
     BT_TRY(render_text(step, run, "level", &text, err));
-    if (!text)
+    if (!text || bt_level_parse(bt_value_str(text), ret_level))
         return BT_OK;
-    for (int i = 0; i < (int)BT_COUNT(names); i++) {
-        if (bt_str_is(bt_value_str(text), names[i])) {
-            *ret_level = i;
-            return BT_OK;
-        }
-    }
     (void)bt_fail(err, BT_INVALID, "unknown log level '%.*s'", BT_FMT(bt_value_str(text)));
     return bt_hint(err, "use TRACE, DEBUG, INFO, WARN or ERROR");
 }
@@ -63,7 +56,7 @@ static int run_log(struct bt_step *step, struct bt_taskrun *run, const char *nam
                    struct bt_err *err)
 {
     BT_VALUE message = NULL;
-    int level;
+    enum bt_level level;
     BT_TRY(step_render(step, run, name, &message, err));
     BT_TRY(render_level(step, run, &level, err));
     if (!bt_value_is(message, BT_KIND_LIST)) {
@@ -123,7 +116,7 @@ static int run_return(struct bt_step *step, struct bt_taskrun *run, struct bt_er
     begin(step, run);
     bt_value_unref(run->metrics);
     run->metrics = BT_TAKE(metrics);
-    step_log_value(step, run, LEVEL_DEBUG, BT_TAKE(text));
+    step_log_value(step, run, BT_LEVEL_DEBUG, BT_TAKE(text));
     return BT_OK;
 }
 
@@ -149,7 +142,7 @@ static int run_fail(struct bt_step *step, struct bt_taskrun *run, struct bt_err 
     begin(step, run);
     if (!condition)
         return bt_fail(err, BT_INVALID, "%.*s", BT_FMT(text));
-    step_log_value(step, run, LEVEL_ERROR, bt_value_string(text));
+    step_log_value(step, run, BT_LEVEL_ERROR, bt_value_string(text));
     return bt_fail(err, BT_INVALID, "Fail on a condition");
 }
 
@@ -192,11 +185,11 @@ static int run_assert(struct bt_step *step, struct bt_taskrun *run, struct bt_er
     begin(step, run);
     size_t failed = bt_value_count(lines);
     for (size_t i = 0; i < failed; i++)
-        step_log_value(step, run, LEVEL_ERROR, bt_value_ref(bt_list_at(lines, i)));
+        step_log_value(step, run, BT_LEVEL_ERROR, bt_value_ref(bt_list_at(lines, i)));
     if (failed == 0)
         return BT_OK;
     if (message)
-        step_log_value(step, run, LEVEL_ERROR, BT_TAKE(message));
+        step_log_value(step, run, BT_LEVEL_ERROR, BT_TAKE(message));
     return bt_fail(err, BT_INVALID, "%zu assertion%s failed!", failed, failed == 1 ? "" : "s");
 }
 

@@ -75,16 +75,14 @@ void step_event(struct bt_step *step, enum bt_event_kind kind, uint32_t taskrun,
     effect->event = (struct bt_event){.kind = kind, .taskrun = taskrun, .child = child};
 }
 
-void step_log_value(struct bt_step *step, const struct bt_taskrun *run, int level,
+void step_log_value(struct bt_step *step, const struct bt_taskrun *run, enum bt_level level,
                     struct bt_value *text)
 {
-    static const char *const names[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR"};
-    const char *least = run ? step_task(step, run)->log_level : NULL;
-    for (int i = level + 1; least && i < (int)BT_COUNT(names); i++) {
-        if (strcmp(least, names[i]) == 0) {
-            bt_value_unref(text);
-            return;
-        }
+    enum bt_level least;
+    const char *name = run ? step_task(step, run)->log_level : NULL;
+    if (name && bt_level_parse(bt_str_of(name), &least) && level < least) {
+        bt_value_unref(text);
+        return;
     }
     struct bt_effect *effect = step_effect(step, BT_EFFECT_LOG);
     effect->taskrun = run ? run->n : 0;
@@ -93,7 +91,7 @@ void step_log_value(struct bt_step *step, const struct bt_taskrun *run, int leve
     effect->value = text;
 }
 
-void step_log(struct bt_step *step, const struct bt_taskrun *run, int level, const char *format, ...)
+void step_log(struct bt_step *step, const struct bt_taskrun *run, enum bt_level level, const char *format, ...)
 {
     char text[1200];
     va_list args;
@@ -106,7 +104,7 @@ void step_log(struct bt_step *step, const struct bt_taskrun *run, int level, con
     step_log_value(step, run, level, bt_value_string((struct bt_str){text, used}));
 }
 
-static int dispatch(struct bt_step *step, struct bt_event *event, struct bt_err *err)
+static int dispatch(struct bt_step *step, const struct bt_event *event, struct bt_err *err)
 {
     switch (event->kind) {
     case BT_EVENT_BEGIN: return on_begin(step, err);
@@ -128,7 +126,7 @@ static int dispatch(struct bt_step *step, struct bt_event *event, struct bt_err 
     return bt_fail(err, BT_CORRUPT, "unknown event %d", (int)event->kind);
 }
 
-int bt_execution_step(struct bt_step *step, struct bt_event *event, struct bt_err *err)
+int bt_execution_step(struct bt_step *step, const struct bt_event *event, struct bt_err *err)
 {
     assert(step->exec && step->flow);
     step->is_changing = false;

@@ -60,6 +60,6 @@ struct bt_step {
 
 void bt_step_init(struct bt_step *step);
 void bt_step_done(struct bt_step *step);
-/* Borrows the event (may take values out of it). BT_OK, BT_NEED, or an error that says that this
+/* Borrows the event. BT_OK, BT_NEED, or an error that says that this
  * event cannot be stepped (then nothing was changed). */
-int bt_execution_step(struct bt_step *step, struct bt_event *event, struct bt_err *err);
+int bt_execution_step(struct bt_step *step, const struct bt_event *event, struct bt_err *err);

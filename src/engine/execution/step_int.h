@@ -2,8 +2,6 @@
 #pragma once
 #include "engine/execution/step.h"
 
-enum { LEVEL_DEBUG = 1, LEVEL_INFO = 2, LEVEL_WARN = 3, LEVEL_ERROR = 4 };
-
 /* --- step.c: rows and effects ------------------------------------------------------------------ */
 
 /* A row, or BT_NEED with step->need filled. Only before the first change. */
@@ -17,9 +15,9 @@ void step_changed(struct bt_step *step, struct bt_taskrun *run);
  * nothing: the batch is not committed). */
 struct bt_effect *step_effect(struct bt_step *step, enum bt_effect_kind kind);
 void step_event(struct bt_step *step, enum bt_event_kind kind, uint32_t taskrun, uint32_t child);
-void step_log(struct bt_step *step, const struct bt_taskrun *run, int level, const char *format, ...)
+void step_log(struct bt_step *step, const struct bt_taskrun *run, enum bt_level level, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-void step_log_value(struct bt_step *step, const struct bt_taskrun *run, int level,
+void step_log_value(struct bt_step *step, const struct bt_taskrun *run, enum bt_level level,
                     struct bt_value *text);
 
 static inline const struct bt_task *step_task(const struct bt_step *step,
@@ -51,7 +49,7 @@ int on_start(struct bt_step *step, const struct bt_event *event, struct bt_err *
 void attempt_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state state);
 int attempt_submit(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
 int on_started(struct bt_step *step, const struct bt_event *event);
-int on_result(struct bt_step *step, struct bt_event *event);
+int on_result(struct bt_step *step, const struct bt_event *event);
 int on_lost(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 int on_timer(struct bt_step *step, const struct bt_event *event);
 int on_timer_killed(struct bt_step *step, const struct bt_event *event);
