@@ -102,6 +102,9 @@ struct bt_journal_ops {
                   void *data, struct bt_err *err);
     int (*jobs)(struct bt_journal *journal, int (*each)(void *data, const struct bt_job_row *row),
                 void *data, struct bt_err *err);
+    /* Keys of the executions that have not ended and drained, oldest first. */
+    int (*live)(struct bt_journal *journal, int (*each)(void *data, uint64_t key), void *data,
+                struct bt_err *err);
     int (*last_key)(struct bt_journal *journal, uint64_t *ret_key, struct bt_err *err);
     /* Lines logged so far by an execution. */
     int (*log_lines)(struct bt_journal *journal, uint64_t exec, uint64_t *ret_lines,

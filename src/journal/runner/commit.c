@@ -103,15 +103,16 @@ static void tell_listener(struct bt_runner *runner)
     for (size_t i = 0; i < runner->touched.count; i++) {
         struct actor *actor = runner->touched.items[i];
         struct bt_change change = {.exec = actor->exec, .flow = actor->flow};
-        for (size_t j = 0; j < actor->dirty.count; j++) {
-            change.kind = BT_CHANGE_RUN;
-            change.run = actor->dirty.items[j];
-            bt_vec_push(&changes, change);
-        }
         for (size_t j = 0; j < actor->logs.count; j++) {
             change.kind = BT_CHANGE_LOG;
             change.log = &actor->logs.items[j].entry;
             change.run = bt_map64_get(&actor->runs, change.log->taskrun);
+            bt_vec_push(&changes, change);
+        }
+        change.log = NULL;
+        for (size_t j = 0; j < actor->dirty.count; j++) {
+            change.kind = BT_CHANGE_RUN;
+            change.run = actor->dirty.items[j];
             bt_vec_push(&changes, change);
         }
         change.run = NULL;

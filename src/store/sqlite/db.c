@@ -17,6 +17,7 @@ static const char *const migrations[BT_SCHEMA_VERSION] = {
     " flow_id TEXT NOT NULL, revision INTEGER NOT NULL, state TEXT NOT NULL,"
     " start_us INTEGER NOT NULL, end_us INTEGER, is_drained INTEGER NOT NULL, record TEXT NOT NULL);"
     "CREATE UNIQUE INDEX executions_id ON executions(tenant, id);"
+    "CREATE INDEX executions_live ON executions(key) WHERE is_drained=0;"
 
     "CREATE TABLE task_runs("
     " exec INTEGER NOT NULL, n INTEGER NOT NULL, task_id TEXT NOT NULL, task INTEGER NOT NULL,"
