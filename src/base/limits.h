@@ -17,6 +17,8 @@
 #define BT_DIAGS_MAX 200                    /* Diagnostics kept for one file. */
 #define BT_ID_BYTES_MAX 100
 #define BT_NAMESPACE_BYTES_MAX 150
+#define BT_TASK_ID_BYTES_MAX 200            /* Ids of tasks, inputs, outputs, triggers. */
+#define BT_INPUTS_MAX 1000u                 /* Inputs, or outputs, of one flow. */
 
 /* Expressions. */
 #define BT_TEMPLATE_BYTES_MAX (1u << 20)

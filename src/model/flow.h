@@ -136,5 +136,9 @@ int bt_input_convert(enum bt_input_type type, const struct bt_value *spec,
                      const struct bt_value *value, struct bt_value **ret_value,
                      struct bt_err *err);
 
+/* "STRING", "INT", … */
+const char *bt_input_type_name(enum bt_input_type type);
+bool bt_input_type_parse(struct bt_str text, enum bt_input_type *ret_type);
+
 /* ISO-8601 durations: "PT1H30M", "P1D". Microseconds. BT_INVALID with a hint. */
 int bt_duration_parse(struct bt_str text, int64_t *ret_us, struct bt_err *err);

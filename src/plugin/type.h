@@ -52,9 +52,21 @@ struct bt_type {
     bool is_deprecated;
 };
 
+/* A task runner as a manifest names it: where the process of a script task runs. */
+struct bt_runner_type {
+    const char *name;           /* "process" */
+    const char *class_name;     /* "io.kestra.plugin.core.runner.Process" */
+    const char *const *aliases; /* Ended by NULL (may be NULL). */
+    bool is_available;          /* False: known, but commands run as processes instead. */
+};
+
 /* By short name, class name or alias; NULL when unknown. Any thread. */
 const struct bt_type *bt_type_find(struct bt_str name);
 /* All types in manifest order. */
 const struct bt_type *const *bt_types(size_t *ret_count);
 /* The nearest known name for a typo, or NULL. */
 const char *bt_type_nearest(struct bt_str name);
+/* The properties that every task has, as JSON Schema by name. */
+const struct bt_value *bt_type_common(void);
+/* A task runner by short name, class name or alias; NULL when unknown. */
+const struct bt_runner_type *bt_runner_find(struct bt_str name);

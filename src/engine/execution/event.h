@@ -1,0 +1,66 @@
+/* event.h — What moves an execution, and what a step asks for in return. Plain data. */
+#pragma once
+#include "base/level.h"
+#include "engine/execution/rows.h"
+
+enum bt_timer_kind {
+    BT_TIMER_RETRY,   /* A task run tries again. */
+    BT_TIMER_SLEEP,   /* A sleep is over. */
+    BT_TIMER_TIMEOUT, /* A sleep's, or (task run 0) the execution's time is over. */
+};
+
+enum bt_event_kind {
+    BT_EVENT_BEGIN,        /* The execution was created. */
+    BT_EVENT_OPEN,         /* Group `taskrun` (0: the execution) may open lanes. */
+    BT_EVENT_START,        /* Task run `taskrun` was created and may start. */
+    BT_EVENT_NEXT,         /* Child `child` of group `taskrun` has ended. */
+    BT_EVENT_STARTED,      /* A worker began with attempt `token` at `at_us`. */
+    BT_EVENT_RESULT,       /* Attempt `token` ended: state, outputs, metrics, error. */
+    BT_EVENT_LOST,         /* The worker that had attempt `token` is gone. */
+    BT_EVENT_TIMER,        /* Timer `timer` of `taskrun` is due. */
+    BT_EVENT_TIMER_KILLED, /* Timer `timer` of `taskrun` was taken away by a kill. */
+    BT_EVENT_KILL,         /* Somebody wants the execution to end. */
+    BT_EVENT_FINISH,       /* All is done: outputs and final state. */
+    BT_EVENT_KIND_COUNT,
+};
+
+struct bt_event {
+    enum bt_event_kind kind;
+    uint32_t taskrun, child;
+    uint64_t token;
+    enum bt_timer_kind timer;
+    enum bt_state state;      /* RESULT */
+    int64_t at_us, end_us;    /* STARTED; RESULT: the attempt's start and end. */
+    struct bt_value *outputs; /* RESULT: owned map or NULL. */
+    struct bt_value *metrics; /* RESULT: owned list or NULL. */
+    struct bt_value *error;   /* RESULT: owned STRING or NULL. */
+};
+
+void bt_event_done(struct bt_event *event); /* Drops what it owns. */
+
+enum bt_effect_kind {
+    BT_EFFECT_EVENT,       /* Send `event` to this execution (moves it). */
+    BT_EFFECT_SUBMIT,      /* Give out attempt `token` of `taskrun` with `value` as its context. */
+    BT_EFFECT_KILL_JOBS,   /* Kill every attempt of this execution that is out. */
+    BT_EFFECT_KILL_TIMERS, /* Turn every timer of this execution into TIMER_KILLED. */
+    BT_EFFECT_TIMER_SET,   /* Timer `timer` of `taskrun` at `due_us`. */
+    BT_EFFECT_TIMER_CLEAR,
+    BT_EFFECT_LOG,         /* Line `value` (STRING) of `taskrun` (0: the execution) at `level`. */
+    BT_EFFECT_VALUES,      /* Keep `value` (LIST) as the iteration values of `taskrun`. */
+    BT_EFFECT_ENDED,       /* The visible state is final. */
+    BT_EFFECT_DRAINED,     /* Ended, and nothing of it runs any more: slots and files are free. */
+};
+
+struct bt_effect {
+    enum bt_effect_kind kind;
+    uint32_t taskrun;
+    uint64_t token;
+    enum bt_timer_kind timer;
+    enum bt_level level;
+    int64_t due_us;
+    int64_t timeout_us;     /* SUBMIT */
+    struct bt_value *value; /* Owned. */
+    struct bt_event event;
+};
+
+void bt_effect_done(struct bt_effect *effect);

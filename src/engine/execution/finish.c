@@ -1,0 +1,139 @@
+/* finish.c — The execution as a whole: begun, killed, finished, drained. */
+#include "engine/execution/step_int.h"
+
+#include <assert.h>
+
+int on_begin(struct bt_step *step, struct bt_err *err)
+{
+    (void)err;
+    struct bt_exec *exec = step->exec;
+    if (exec->group.list != BT_NO_TASK || bt_state_is_ended(exec->state))
+        return BT_OK; /* Repeated. */
+    const struct bt_task_list *tasks = bt_lists_find(step->flow->lists, step->flow->list_count,
+                                                     BT_BRANCH_TASKS, BT_STR_NONE);
+    step_changed(step, NULL);
+    exec->group.list = tasks ? (uint32_t)(tasks - step->flow->lists) : BT_NO_TASK;
+    exec->group.lanes = tasks ? 1 : 0;
+    if (exec->is_killing) {
+        exec->is_finishing = true;
+        step_event(step, BT_EVENT_FINISH, 0, 0);
+        return BT_OK;
+    }
+    exec_move(step, BT_RUNNING);
+    if (step->flow->timeout_us > 0) {
+        struct bt_effect *effect = step_effect(step, BT_EFFECT_TIMER_SET);
+        effect->timer = BT_TIMER_TIMEOUT;
+        effect->due_us = step->env.now_us + step->flow->timeout_us;
+    }
+    exec->group.is_open_queued = true;
+    step_event(step, BT_EVENT_OPEN, 0, 0);
+    return BT_OK;
+}
+
+/* Everything that lives is a job, a timer or an event on its way; each of them comes back as ended,
+ * and the groups close from the leaves up. So a kill needs no walk over task runs. */
+int on_kill(struct bt_step *step, const char *failure)
+{
+    struct bt_exec *exec = step->exec;
+    if (bt_state_is_ended(exec->state) || exec->is_killing)
+        return BT_OK;
+    exec->is_killing = true;
+    exec->is_failure = failure != NULL;
+    step_changed(step, NULL);
+    if (failure)
+        step_log(step, NULL, BT_LEVEL_ERROR, "%s", failure);
+    else
+        exec_move(step, BT_KILLING);
+    (void)step_effect(step, BT_EFFECT_KILL_JOBS);
+    (void)step_effect(step, BT_EFFECT_KILL_TIMERS);
+    return BT_OK;
+}
+
+int on_timeout(struct bt_step *step)
+{
+    char text[96];
+    (void)snprintf(text, sizeof text, "the execution has exceeded the flow's timeout of %g s",
+                   (double)step->flow->timeout_us / 1e6); /* Fits. */
+    return on_kill(step, text);
+}
+
+void bt_execution_fail(struct bt_step *step, const struct bt_err *err)
+{
+    struct bt_exec *exec = step->exec;
+    step->is_changing = false;
+    (void)on_kill(step, err->msg); /* Never fails. */
+    if (bt_state_is_ended(exec->state))
+        return;
+    exec->is_finishing = true; /* The broken event's branch will never close by itself. */
+    step_event(step, BT_EVENT_FINISH, 0, 0);
+}
+
+static int render_outputs(struct bt_step *step, struct bt_value **ret_outputs, struct bt_err *err)
+{
+    struct step_scope scope;
+    step_scope_init(&scope, step, NULL);
+    BT_VALUE outputs = bt_map_new(step->flow->output_count);
+    for (uint32_t i = 0; i < step->flow->output_count; i++) {
+        const struct bt_output *output = &step->flow->outputs[i];
+        BT_VALUE rendered = NULL;
+        struct bt_value *value = NULL;
+        BT_TRY(bt_dyn_render(output->value, &scope.scope, &rendered, err));
+        BT_TRY(bt_input_convert(output->type, NULL, rendered, &value, err));
+        if (bt_map_puts(outputs, output->id, value) < 0)
+            return bt_fail_mem(err, "outputs");
+    }
+    *ret_outputs = BT_TAKE(outputs);
+    return BT_OK;
+}
+
+static enum bt_state final_state(const struct bt_exec *exec)
+{
+    if (exec->is_killing)
+        return exec->is_failure ? BT_FAILED : BT_KILLED;
+    if (exec->group.killed)
+        return BT_KILLED;
+    if (exec->group.failed)
+        return BT_FAILED;
+    return exec->group.warned ? BT_WARNING : BT_SUCCESS;
+}
+
+void exec_check_drained(struct bt_step *step)
+{
+    struct bt_exec *exec = step->exec;
+    if (exec->is_drained || exec->live > 0 || !bt_state_is_ended(exec->state))
+        return;
+    exec->is_drained = true;
+    step_changed(step, NULL);
+    (void)step_effect(step, BT_EFFECT_DRAINED);
+}
+
+int on_finish(struct bt_step *step, struct bt_err *err)
+{
+    struct bt_exec *exec = step->exec;
+    if (bt_state_is_ended(exec->state))
+        return BT_OK;
+    enum bt_state state = final_state(exec);
+    BT_VALUE outputs = NULL;
+    int rc = BT_OK;
+    if (state != BT_KILLED && step->flow->output_count)
+        rc = render_outputs(step, &outputs, err);
+    if (rc == BT_NEED)
+        return rc;
+    if (rc < 0) {
+        step_log(step, NULL, BT_LEVEL_ERROR, "Failed to render output values: %s", err->msg);
+        state = BT_FAILED;
+    }
+    exec->outputs = BT_TAKE(outputs);
+    if (state == BT_KILLED)
+        exec_move(step, BT_KILLING);
+    exec_move(step, state);
+    if (step->flow->timeout_us > 0) {
+        struct bt_effect *effect = step_effect(step, BT_EFFECT_TIMER_CLEAR);
+        effect->timer = BT_TIMER_TIMEOUT;
+    }
+    (void)step_effect(step, BT_EFFECT_ENDED);
+    if (exec->live > 0) /* Attempts may end by themselves; waits and retries must not go on. */
+        (void)step_effect(step, BT_EFFECT_KILL_TIMERS);
+    exec_check_drained(step);
+    return BT_OK;
+}

@@ -1,0 +1,196 @@
+/* lifecycle.c — The life of a task run: made, started, moved, ended. One function moves a state. */
+#include "engine/execution/step_int.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static void add_history(struct bt_step *step, struct bt_histories *histories, enum bt_state state)
+{
+    if (bt_histories_add(histories, step->env.now_us, state) < 0)
+        abort(); /* Out of memory: the batch is not committed. */
+    step->transitions++;
+}
+
+void run_move(struct bt_step *step, struct bt_taskrun *run, enum bt_state state)
+{
+    if (run->state == state)
+        return;
+    assert(bt_state_is_legal(run->state, state));
+    run->state = state;
+    add_history(step, &run->histories, state);
+    step_changed(step, run);
+}
+
+void exec_move(struct bt_step *step, enum bt_state state)
+{
+    if (step->exec->state == state)
+        return;
+    assert(bt_state_is_legal(step->exec->state, state));
+    step->exec->state = state;
+    add_history(step, &step->exec->histories, state);
+    step_changed(step, NULL);
+}
+
+void run_create(struct bt_step *step, uint32_t task, uint32_t parent, uint32_t lane,
+                struct bt_value *value)
+{
+    struct bt_taskrun *run = bt_taskrun_new();
+    if (!run)
+        abort(); /* Out of memory: the batch is not committed. */
+    run->n = step->exec->next_n++;
+    run->parent = parent;
+    run->task = task;
+    run->lane = lane;
+    run->value = bt_value_ref(value);
+    uint64_t high = bt_rng_next(&step->env.rng);
+    run->id = bt_id_make(step->env.now_us / 1000, high, bt_rng_next(&step->env.rng));
+    run->state = BT_CREATED;
+    run->group.list = BT_NO_TASK;
+    if (step->view.add(step->view.data, run) < 0)
+        abort(); /* Out of memory, as above. */
+    add_history(step, &run->histories, BT_CREATED);
+    step_changed(step, run);
+    step->exec->live++;
+    step_changed(step, NULL);
+    step_event(step, BT_EVENT_START, run->n, 0);
+}
+
+void run_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state state)
+{
+    const struct bt_task *task = step_task(step, run);
+    if (state == BT_FAILED && task->allow_failure)
+        state = BT_WARNING;
+    if (state == BT_WARNING && task->allow_warning)
+        state = BT_SUCCESS;
+    assert(bt_state_is_ended(state));
+    run->token = 0;
+    run_move(step, run, state);
+    assert(step->exec->live > 0);
+    step->exec->live--;
+    step_changed(step, NULL);
+    step_event(step, BT_EVENT_NEXT, run->parent, run->n);
+    exec_check_drained(step);
+}
+
+/* Evaluates runIf. *ret_runs false: skip. An error fails the task run. */
+static int check_run_if(struct bt_step *step, struct bt_taskrun *run, bool *ret_runs,
+                        struct bt_err *err)
+{
+    const struct bt_task *task = step_task(step, run);
+    *ret_runs = true;
+    if (!task->run_if)
+        return BT_OK;
+    struct step_scope scope;
+    step_scope_init(&scope, step, run);
+    BT_VALUE value = NULL;
+    BT_TRY(bt_dyn_render(task->run_if, &scope.scope, &value, err));
+    BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(1 << 20);
+    BT_TRY(bt_value_print(value, &text, err));
+    *ret_runs = bt_text_is_truthy(bt_buf_str(&text));
+    return BT_OK;
+}
+
+static void fail_run(struct bt_step *step, struct bt_taskrun *run, const struct bt_err *err)
+{
+    step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
+    run_end(step, run, BT_FAILED);
+}
+
+static int start_flowable(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
+{
+    int rc = flowable_start(step, run, err);
+    if (rc == BT_NEED)
+        return rc;
+    run_move(step, run, BT_RUNNING);
+    if (rc < 0) {
+        fail_run(step, run, err);
+        return BT_OK;
+    }
+    run->group.is_open_queued = true;
+    step_event(step, BT_EVENT_OPEN, run->n, 0);
+    return BT_OK;
+}
+
+static int start_pure(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
+{
+    enum bt_state state = BT_SUCCESS;
+    int rc = pure_run(step, run, &state, err);
+    if (rc == BT_NEED)
+        return rc;
+    step_changed(step, run);
+    if (run->state != BT_RUNNING) { /* pure_run moves it before its first effect. */
+        run_move(step, run, BT_RUNNING);
+        if (bt_taskrun_attempt_add(run, step->env.now_us) < 0)
+            abort(); /* Out of memory. */
+    }
+    if (rc < 0) {
+        step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
+        state = BT_FAILED;
+    }
+    attempt_end(step, run, state);
+    return BT_OK;
+}
+
+static int start_sleep(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
+{
+    BT_VALUE text = NULL;
+    BT_TRY(step_render(step, run, "duration", &text, err));
+    int64_t duration_us, timeout_us = 0;
+    BT_TRY(bt_duration_parse(bt_value_str(text), &duration_us, err));
+    const struct bt_task *task = step_task(step, run);
+    if (task->timeout) {
+        struct step_scope scope;
+        step_scope_init(&scope, step, run);
+        BT_VALUE timeout = NULL;
+        BT_TRY(bt_dyn_render(task->timeout, &scope.scope, &timeout, err));
+        BT_TRY(bt_duration_parse(bt_value_str(timeout), &timeout_us, err));
+    }
+    bool is_cut = timeout_us > 0 && timeout_us < duration_us;
+    run_move(step, run, BT_RUNNING);
+    if (bt_taskrun_attempt_add(run, step->env.now_us) < 0)
+        abort(); /* Out of memory. */
+    struct bt_effect *effect = step_effect(step, BT_EFFECT_TIMER_SET);
+    effect->taskrun = run->n;
+    effect->timer = is_cut ? BT_TIMER_TIMEOUT : BT_TIMER_SLEEP;
+    effect->due_us = step->env.now_us + (is_cut ? timeout_us : duration_us);
+    return BT_OK;
+}
+
+static int start_by_kind(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
+{
+    const struct bt_task *task = step_task(step, run);
+    switch (task->type->exec) {
+    case BT_EXEC_FLOWABLE: return start_flowable(step, run, err);
+    case BT_EXEC_PURE: return start_pure(step, run, err);
+    case BT_EXEC_TIMER: return start_sleep(step, run, err);
+    case BT_EXEC_JOB: return attempt_submit(step, run, err);
+    case BT_EXEC_TRIGGER: break;
+    }
+    return bt_fail(err, BT_INVALID, "'%s' is a trigger, not a task", task->type->name);
+}
+
+int on_start(struct bt_step *step, const struct bt_event *event, struct bt_err *err)
+{
+    struct bt_taskrun *run;
+    BT_TRY(step_run(step, event->taskrun, &run));
+    if (run->state != BT_CREATED || run->token)
+        return BT_OK; /* Repeated. */
+    if (!step_is_going(step)) {
+        run_end(step, run, BT_KILLED);
+        return BT_OK;
+    }
+    bool runs = true;
+    int rc = run->attempt_count ? BT_OK : check_run_if(step, run, &runs, err);
+    if (rc == BT_NEED)
+        return rc;
+    if (rc == BT_OK && !runs) {
+        run_end(step, run, BT_SKIPPED);
+        return BT_OK;
+    }
+    if (rc == BT_OK)
+        rc = start_by_kind(step, run, err);
+    if (rc == BT_OK || rc == BT_NEED)
+        return rc;
+    fail_run(step, run, err);
+    return BT_OK;
+}

@@ -1,0 +1,337 @@
+/* scope.c — The variables that an expression sees, made only when an expression names them. */
+#include "engine/execution/step_int.h"
+
+#include "base/iso.h"
+#include "base/limits.h"
+
+#include <stdlib.h>
+
+static struct bt_value *date_value(int64_t at_us)
+{
+    char text[BT_ISO_SIZE];
+    return bt_value_text(bt_str_of(bt_iso_utc(at_us, text)), BT_KIND_STRING, BT_FLAVOR_DATETIME);
+}
+
+/* --- taskrun ----------------------------------------------------------------------------------- */
+
+static const char *const taskrun_keys[] = {"id", "startDate", "attemptsCount", "parentId", "value"};
+
+static int taskrun_get(void *data, struct bt_str key, struct bt_value **ret_val, struct bt_err *err)
+{
+    const struct step_scope *scope = data;
+    const struct bt_taskrun *run = scope->run;
+    struct bt_value *val = NULL;
+    if (bt_str_is(key, "value")) {
+        val = bt_value_ref(run->value);
+    } else if (bt_str_is(key, "id")) {
+        val = bt_value_string(bt_id_str(&run->id));
+    } else if (bt_str_is(key, "startDate")) {
+        val = date_value(bt_histories_at(&run->histories, 0)->at_us);
+    } else if (bt_str_is(key, "attemptsCount")) {
+        val = bt_value_int32((int32_t)run->attempt_count);
+    } else if (bt_str_is(key, "parentId") && run->parent) {
+        struct bt_taskrun *parent;
+        BT_TRY(step_run(scope->step, run->parent, &parent));
+        val = bt_value_string(bt_id_str(&parent->id));
+    }
+    (void)err; /* A missing key is told by the caller. */
+    *ret_val = val;
+    return val ? BT_OK : BT_NOT_FOUND;
+}
+
+static int taskrun_all(void *data, struct bt_value **ret_map, struct bt_err *err)
+{
+    BT_VALUE map = bt_map_new(BT_COUNT(taskrun_keys));
+    for (size_t i = 0; i < BT_COUNT(taskrun_keys); i++) {
+        struct bt_value *val = NULL;
+        int rc = taskrun_get(data, bt_str_of(taskrun_keys[i]), &val, err);
+        if (rc == BT_NOT_FOUND)
+            continue;
+        BT_TRY(rc);
+        if (bt_map_puts(map, taskrun_keys[i], val) < 0)
+            return bt_fail_mem(err, "taskrun");
+    }
+    *ret_map = BT_TAKE(map);
+    return BT_OK;
+}
+
+static void taskrun_done(void *data)
+{
+    (void)data; /* The scope is the caller's. */
+}
+
+static const struct bt_lazy_ops taskrun_ops = {taskrun_get, taskrun_all, taskrun_done};
+
+/* --- parents ----------------------------------------------------------------------------------- */
+
+/* {"taskrun": {"value": …}, "outputs": {…}} of one enclosing run with a value. */
+static struct bt_value *parent_entry(const struct bt_taskrun *run)
+{
+    BT_VALUE entry = bt_map_new(2), *taskrun = bt_map_new(1);
+    if (bt_map_puts(taskrun, "value", bt_value_ref(run->value)) < 0 ||
+        bt_map_puts(entry, "taskrun", BT_TAKE(taskrun)) < 0)
+        return NULL;
+    if (run->outputs && bt_map_puts(entry, "outputs", bt_value_ref(run->outputs)) < 0)
+        return NULL;
+    return BT_TAKE(entry);
+}
+
+static int parents_value(struct step_scope *scope, struct bt_value **ret_list, struct bt_err *err)
+{
+    BT_VALUE list = bt_list_new(2);
+    uint32_t n = scope->run ? scope->run->parent : 0;
+    while (n) {
+        struct bt_taskrun *run;
+        BT_TRY(step_run(scope->step, n, &run));
+        if (run->value && bt_list_push(list, parent_entry(run)) < 0)
+            return bt_fail_mem(err, "parents");
+        n = run->parent;
+    }
+    *ret_list = BT_TAKE(list);
+    return BT_OK;
+}
+
+/* --- Small maps -------------------------------------------------------------------------------- */
+
+static struct bt_value *task_value(const struct step_scope *scope)
+{
+    const struct bt_task *task = step_task(scope->step, scope->run);
+    BT_VALUE map = bt_map_new(2);
+    if (bt_map_puts(map, "id", bt_value_cstr(task->id)) < 0 ||
+        bt_map_puts(map, "type", bt_value_cstr(task->type->class_name)) < 0)
+        return NULL;
+    return BT_TAKE(map);
+}
+
+static struct bt_value *flow_value(const struct bt_step *step)
+{
+    BT_VALUE map = bt_map_new(4);
+    if (bt_map_puts(map, "id", bt_value_cstr(step->exec->flow_id)) < 0 ||
+        bt_map_puts(map, "namespace", bt_value_cstr(step->exec->namespace)) < 0 ||
+        bt_map_puts(map, "revision", bt_value_int32((int32_t)step->exec->revision)) < 0)
+        return NULL;
+    if (strcmp(step->exec->tenant, "main") != 0 &&
+        bt_map_puts(map, "tenantId", bt_value_cstr(step->exec->tenant)) < 0)
+        return NULL;
+    return BT_TAKE(map);
+}
+
+static struct bt_value *execution_value(const struct bt_step *step)
+{
+    BT_VALUE map = bt_map_new(4);
+    const struct bt_exec *exec = step->exec;
+    if (bt_map_puts(map, "id", bt_value_string(bt_id_str(&exec->id))) < 0 ||
+        bt_map_puts(map, "startDate", date_value(bt_histories_at(&exec->histories, 0)->at_us)) <
+            0 ||
+        bt_map_puts(map, "originalId", bt_value_string(bt_id_str(&exec->id))) < 0)
+        return NULL;
+    return BT_TAKE(map);
+}
+
+static struct bt_value *vars_value(const struct bt_step *step)
+{
+    if (step->exec->variables)
+        return bt_value_ref(step->exec->variables);
+    return bt_value_ref(step->flow->variables);
+}
+
+enum root {
+    ROOT_TASKRUN, ROOT_OUTPUTS, ROOT_INPUTS, ROOT_VARS, ROOT_TASK, ROOT_FLOW, ROOT_EXECUTION,
+    ROOT_LABELS, ROOT_TRIGGER, ROOT_PARENT, ROOT_PARENTS, ROOT_TASKS, ROOT_ENVS, ROOT_GLOBALS,
+    ROOT_COUNT,
+};
+static const char *const root_names[ROOT_COUNT] = {
+    "taskrun", "outputs", "inputs", "vars", "task", "flow", "execution",
+    "labels", "trigger", "parent", "parents", "tasks", "envs", "globals",
+};
+
+/* Wraps "NULL is absent" for roots that need no fetching. */
+static int given(struct bt_value *value, struct bt_value **ret_value)
+{
+    *ret_value = value;
+    return value ? BT_OK : BT_NOT_FOUND;
+}
+
+static int lookup_parent(struct step_scope *scope, struct bt_value **ret_value, struct bt_err *err)
+{
+    BT_VALUE list = NULL;
+    BT_TRY(parents_value(scope, &list, err));
+    return given(bt_value_ref(bt_list_at(list, 0)), ret_value);
+}
+
+static int lookup_root(struct step_scope *scope, enum root root, struct bt_value **ret_value,
+                       struct bt_err *err)
+{
+    const struct bt_step *step = scope->step;
+    switch (root) {
+    case ROOT_TASKRUN:
+        return given(scope->run ? bt_value_lazy(&taskrun_ops, scope) : NULL, ret_value);
+    case ROOT_TASK: return given(scope->run ? task_value(scope) : NULL, ret_value);
+    case ROOT_OUTPUTS: return outputs_root(scope, false, ret_value);
+    case ROOT_TASKS: return outputs_root(scope, true, ret_value);
+    case ROOT_INPUTS: return given(bt_value_ref(step->exec->inputs), ret_value);
+    case ROOT_VARS: return given(vars_value(step), ret_value);
+    case ROOT_FLOW: return given(flow_value(step), ret_value);
+    case ROOT_EXECUTION: return given(execution_value(step), ret_value);
+    case ROOT_LABELS: return given(bt_value_ref(step->exec->labels), ret_value);
+    case ROOT_TRIGGER: return given(bt_value_ref(step->exec->trigger), ret_value);
+    case ROOT_PARENT: return lookup_parent(scope, ret_value, err);
+    case ROOT_PARENTS: return parents_value(scope, ret_value, err);
+    case ROOT_ENVS: return given(bt_value_ref(step->env.envs), ret_value);
+    case ROOT_GLOBALS: return given(bt_value_ref(step->env.globals), ret_value);
+    case ROOT_COUNT: break;
+    }
+    return BT_NOT_FOUND;
+}
+
+static int scope_lookup(void *data, struct bt_str name, struct bt_value **ret_value,
+                        struct bt_err *err)
+{
+    for (unsigned root = 0; root < ROOT_COUNT; root++)
+        if (bt_str_is(name, root_names[root]))
+            return lookup_root(data, (enum root)root, ret_value, err);
+    return BT_NOT_FOUND;
+}
+
+static int scope_all(void *data, struct bt_value **ret_map, struct bt_err *err)
+{
+    BT_VALUE map = bt_map_new(ROOT_COUNT);
+    for (unsigned root = 0; root < ROOT_COUNT; root++) {
+        BT_VALUE value = NULL;
+        int rc = lookup_root(data, (enum root)root, &value, err);
+        if (rc == BT_NOT_FOUND)
+            continue;
+        BT_TRY(rc);
+        if (bt_value_is(value, BT_KIND_LAZY)) {
+            BT_VALUE whole = NULL;
+            BT_TRY(bt_lazy_all(value, &whole, err));
+            bt_value_unref(value);
+            value = BT_TAKE(whole);
+        }
+        if (bt_map_puts(map, root_names[root], BT_TAKE(value)) < 0)
+            return bt_fail_mem(err, "context");
+    }
+    *ret_map = BT_TAKE(map);
+    return BT_OK;
+}
+
+void step_scope_init(struct step_scope *scope, struct bt_step *step, const struct bt_taskrun *run)
+{
+    *scope = (struct step_scope){.step = step, .run = run};
+    scope->scope = (struct bt_scope){.lookup = scope_lookup,
+                                     .all = scope_all,
+                                     .data = scope,
+                                     .now_us = step->env.now_us,
+                                     .rng = &step->env.rng,
+                                     .zone = step->env.zone};
+}
+
+int step_render(struct bt_step *step, const struct bt_taskrun *run, const char *name,
+                struct bt_value **ret_value, struct bt_err *err)
+{
+    const struct bt_dyn *prop = bt_task_prop(step_task(step, run), name);
+    *ret_value = NULL;
+    if (!prop)
+        return BT_OK;
+    struct step_scope scope;
+    step_scope_init(&scope, step, run);
+    return bt_dyn_render(prop, &scope.scope, ret_value, err);
+}
+
+/* --- Picking what a job can reach -------------------------------------------------------------- */
+
+static int shorter_first(const void *a, const void *b)
+{
+    const struct bt_path *one = a, *two = b;
+    return (one->count > two->count) - (one->count < two->count);
+}
+
+/* Puts the value at path `names` into the tree; what is a whole value there already covers it. */
+static int graft(struct bt_value *tree, const struct bt_path *path, size_t depth,
+                 const struct bt_value *from, struct bt_err *err)
+{
+    struct bt_str name = path->names[depth];
+    BT_VALUE child = NULL;
+    if (bt_value_is(from, BT_KIND_LAZY)) {
+        int rc = bt_lazy_get(from, name, &child, err);
+        if (rc == BT_NOT_FOUND)
+            return BT_OK;
+        BT_TRY(rc);
+    } else {
+        child = bt_value_ref(bt_map_get(from, name));
+        if (!child)
+            return BT_OK;
+    }
+    bool is_last = depth + 1 == path->count;
+    bool is_open = bt_value_is(child, BT_KIND_LAZY) || bt_value_is(child, BT_KIND_MAP);
+    if (is_last || !is_open) {
+        if (bt_value_is(child, BT_KIND_LAZY)) {
+            BT_VALUE whole = NULL;
+            BT_TRY(bt_lazy_all(child, &whole, err));
+            return bt_map_put(tree, name, BT_TAKE(whole)) < 0 ? bt_fail_mem(err, "context") : BT_OK;
+        }
+        return bt_map_put(tree, name, BT_TAKE(child)) < 0 ? bt_fail_mem(err, "context") : BT_OK;
+    }
+    BT_VALUE branch = bt_value_copy(bt_map_get(tree, name));
+    if (!bt_value_is(branch, BT_KIND_MAP)) {
+        bt_value_unref(branch);
+        branch = bt_map_new(0);
+    }
+    if (!branch)
+        return bt_fail_mem(err, "context");
+    BT_TRY(graft(branch, path, depth + 1, child, err));
+    return bt_map_put(tree, name, BT_TAKE(branch)) < 0 ? bt_fail_mem(err, "context") : BT_OK;
+}
+
+static bool is_covered(const struct bt_paths *paths, size_t index)
+{
+    const struct bt_path *path = &paths->items[index];
+    for (size_t i = 0; i < index; i++) {
+        const struct bt_path *other = &paths->items[i];
+        size_t same = 0;
+        while (same < other->count && same < path->count &&
+               bt_str_eq(other->names[same], path->names[same]))
+            same++;
+        if (same == other->count)
+            return true;
+    }
+    return false;
+}
+
+static int pick_paths(struct step_scope *scope, struct bt_paths *paths, struct bt_value *tree,
+                      struct bt_err *err)
+{
+    if (paths->count)
+        qsort(paths->items, paths->count, sizeof *paths->items, shorter_first);
+    for (size_t i = 0; i < paths->count; i++) {
+        const struct bt_path *path = &paths->items[i];
+        if (path->count == 0 || is_covered(paths, i))
+            continue;
+        BT_VALUE root = NULL, *wrapped = bt_map_new(1);
+        int rc = scope_lookup(scope, path->names[0], &root, err);
+        if (rc == BT_NOT_FOUND)
+            continue;
+        BT_TRY(rc);
+        if (bt_map_put(wrapped, path->names[0], BT_TAKE(root)) < 0)
+            return bt_fail_mem(err, "context");
+        BT_TRY(graft(tree, path, 0, wrapped, err));
+    }
+    return BT_OK;
+}
+
+int scope_pick(struct step_scope *scope, const struct bt_task *task, struct bt_value **ret_map,
+               struct bt_err *err)
+{
+    BT_CLEANUP(bt_paths_done) struct bt_paths paths = {0};
+    for (uint32_t i = 0; i < task->prop_count; i++)
+        if (bt_dyn_paths(task->props[i].value, &paths) < 0)
+            return bt_fail_mem(err, "context");
+    if (paths.is_top)
+        return scope_all(scope, ret_map, err);
+    BT_VALUE tree = bt_map_new(4);
+    if (!tree)
+        return bt_fail_mem(err, "context");
+    BT_TRY(pick_paths(scope, &paths, tree, err));
+    *ret_map = BT_TAKE(tree);
+    return BT_OK;
+}

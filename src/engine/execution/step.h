@@ -1,0 +1,69 @@
+/* step.h — One step of the execution actor: a pure function over rows.
+ *
+ * step(view, event, env) changes rows of this execution in place, marks them, and lists effects. It
+ * does no I/O and knows no clock: `env` gives the time and the random numbers. A row that is not in
+ * memory makes it return BT_NEED *before* anything was changed; the runner fetches `need` and calls
+ * again. Cost: O(1) in the number of task runs of the execution. Not for several threads. */
+#pragma once
+#include "base/rng.h"
+#include "engine/execution/event.h"
+
+enum bt_need_kind {
+    BT_NEED_TASKRUN, /* Row `n`. */
+    BT_NEED_FIND,    /* The newest run of `task` under `parent` with `value` (may not exist). */
+    BT_NEED_LIST,    /* All runs of `task` under `parent`. */
+    BT_NEED_VALUES,  /* Iteration values of run `n`. */
+};
+struct bt_need {
+    enum bt_need_kind kind;
+    uint32_t n, task, parent;
+    struct bt_value *value; /* Owned STRING or NULL. */
+};
+
+/* The rows of one execution. Each function gives BT_OK, BT_NOT_FOUND or BT_NEED (not in memory). */
+struct bt_view {
+    void *data;
+    int (*taskrun)(void *data, uint32_t n, struct bt_taskrun **ret_run);
+    int (*find)(void *data, uint32_t task, uint32_t parent, struct bt_str value,
+                struct bt_taskrun **ret_run);
+    /* Numbers of the runs of a task under a parent, in creation order; borrowed until the next call. */
+    int (*list)(void *data, uint32_t task, uint32_t parent, const uint32_t **ret_ns,
+                size_t *ret_count);
+    int (*values)(void *data, uint32_t n, struct bt_value **ret_list); /* Borrowed. */
+    /* Takes a new run into the view. */
+    int (*add)(void *data, struct bt_taskrun *run);
+    /* Says that the row (NULL: the header) has changed. */
+    void (*changed)(void *data, struct bt_taskrun *run);
+};
+
+struct bt_step_env {
+    int64_t now_us;   /* Never goes back within a partition. */
+    struct bt_rng rng;
+    const struct bt_value *envs, *globals; /* Maps for the expressions, or NULL. */
+    const char *zone; /* Default time zone of expressions, or NULL for UTC. */
+};
+
+struct bt_step {
+    /* Given by the runner. */
+    struct bt_exec *exec;
+    const struct bt_flow *flow;
+    struct bt_view view;
+    struct bt_step_env env;
+    /* Results; the runner takes the effects' content and resets the count. */
+    struct bt_effect *effects;
+    size_t effect_count, effect_cap;
+    struct bt_need need; /* Valid after BT_NEED. */
+    /* Internal. */
+    bool is_changing;
+    uint64_t transitions; /* State changes made since the beginning, for measuring. */
+};
+
+void bt_step_init(struct bt_step *step);
+void bt_step_done(struct bt_step *step);
+/* Borrows the event. BT_OK, BT_NEED, or an error that says that this
+ * event cannot be stepped (then nothing was changed). */
+int bt_execution_step(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
+
+/* Ends an execution that cannot be stepped (err says why): it is killed and ends FAILED, with a log
+ * line. For errors of bt_execution_step() other than BT_NEED. */
+void bt_execution_fail(struct bt_step *step, const struct bt_err *err);

@@ -1,0 +1,116 @@
+/* step_int.h — What the files of this room share. Private to src/engine/execution. */
+#pragma once
+#include "engine/execution/step.h"
+
+/* --- step.c: rows and effects ------------------------------------------------------------------ */
+
+/* A row, or BT_NEED with step->need filled. Only before the first change. */
+int step_run(struct bt_step *step, uint32_t n, struct bt_taskrun **ret_run);
+/* The group of a run (0: the execution's), with its run in *ret_run (NULL for 0). */
+int step_group(struct bt_step *step, uint32_t n, struct bt_group **ret_group,
+               struct bt_taskrun **ret_run);
+/* Marks a row (NULL: the header) as changed; from here on no BT_NEED may happen. */
+void step_changed(struct bt_step *step, struct bt_taskrun *run);
+/* A new effect, zeroed but for its kind; never NULL (aborts the program without memory, which loses
+ * nothing: the batch is not committed). */
+struct bt_effect *step_effect(struct bt_step *step, enum bt_effect_kind kind);
+void step_event(struct bt_step *step, enum bt_event_kind kind, uint32_t taskrun, uint32_t child);
+void step_log(struct bt_step *step, const struct bt_taskrun *run, enum bt_level level, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void step_log_value(struct bt_step *step, const struct bt_taskrun *run, enum bt_level level,
+                    struct bt_value *text);
+
+static inline const struct bt_task *step_task(const struct bt_step *step,
+                                              const struct bt_taskrun *run)
+{
+    return &step->flow->tasks[run->task];
+}
+
+/* Whether new task runs may be made at all. */
+static inline bool step_is_going(const struct bt_step *step)
+{
+    return !step->exec->is_killing && !bt_state_is_ended(step->exec->state);
+}
+
+/* --- lifecycle.c ------------------------------------------------------------------------------- */
+
+void run_move(struct bt_step *step, struct bt_taskrun *run, enum bt_state state);
+void exec_move(struct bt_step *step, enum bt_state state);
+/* Makes a task run in state CREATED and sends it START. */
+void run_create(struct bt_step *step, uint32_t task, uint32_t parent, uint32_t lane,
+                struct bt_value *value);
+/* Ends a task run for good (allowFailure and allowWarning applied) and tells its group. */
+void run_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state state);
+int on_start(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
+
+/* --- attempts.c -------------------------------------------------------------------------------- */
+
+/* Ends the live attempt: retries, or ends the task run. `outputs` is taken. */
+void attempt_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state state);
+int attempt_submit(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+int on_started(struct bt_step *step, const struct bt_event *event);
+int on_result(struct bt_step *step, const struct bt_event *event);
+int on_lost(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
+int on_timer(struct bt_step *step, const struct bt_event *event);
+int on_timer_killed(struct bt_step *step, const struct bt_event *event);
+
+/* --- retry.c ----------------------------------------------------------------------------------- */
+
+/* When the next attempt may start, or -1 when none is left. Pure. */
+int64_t retry_next_us(const struct bt_retry *retry, const struct bt_taskrun *run, int64_t end_us,
+                      struct bt_rng *rng);
+/* The retry that holds for a task: its own, the nearest enclosing flowable's, the flow's. */
+const struct bt_retry *retry_of(const struct bt_flow *flow, const struct bt_task *task);
+
+/* --- lanes.c ----------------------------------------------------------------------------------- */
+
+int on_open(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
+int on_next(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
+/* The lists of a group's task, or the flow's for run NULL. */
+const struct bt_task_list *group_lists(const struct bt_step *step, const struct bt_taskrun *run,
+                                       uint32_t *ret_count);
+
+/* --- Flowables: what a START of each does (flow_*.c) ------------------------------------------- */
+
+/* Prepares run->group (list and lanes) and outputs. Reads first, changes last. On BT_INVALID the run
+ * fails with err's message. */
+int flowable_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+int if_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+int switch_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+int each_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+/* Whether the children of a task carry iteration values. */
+bool task_is_each(const struct bt_task *task);
+
+/* --- pure.c ------------------------------------------------------------------------------------ */
+
+/* Runs a pure task. BT_OK: done with *ret_state; BT_NEED; other: the run fails with err's message. */
+int pure_run(struct bt_step *step, struct bt_taskrun *run, enum bt_state *ret_state,
+             struct bt_err *err);
+
+/* --- scope.c, outputs.c ------------------------------------------------------------------------ */
+
+/* The expression scope of a task run (NULL: of the execution). Valid while both live unchanged. */
+struct step_scope {
+    struct bt_scope scope;
+    struct bt_step *step;
+    const struct bt_taskrun *run;
+};
+void step_scope_init(struct step_scope *scope, struct bt_step *step, const struct bt_taskrun *run);
+/* Renders a property; *ret_value NULL when the task does not have it. */
+int step_render(struct bt_step *step, const struct bt_taskrun *run, const char *name,
+                struct bt_value **ret_value, struct bt_err *err);
+/* The lazy `outputs` and `tasks` objects. */
+int outputs_root(struct step_scope *scope, bool is_states, struct bt_value **ret_value);
+/* The variables that a job's properties can reach, as one map. */
+int scope_pick(struct step_scope *scope, const struct bt_task *task, struct bt_value **ret_map,
+               struct bt_err *err);
+
+/* --- finish.c ---------------------------------------------------------------------------------- */
+
+int on_begin(struct bt_step *step, struct bt_err *err);
+/* `failure` NULL: ends KILLED; else a log line, and it ends FAILED. */
+int on_kill(struct bt_step *step, const char *failure);
+int on_timeout(struct bt_step *step);
+int on_finish(struct bt_step *step, struct bt_err *err);
+/* Says DRAINED when the execution has ended and nothing lives. */
+void exec_check_drained(struct bt_step *step);

@@ -1,0 +1,52 @@
+/* job.h — What goes to a worker (one attempt of one task run) and what comes back. */
+#pragma once
+#include "base/level.h"
+#include "model/flow.h"
+#include "model/state.h"
+
+struct bt_job {
+    uint64_t exec_key;   /* The execution's internal key. */
+    uint32_t taskrun;    /* The task run's number within it. */
+    uint32_t attempt;    /* 1-based. */
+    uint64_t token;      /* Fencing token of this attempt; unique for ever. */
+    char tenant[64];
+    char exec_id[24], taskrun_id[24];
+    struct bt_flow *flow;       /* Owned reference; holds the task and its compiled properties. */
+    const struct bt_task *task; /* Borrowed from the flow. */
+    struct bt_value *variables; /* Owned map: the rendering context (only what the task can reach). */
+    int64_t timeout_us;         /* 0 = none. */
+    int64_t now_us;
+    uint64_t seed;
+};
+struct bt_job *bt_job_free(struct bt_job *job); /* Accepts and returns NULL. */
+
+struct bt_job_result {
+    uint64_t exec_key;
+    uint32_t taskrun;
+    uint64_t token;
+    enum bt_state state;      /* SUCCESS, WARNING, FAILED or KILLED. */
+    struct bt_value *outputs; /* Owned map, or NULL. */
+    struct bt_value *metrics; /* Owned list of {name, type, value, tags}, or NULL. */
+    char *error;              /* Owned text for the log, or NULL. */
+    int64_t started_us, ended_us; /* Wall time. */
+};
+void bt_job_result_done(struct bt_job_result *result);
+
+/* Log lines of one attempt, in order. */
+struct bt_log_line {
+    int64_t time_us;
+    enum bt_level level;
+    struct bt_str text; /* At most BT_LOG_MESSAGE_MAX bytes, valid UTF-8, no final newline. */
+};
+
+/* Where a worker reports. Called from the worker's thread; what is passed is copied or taken by the
+ * callee before it returns. A sink may block for back-pressure. */
+struct bt_worker_sink {
+    void *data;
+    void (*logs)(void *data, const struct bt_job *job, const struct bt_log_line *lines,
+                 size_t count);
+    /* The attempt begins (its process is about to start). */
+    void (*started)(void *data, const struct bt_job *job, int64_t at_us);
+    /* Takes the result's content. Comes after all logs and files of the attempt, exactly once. */
+    void (*result)(void *data, struct bt_job_result *result);
+};

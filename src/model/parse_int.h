@@ -1,0 +1,127 @@
+/* parse_int.h — What the sources that read a flow share. Private to the room.
+ *
+ * Reading goes over the YAML tree once. Everything wrong is reported at its node and skipped; reading
+ * goes on, so that one run tells all. Only running out of memory (parse->rc) ends it early. */
+#pragma once
+#include "lang/yaml/yaml.h"
+#include "model/flow.h"
+
+#include <stdatomic.h>
+
+/* A value or compiled property that dies with the flow. */
+struct owned {
+    struct owned *next;
+    struct bt_value *value;
+    struct bt_dyn *dyn;
+};
+
+/* The flow with what it owns. */
+struct flow_box {
+    struct bt_flow flow; /* First: a flow's address is its box's. */
+    atomic_uint refs;
+    struct bt_arena arena;
+    struct owned *owned;
+    uint32_t *slots; /* Task id → index + 1; open addressing. */
+    size_t mask;
+};
+
+/* A place in the flow for messages: a chain of names and indexes, innermost first. */
+struct place {
+    const struct place *up;
+    const char *name; /* A property, or NULL: an index. */
+    uint32_t index;
+    const struct bt_yaml_node *node; /* What to point at. */
+    const char *kind, *id;           /* What it is in: task "load"; NULL: the flow itself. */
+};
+
+/* What reading remembers of a task beside the task. */
+struct task_note {
+    const struct bt_yaml_node *map, *id;
+};
+
+struct parse {
+    struct flow_box *box;
+    struct bt_arena *arena;  /* The flow's. */
+    struct bt_arena *scratch; /* The YAML tree's; gone after reading. */
+    struct bt_str source;
+    struct bt_diags *diags;
+    struct bt_task *tasks; /* Growing; moves to the arena at the end. */
+    struct task_note *notes;
+    uint32_t task_count, task_cap;
+    bool has_set_variables; /* Some task makes variables. */
+    int rc;                 /* BT_OK, or BT_NO_MEM: stop. */
+};
+
+/* --- report.c --- */
+struct bt_diag *bt_parse_error(struct parse *parse, const struct place *place, const char *code,
+                               const char *format, ...) __attribute__((format(printf, 4, 5)));
+struct bt_diag *bt_parse_warn(struct parse *parse, const struct place *place, const char *code,
+                              const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Sets the hint or the original's words of a diagnostic (NULL: none was kept). */
+void bt_diag_hint(struct parse *parse, struct bt_diag *diag, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void bt_diag_original(struct parse *parse, struct bt_diag *diag, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+struct place bt_place_in(const struct place *up, const char *name,
+                         const struct bt_yaml_node *node);
+struct place bt_place_at(const struct place *up, uint32_t index, const struct bt_yaml_node *node);
+
+/* --- own.c --- */
+void *bt_parse_alloc(struct parse *parse, size_t size);  /* Of the flow; NULL sets rc. */
+const char *bt_parse_cstr(struct parse *parse, struct bt_str text);
+struct bt_value *bt_parse_keep(struct parse *parse, struct bt_value *value); /* Takes. */
+struct bt_dyn *bt_parse_keep_dyn(struct parse *parse, struct bt_dyn *dyn);   /* Takes. */
+void bt_flow_box_free(struct flow_box *box);
+
+/* --- schema.c --- */
+/* Checks a node against a property's schema and gives its value (texts where the schema wants text),
+ * owned by the caller; NULL when something was reported. */
+struct bt_value *bt_schema_value(struct parse *parse, const struct bt_value *schema,
+                                 const struct place *place);
+bool bt_has_expression(struct bt_str text);
+
+/* --- read.c: one property of a simple kind; NULL or the default when it was reported --- */
+bool bt_read_bool(struct parse *parse, const struct place *place, bool otherwise);
+const char *bt_read_text(struct parse *parse, const struct place *place);
+bool bt_read_int(struct parse *parse, const struct place *place, int64_t *ret_number);
+int64_t bt_read_duration_us(struct parse *parse, const struct place *place); /* 0: reported. */
+struct bt_dyn *bt_read_dyn(struct parse *parse, const struct place *place,
+                           const struct bt_value *value); /* Borrows the value. */
+struct bt_dyn *bt_read_dyn_text(struct parse *parse, const struct place *place);
+struct bt_dyn *bt_read_dyn_duration(struct parse *parse, const struct place *place);
+bool bt_read_is_map(struct parse *parse, const struct place *place);
+bool bt_read_is_list(struct parse *parse, const struct place *place);
+/* Reports a property that nobody knows; `known` are the names that might be meant. */
+void bt_read_unknown(struct parse *parse, const struct place *place, const char *class_name,
+                     const char *const *known, size_t known_count);
+
+/* --- the parts of a flow --- */
+void bt_parse_retry(struct parse *parse, const struct place *place, struct bt_retry *ret_retry);
+void bt_parse_labels(struct parse *parse, const struct place *place);
+void bt_parse_inputs(struct parse *parse, const struct place *place);
+void bt_parse_outputs(struct parse *parse, const struct place *place);
+bool bt_parse_input_type(struct parse *parse, const struct place *place,
+                         enum bt_input_type *ret_type);
+/* Checks an id against the pattern of tasks (no dots) or inputs (dots); NULL when reported. */
+enum id_kind { ID_FLOW, ID_NAMESPACE, ID_TASK, ID_INPUT };
+const char *bt_read_id(struct parse *parse, const struct place *place, enum id_kind kind);
+
+/* Checks what an input's type asks of its other properties. */
+void bt_parse_input_spec(struct parse *parse, const struct place *place,
+                         const struct bt_input *input);
+
+/* Where a list of tasks hangs. */
+struct branch_spec {
+    enum bt_branch branch;
+    struct bt_str key;
+    uint32_t parent; /* Index of a task or BT_NO_TASK. */
+    uint32_t list;   /* Index of the list there. */
+    uint32_t iterations, depth;
+};
+void bt_parse_task_list(struct parse *parse, const struct place *place,
+                        const struct branch_spec *spec, struct bt_task_list *ret_list);
+
+/* Checks over the whole flow: duplicate ids, names in expressions. */
+void bt_check_flow(struct parse *parse);
+/* Applies `pluginDefaults` to the tree; reports wrong ones. */
+void bt_apply_defaults(struct parse *parse, struct bt_yaml_node *root);

@@ -1,0 +1,20 @@
+/* manifests.S — The manifests of the built-in plugins, as they stand in plugins/. */
+    .section .rodata
+    .balign 16
+    .globl bt_manifest_core
+    .globl bt_manifest_core_end
+    .hidden bt_manifest_core
+    .hidden bt_manifest_core_end
+bt_manifest_core:
+    .incbin "plugins/core/plugin.json"
+bt_manifest_core_end:
+    .balign 16
+    .globl bt_manifest_script
+    .globl bt_manifest_script_end
+    .hidden bt_manifest_script
+    .hidden bt_manifest_script_end
+bt_manifest_script:
+    .incbin "plugins/script/plugin.json"
+bt_manifest_script_end:
+    .byte 0
+    .section .note.GNU-stack,"",%progbits
