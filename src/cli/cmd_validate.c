@@ -1,9 +1,9 @@
 /* cmd_validate.c — `baton validate FILE…`: reads flows and tells what is wrong with them. Writes
  * nothing but its report. */
-#include "cli/cmd_validate.h"
+#include "cli/cli.h"
 
 #include "base/limits.h"
-#include "cli/show_diags.h"
+#include "cli/diags.h"
 #include "model/flow.h"
 #include "value/json.h"
 
@@ -11,10 +11,10 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-enum { FOLDER_DEPTH_MAX = 32, EXIT_VALID = 0, EXIT_INVALID = 2 };
+enum { FOLDER_DEPTH_MAX = 32 };
 
 struct validation {
-    bool is_json, has_colour;
+    bool is_json;
     size_t files, errors, warnings, bad_files;
     struct bt_value *report; /* A list, with --json. */
 };
@@ -67,7 +67,7 @@ static void report_json(struct validation *validation, const char *name,
     bool is_good =
         entry && bt_map_puts(entry, "file", bt_value_cstr(name)) == BT_OK &&
         bt_map_puts(entry, "valid", bt_value_bool(diags->errors == 0)) == BT_OK &&
-        bt_map_puts(entry, "diagnostics", bt_diags_value(diags)) == BT_OK &&
+        bt_map_puts(entry, "diagnostics", bt_cli_diags_value(diags)) == BT_OK &&
         bt_list_push(validation->report, BT_TAKE(entry)) == BT_OK;
     if (!is_good)
         fprintf(stderr, "baton: out of memory\n");
@@ -85,7 +85,7 @@ static void report(struct validation *validation, const char *name, struct bt_st
     if (validation->is_json)
         report_json(validation, shown, diags);
     else
-        bt_show_diags(stdout, shown, source, diags, validation->has_colour);
+        bt_cli_print_diags(stdout, shown, source, diags);
 }
 
 static void validate_file(struct validation *validation, const char *name)
@@ -178,7 +178,7 @@ static int finish(struct validation *validation)
     } else {
         summarise(validation);
     }
-    return validation->errors ? EXIT_INVALID : EXIT_VALID;
+    return validation->errors ? BT_EXIT_USAGE : BT_EXIT_OK;
 }
 
 static int read_options(int argc, char **argv, struct validation *validation, size_t *ret_files)
@@ -189,10 +189,10 @@ static int read_options(int argc, char **argv, struct validation *validation, si
             validation->is_json = true;
         } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(usage, stdout);
-            return EXIT_VALID;
+            return BT_EXIT_OK;
         } else if (is_option) {
             fprintf(stderr, "baton validate: unknown option '%s'\n\n%s", argv[i], usage);
-            return EXIT_INVALID;
+            return BT_EXIT_USAGE;
         } else {
             (*ret_files)++;
         }
@@ -200,12 +200,12 @@ static int read_options(int argc, char **argv, struct validation *validation, si
     if (*ret_files)
         return -1;
     fprintf(stderr, "baton validate: which file?\n\n%s", usage);
-    return EXIT_INVALID;
+    return BT_EXIT_USAGE;
 }
 
 int bt_cmd_validate(int argc, char **argv)
 {
-    struct validation validation = {.has_colour = bt_wants_colour(stdout)};
+    struct validation validation = {0};
     size_t files = 0;
     int code = read_options(argc, argv, &validation, &files);
     if (code >= 0)
@@ -213,7 +213,7 @@ int bt_cmd_validate(int argc, char **argv)
     validation.report = bt_list_new(files);
     if (!validation.report) {
         fprintf(stderr, "baton: out of memory\n");
-        return EXIT_INVALID;
+        return BT_EXIT_USAGE;
     }
     for (int i = 1; i < argc; i++)
         if (argv[i][0] != '-' || argv[i][1] == '\0')

@@ -140,7 +140,7 @@ static const struct {
     {"a: \"x\nb: 3\n", 1, 4, "yaml-syntax", ""},
     {"a: \"x", 1, 4, "yaml-syntax", "close it"},
     {"a: 'x", 1, 4, "yaml-syntax", "close it"},
-    {"a: \"\\q\"", 1, 4, "yaml-syntax", ""},
+    {"a: \"\\q\"", 1, 5, "yaml-syntax", "escape"},
     {"a: [1, 2", 1, 4, "yaml-syntax", "close it"},
     {"a: {b: [1, 2],\nc: 3\n", 1, 4, "yaml-syntax", "close it"},
     {"l:\n  - id: a\n   type: b\n", 3, 4, "yaml-syntax", "indented"},

@@ -1,5 +1,5 @@
-/* show_diags.c — Prints diagnostics under the line they are about. Reads only memory. */
-#include "cli/show_diags.h"
+/* diags.c — Prints diagnostics under the line they are about. Reads only memory. */
+#include "cli/diags.h"
 
 #include "base/utf8.h"
 
@@ -19,7 +19,7 @@ static const struct colours bright = {
     .off = "\033[0m",
 };
 
-bool bt_wants_colour(FILE *out)
+static bool wants_colour(FILE *out)
 {
     const char *no_colour = getenv("NO_COLOR");
     return isatty(fileno(out)) && !(no_colour && *no_colour);
@@ -109,9 +109,10 @@ static void show_one(FILE *out, const char *name, struct bt_str source,
         fprintf(out, "%s      =%s %s\n", colours->dim, colours->off, diag->hint);
 }
 
-void bt_show_diags(FILE *out, const char *name, struct bt_str source, const struct bt_diags *diags,
-                   bool has_colour)
+void bt_cli_print_diags(FILE *out, const char *name, struct bt_str source,
+                        const struct bt_diags *diags)
 {
+    bool has_colour = wants_colour(out);
     for (size_t i = 0; i < diags->count; i++)
         show_one(out, name, source, &diags->items[i], has_colour ? &bright : &plain);
     if (diags->left_out)
@@ -138,7 +139,7 @@ static struct bt_value *diag_value(const struct bt_diag *diag)
     return is_good ? BT_TAKE(map) : NULL;
 }
 
-struct bt_value *bt_diags_value(const struct bt_diags *diags)
+struct bt_value *bt_cli_diags_value(const struct bt_diags *diags)
 {
     BT_VALUE list = bt_list_new(diags->count);
     for (size_t i = 0; list && i < diags->count; i++)
