@@ -125,17 +125,15 @@ static void on_tasks(struct parse *parse, const struct place *place)
                                                                  : BT_BRANCH_FINALLY;
     struct branch_spec spec = {
         .branch = branch, .parent = BT_NO_TASK, .list = parse->box->flow.list_count, .depth = 1};
+    struct place key = bt_place_key(place);
+    if (branch == BT_BRANCH_FINALLY)
+        bt_parse_warn(parse, &key, "not-yet", "\"finally\" is not run by this version");
     bt_parse_task_list(parse, place, &spec, &lists[parse->box->flow.list_count++]);
 }
 
-static void on_map(struct parse *parse, const struct place *place)
+static void on_worker_group(struct parse *parse, const struct place *place)
 {
     bt_read_is_map(parse, place);
-}
-
-static void on_list(struct parse *parse, const struct place *place)
-{
-    bt_read_is_list(parse, place);
 }
 
 struct property {
@@ -157,15 +155,15 @@ static const struct property properties[] = {
     {"outputs", bt_parse_outputs},
     {"timeout", on_timeout},
     {"retry", on_retry},
-    {"triggers", on_list},
-    {"pluginDefaults", on_list},
-    {"taskDefaults", on_list},
-    {"concurrency", on_map},
-    {"listeners", on_list},
-    {"afterExecution", on_list},
-    {"sla", on_list},
-    {"checks", on_list},
-    {"workerGroup", on_map},
+    {"triggers", bt_parse_triggers},
+    {"pluginDefaults", on_nothing}, /* See defaults.c. */
+    {"taskDefaults", on_nothing},
+    {"concurrency", bt_parse_concurrency},
+    {"listeners", bt_parse_listeners},
+    {"afterExecution", bt_parse_later_tasks},
+    {"sla", bt_parse_later_list},
+    {"checks", bt_parse_later_list},
+    {"workerGroup", on_worker_group},
     {"revision", on_nothing},
     {"tenantId", on_nothing},
     {"deleted", on_bool},
@@ -179,7 +177,7 @@ static void read_property(struct parse *parse, const struct place *root,
     for (size_t i = 0; i < BT_COUNT(properties); i++) {
         if (!bt_str_is(pair->key->text, properties[i].name))
             continue;
-        struct place place = bt_place_in(root, properties[i].name, pair->value);
+        struct place place = bt_place_pair(root, properties[i].name, pair);
         if (!bt_yaml_is_null(pair->value))
             properties[i].read(parse, &place);
         return;
@@ -201,9 +199,11 @@ static void need(struct parse *parse, const struct place *root, const char *name
     struct bt_diag *diag =
         bt_parse_error(parse, &place, "missing-property", "the flow has no \"%s\"", name);
     bt_diag_hint(parse, diag, "%s", hint);
-    bt_diag_original(parse, diag, strcmp(name, "tasks") == 0
-                                      ? "must not be empty"
-                                      : "must not be null\nmust not be blank");
+    if (strcmp(name, "tasks") == 0)
+        bt_diag_original(parse, diag, "must not be empty");
+    else
+        bt_diag_original(parse, diag, "must not be null%s",
+                         strcmp(name, "id") == 0 ? "\nmust not be blank" : "");
 }
 
 static void read_flow(struct parse *parse, struct bt_yaml_node *node)
@@ -289,7 +289,9 @@ static void read_documents(struct parse *parse, const struct bt_yaml *yaml)
     read_flow(parse, root);
     finish(parse);
     if (parse->rc == BT_OK)
-        bt_check_flow(parse);
+        bt_check_task_ids(parse);
+    if (parse->rc == BT_OK)
+        bt_check_references(parse);
 }
 
 static int parse_source(struct parse *parse)

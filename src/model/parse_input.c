@@ -232,10 +232,17 @@ void bt_parse_inputs(struct parse *parse, const struct place *place)
         return;
     }
     struct bt_input *inputs = bt_parse_alloc(parse, (place->node->count + 1) * sizeof *inputs);
+    const struct bt_yaml_node **nodes =
+        bt_arena_alloc(parse->scratch, (place->node->count + 1) * sizeof *nodes);
     uint32_t count = 0;
+    if (!nodes)
+        parse->rc = BT_NO_MEM;
     for (uint32_t i = 0; inputs && i < place->node->count && parse->rc == BT_OK; i++)
         if (read_input(parse, place, i, &inputs[count]))
-            count++;
+            nodes[count++] = place->node->items[i];
+    if (parse->rc == BT_OK)
+        bt_parse_depends(parse, place, inputs, nodes, count);
+    bt_check_list_ids(parse, place, "input");
     parse->box->flow.inputs = inputs;
     parse->box->flow.input_count = count;
 }
@@ -279,10 +286,15 @@ void bt_parse_outputs(struct parse *parse, const struct place *place)
         return;
     }
     struct bt_output *outputs = bt_parse_alloc(parse, (place->node->count + 1) * sizeof *outputs);
+    parse->output_nodes =
+        bt_arena_alloc(parse->scratch, (place->node->count + 1) * sizeof *parse->output_nodes);
     uint32_t count = 0;
+    if (!parse->output_nodes)
+        parse->rc = BT_NO_MEM;
     for (uint32_t i = 0; outputs && i < place->node->count && parse->rc == BT_OK; i++)
         if (read_output(parse, place, i, &outputs[count]))
-            count++;
+            parse->output_nodes[count++] = bt_yaml_get(place->node->items[i], "value");
+    bt_check_list_ids(parse, place, "output");
     parse->box->flow.outputs = outputs;
     parse->box->flow.output_count = count;
 }

@@ -31,12 +31,19 @@ struct place {
     const char *name; /* A property, or NULL: an index. */
     uint32_t index;
     const struct bt_yaml_node *node; /* What to point at. */
+    const struct bt_yaml_node *key;  /* Of a property, or NULL. */
     const char *kind, *id;           /* What it is in: task "load"; NULL: the flow itself. */
 };
 
 /* What reading remembers of a task beside the task. */
 struct task_note {
     const struct bt_yaml_node *map, *id;
+};
+
+/* An id of a task that is not in the flow's tasks (of listeners). */
+struct other_id {
+    struct other_id *next;
+    const struct bt_yaml_node *node;
 };
 
 struct parse {
@@ -48,6 +55,9 @@ struct parse {
     struct bt_task *tasks; /* Growing; moves to the arena at the end. */
     struct task_note *notes;
     uint32_t task_count, task_cap;
+    const struct bt_yaml_node **output_nodes; /* Values of the flow's outputs, in their order. */
+    struct other_id *other_ids;
+    size_t other_count;
     bool has_set_variables; /* Some task makes variables. */
     int rc;                 /* BT_OK, or BT_NO_MEM: stop. */
 };
@@ -65,6 +75,10 @@ void bt_diag_original(struct parse *parse, struct bt_diag *diag, const char *for
 struct place bt_place_in(const struct place *up, const char *name,
                          const struct bt_yaml_node *node);
 struct place bt_place_at(const struct place *up, uint32_t index, const struct bt_yaml_node *node);
+struct place bt_place_pair(const struct place *up, const char *name,
+                           const struct bt_yaml_pair *pair);
+/* The same place, pointing at the property's name instead of its value. */
+struct place bt_place_key(const struct place *place);
 
 /* --- own.c --- */
 void *bt_parse_alloc(struct parse *parse, size_t size);  /* Of the flow; NULL sets rc. */
@@ -110,6 +124,10 @@ const char *bt_read_id(struct parse *parse, const struct place *place, enum id_k
 void bt_parse_input_spec(struct parse *parse, const struct place *place,
                          const struct bt_input *input);
 
+/* Reads `dependsOn` of all inputs and finds an order to resolve them in. `nodes` are their maps. */
+void bt_parse_depends(struct parse *parse, const struct place *list, struct bt_input *inputs,
+                      const struct bt_yaml_node **nodes, uint32_t count);
+
 /* Where a list of tasks hangs. */
 struct branch_spec {
     enum bt_branch branch;
@@ -121,7 +139,19 @@ struct branch_spec {
 void bt_parse_task_list(struct parse *parse, const struct place *place,
                         const struct branch_spec *spec, struct bt_task_list *ret_list);
 
-/* Checks over the whole flow: duplicate ids, names in expressions. */
-void bt_check_flow(struct parse *parse);
+/* --- checks over the whole flow --- */
+void bt_check_task_ids(struct parse *parse);
+/* Ids of the items of a list (inputs, outputs, triggers); `what` for messages: "input". */
+void bt_check_list_ids(struct parse *parse, const struct place *list, const char *what);
+/* Remembers an id that must differ from those of tasks. */
+void bt_note_id(struct parse *parse, const struct bt_yaml_node *node);
+/* Expressions that name tasks, inputs or variables that do not exist: warnings. */
+void bt_check_references(struct parse *parse);
+/* The flow's properties that later versions act on; here their shape is checked. */
+void bt_parse_triggers(struct parse *parse, const struct place *place);
+void bt_parse_concurrency(struct parse *parse, const struct place *place);
+void bt_parse_listeners(struct parse *parse, const struct place *place);
+void bt_parse_later_tasks(struct parse *parse, const struct place *place);
+void bt_parse_later_list(struct parse *parse, const struct place *place);
 /* Applies `pluginDefaults` to the tree; reports wrong ones. */
 void bt_apply_defaults(struct parse *parse, struct bt_yaml_node *root);

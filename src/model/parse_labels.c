@@ -6,7 +6,8 @@
 static void report_system(struct parse *parse, const struct place *place, struct bt_str key,
                           struct bt_str value)
 {
-    struct bt_diag *diag = bt_parse_error(parse, place, "system-label",
+    struct place at = bt_place_key(place);
+    struct bt_diag *diag = bt_parse_error(parse, &at, "system-label",
                                           "label \"%.*s\": names that start with \"system.\" are "
                                           "set by the server only", BT_FMT(key));
     bt_diag_hint(parse, diag, "choose another name");
@@ -71,7 +72,7 @@ void bt_parse_labels(struct parse *parse, const struct place *place)
             continue;
         }
         const struct bt_yaml_pair *pair = &node->pairs[i];
-        struct place at = bt_place_in(place, bt_parse_cstr(parse, pair->key->text), pair->value);
+        struct place at = bt_place_pair(place, bt_parse_cstr(parse, pair->key->text), pair);
         put_label(parse, &at, pair->key->text, labels);
     }
     parse->box->flow.labels = bt_parse_keep(parse, BT_TAKE(labels));

@@ -91,7 +91,8 @@ static void on_map(struct reading *reading, const struct place *place)
 
 static void on_worker_group(struct reading *reading, const struct place *place)
 {
-    struct bt_diag *diag = bt_parse_error(reading->parse, place, "not-available",
+    struct place key = bt_place_key(place);
+    struct bt_diag *diag = bt_parse_error(reading->parse, &key, "not-available",
                                           "\"workerGroup\" is not available");
     bt_diag_hint(reading->parse, diag, "remove it: any worker may take the task");
     bt_diag_original(reading->parse, diag, "Worker Group is an Enterprise Edition functionality");
@@ -255,9 +256,13 @@ static void read_typed(struct reading *reading, const struct place *place,
                        const struct bt_value *schema)
 {
     struct bt_str kind = bt_map_str(schema, "x-kind");
+    struct place key = bt_place_key(place);
     if (bt_value_as_bool(bt_map_gets(schema, "deprecated")))
-        bt_parse_warn(reading->parse, place, "deprecated", "\"%s\" is deprecated", place->name);
+        bt_parse_warn(reading->parse, &key, "deprecated", "\"%s\" is deprecated", place->name);
     if (bt_str_is(kind, "tasks")) {
+        if (strcmp(place->name, "finally") == 0)
+            bt_parse_warn(reading->parse, &key, "not-yet",
+                          "\"finally\" is not run by this version");
         read_list(reading, place, branch_of(place->name), BT_STR_NONE);
         return;
     }
@@ -292,7 +297,7 @@ static void read_pair(struct reading *reading, const struct bt_yaml_pair *pair)
 {
     struct parse *parse = reading->parse;
     const struct common *common = common_find(pair->key->text);
-    struct place place = bt_place_in(reading->place, NULL, pair->value);
+    struct place place = bt_place_pair(reading->place, "", pair);
     if (common) {
         place.name = common->name;
         if (!bt_yaml_is_null(pair->value))

@@ -268,7 +268,12 @@ const char *bt_read_id(struct parse *parse, const struct place *place, enum id_k
     struct bt_diag *diag = NULL;
     if (!*id) {
         diag = bt_parse_error(parse, place, "missing-id", "\"%s\" is empty", place->name);
-        bt_diag_original(parse, diag, "must not be blank");
+        bt_diag_original(parse, diag, "%s%smust match \"%s\"",
+                         kind == ID_NAMESPACE ? "" : "must not be blank\n",
+                         kind == ID_NAMESPACE ? "size must be between 1 and 150\n"
+                         : kind == ID_FLOW    ? "size must be between 1 and 100\n"
+                                              : "",
+                         rule->pattern);
         return NULL;
     }
     if (strlen(id) > rule->len_max) {

@@ -25,6 +25,21 @@ struct place bt_place_at(const struct place *up, uint32_t index, const struct bt
     return place;
 }
 
+struct place bt_place_pair(const struct place *up, const char *name,
+                           const struct bt_yaml_pair *pair)
+{
+    struct place place = bt_place_in(up, name, pair->value);
+    place.key = pair->key;
+    return place;
+}
+
+struct place bt_place_key(const struct place *place)
+{
+    struct place at = *place;
+    at.node = place->key ? place->key : place->node;
+    return at;
+}
+
 static void add_path(const struct place *place, struct bt_buf *out)
 {
     if (place->up)

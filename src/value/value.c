@@ -234,6 +234,13 @@ void bt_list_set_flavor(struct bt_value *list, enum bt_flavor flavor)
     list->flavor = (uint8_t)flavor;
 }
 
+void bt_map_set_flavor(struct bt_value *map, enum bt_flavor flavor)
+{
+    assert(map && map->kind == BT_KIND_MAP);
+    assert_single_owner(map);
+    map->flavor = (uint8_t)flavor;
+}
+
 /* --- Maps ------------------------------------------------------------------------------------- */
 
 static atomic_ullong hash_seed; /* Set once by the first large map; hostile keys cannot know it. */

@@ -39,6 +39,9 @@ enum bt_flavor {
     BT_FLAVOR_DATE,     /* STRING */
     BT_FLAVOR_TIME,     /* STRING */
     BT_FLAVOR_DURATION, /* STRING: ISO text of a duration object; prints as seconds. */
+    BT_FLAVOR_CHAR,     /* STRING: one character (first, last, ranges of letters). */
+    BT_FLAVOR_SET,      /* LIST: a Java set (result of `keys` on a map). */
+    BT_FLAVOR_HASHMAP,  /* MAP: written in an expression, not from data. */
 };
 
 /* Scalars. */
@@ -65,6 +68,7 @@ int bt_map_put(struct bt_value *map, struct bt_str key, struct bt_value *val);
 int bt_map_puts(struct bt_value *map, const char *key, struct bt_value *val);
 /* Shares the key (a string value, borrowed) instead of copying its text. */
 int bt_map_put_key(struct bt_value *map, struct bt_value *key, struct bt_value *val);
+void bt_map_set_flavor(struct bt_value *map, enum bt_flavor flavor);
 bool bt_map_remove(struct bt_value *map, struct bt_str key); /* O(n). False: not there. */
 
 /* Count. ref accepts NULL; unref accepts and returns NULL. */

@@ -121,7 +121,7 @@ int bt_exec_encode(const struct bt_exec *exec, struct bt_buf *out)
     put_some(out, "lv", exec->live);
     put_int(out, "an", exec->attempt_number);
     put_some(out, "k", exec->is_killing);
-    put_some(out, "to", exec->is_timed_out);
+    put_some(out, "to", exec->is_failure);
     put_some(out, "fi", exec->is_finishing);
     put_some(out, "dr", exec->is_drained);
     (void)bt_buf_addc(out, '}');
@@ -287,7 +287,7 @@ int bt_exec_decode(struct bt_str text, struct bt_exec **ret_exec, struct bt_err 
     exec->live = get_u32(record, "lv");
     exec->attempt_number = get_u32(record, "an");
     exec->is_killing = get_int(record, "k") != 0;
-    exec->is_timed_out = get_int(record, "to") != 0;
+    exec->is_failure = get_int(record, "to") != 0;
     exec->is_finishing = get_int(record, "fi") != 0;
     exec->is_drained = get_int(record, "dr") != 0;
     *ret_exec = BT_TAKE(exec);

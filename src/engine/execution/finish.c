@@ -32,22 +32,40 @@ int on_begin(struct bt_step *step, struct bt_err *err)
 
 /* Everything that lives is a job, a timer or an event on its way; each of them comes back as ended,
  * and the groups close from the leaves up. So a kill needs no walk over task runs. */
-int on_kill(struct bt_step *step, bool is_timeout)
+int on_kill(struct bt_step *step, const char *failure)
 {
     struct bt_exec *exec = step->exec;
     if (bt_state_is_ended(exec->state) || exec->is_killing)
         return BT_OK;
     exec->is_killing = true;
-    exec->is_timed_out = is_timeout;
+    exec->is_failure = failure != NULL;
     step_changed(step, NULL);
-    if (is_timeout)
-        step_log(step, NULL, BT_LEVEL_ERROR, "the execution has exceeded the flow's timeout of %g s",
-                 (double)step->flow->timeout_us / 1e6);
+    if (failure)
+        step_log(step, NULL, BT_LEVEL_ERROR, "%s", failure);
     else
         exec_move(step, BT_KILLING);
     (void)step_effect(step, BT_EFFECT_KILL_JOBS);
     (void)step_effect(step, BT_EFFECT_KILL_TIMERS);
     return BT_OK;
+}
+
+int on_timeout(struct bt_step *step)
+{
+    char text[96];
+    (void)snprintf(text, sizeof text, "the execution has exceeded the flow's timeout of %g s",
+                   (double)step->flow->timeout_us / 1e6); /* Fits. */
+    return on_kill(step, text);
+}
+
+void bt_execution_fail(struct bt_step *step, const struct bt_err *err)
+{
+    struct bt_exec *exec = step->exec;
+    step->is_changing = false;
+    (void)on_kill(step, err->msg); /* Never fails. */
+    if (bt_state_is_ended(exec->state))
+        return;
+    exec->is_finishing = true; /* The broken event's branch will never close by itself. */
+    step_event(step, BT_EVENT_FINISH, 0, 0);
 }
 
 static int render_outputs(struct bt_step *step, struct bt_value **ret_outputs, struct bt_err *err)
@@ -71,7 +89,7 @@ static int render_outputs(struct bt_step *step, struct bt_value **ret_outputs, s
 static enum bt_state final_state(const struct bt_exec *exec)
 {
     if (exec->is_killing)
-        return exec->is_timed_out ? BT_FAILED : BT_KILLED;
+        return exec->is_failure ? BT_FAILED : BT_KILLED;
     if (exec->group.killed)
         return BT_KILLED;
     if (exec->group.failed)

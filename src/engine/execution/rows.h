@@ -82,7 +82,7 @@ struct bt_exec {
     uint32_t live;           /* Task runs that have not ended: 0 after the end means drained. */
     uint32_t attempt_number; /* 1, +1 at each restart. */
     bool is_killing;
-    bool is_timed_out; /* Killing because of the flow's timeout: it ends FAILED. */
+    bool is_failure; /* Killing because of a timeout or an error: it ends FAILED. */
     bool is_finishing;
     bool is_drained;
     /* Not stored: */

@@ -116,10 +116,10 @@ static int dispatch(struct bt_step *step, const struct bt_event *event, struct b
     case BT_EVENT_LOST: return on_lost(step, event, err);
     case BT_EVENT_TIMER:
         if (event->taskrun == 0)
-            return on_kill(step, true);
+            return on_timeout(step);
         return on_timer(step, event);
     case BT_EVENT_TIMER_KILLED: return on_timer_killed(step, event);
-    case BT_EVENT_KILL: return on_kill(step, false);
+    case BT_EVENT_KILL: return on_kill(step, NULL);
     case BT_EVENT_FINISH: return on_finish(step, err);
     case BT_EVENT_KIND_COUNT: break;
     }

@@ -108,7 +108,9 @@ int scope_pick(struct step_scope *scope, const struct bt_task *task, struct bt_v
 /* --- finish.c ---------------------------------------------------------------------------------- */
 
 int on_begin(struct bt_step *step, struct bt_err *err);
-int on_kill(struct bt_step *step, bool is_timeout);
+/* `failure` NULL: ends KILLED; else a log line, and it ends FAILED. */
+int on_kill(struct bt_step *step, const char *failure);
+int on_timeout(struct bt_step *step);
 int on_finish(struct bt_step *step, struct bt_err *err);
 /* Says DRAINED when the execution has ended and nothing lives. */
 void exec_check_drained(struct bt_step *step);

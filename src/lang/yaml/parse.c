@@ -148,6 +148,15 @@ static enum bt_yaml_style scalar_style(struct fy_token *token)
     return BT_YAML_PLAIN;
 }
 
+/* The reader's marks leave the quotes out. */
+static void take_quotes(struct bt_yaml_node *node)
+{
+    node->at.col--;
+    node->at.byte--;
+    node->end.col++;
+    node->end.byte++;
+}
+
 static void on_scalar(struct parser *parser, struct fy_event *event)
 {
     struct bt_yaml_node *node = new_node(parser, event, event->scalar.tag);
@@ -156,6 +165,8 @@ static void on_scalar(struct parser *parser, struct fy_event *event)
     node->kind = BT_YAML_SCALAR;
     node->style = scalar_style(event->scalar.value);
     node->text = token_text(parser, event->scalar.value);
+    if (node->style == BT_YAML_SINGLE || node->style == BT_YAML_DOUBLE)
+        take_quotes(node);
     add_anchor(parser, event->scalar.anchor, node, false);
     push_child(parser, node);
 }
@@ -306,6 +317,13 @@ static void report_syntax(struct parser *parser, struct fy_diag *diag)
     if (error && error->line > 0) {
         at.line = (uint32_t)error->line;
         at.col = (uint32_t)(error->column > 0 ? error->column : 1);
+    }
+    const char *unclosed = error ? strstr(error->msg, "without a closing") : NULL;
+    for (size_t i = parser->depth; unclosed && i > 0; i--) {
+        if (parser->frames[i - 1].node->style != BT_YAML_FLOW)
+            continue;
+        at = parser->frames[i - 1].node->at; /* Not the end of the file: where it opened. */
+        break;
     }
     bt_yaml_explain(parser->source, at, error ? error->msg : "the text is not YAML",
                     parser->diags);

@@ -1,0 +1,292 @@
+/* actor.c — The rows of one execution in memory, and the view of them that a step gets. */
+#include "journal/runner/runner_int.h"
+
+#include <assert.h>
+
+struct actor *actor_new(struct bt_exec *exec, struct bt_flow *flow, bool is_complete)
+{
+    struct actor *actor = calloc(1, sizeof *actor);
+    if (!actor)
+        bt_die("out of memory");
+    actor->key = exec->key;
+    actor->exec = exec;
+    actor->flow = flow;
+    actor->is_complete = is_complete;
+    actor->log_lines = is_complete ? 0 : UINT64_MAX;
+    return actor;
+}
+
+static void logs_clear(struct actor *actor)
+{
+    for (size_t i = 0; i < actor->logs.count; i++)
+        bt_value_unref(actor->logs.items[i].text);
+    actor->logs.count = 0;
+}
+
+void actor_free(struct actor *actor)
+{
+    for (size_t i = 0; i < actor->runs.cap; i++)
+        bt_taskrun_free(actor->runs.slots[i].value);
+    bt_map64_done(&actor->runs);
+    bt_map64_done(&actor->by_task);
+    for (size_t i = actor->queue_head; i < actor->queue.count; i++)
+        bt_event_done(&actor->queue.items[i].event);
+    bt_vec_done(&actor->queue);
+    bt_vec_done(&actor->dirty);
+    for (size_t i = 0; i < actor->values.count; i++)
+        bt_value_unref(actor->values.items[i].values);
+    bt_vec_done(&actor->values);
+    logs_clear(actor);
+    bt_vec_done(&actor->logs);
+    bt_vec_done(&actor->listed.ns);
+    bt_value_unref(actor->found.value);
+    bt_exec_free(actor->exec);
+    bt_flow_unref(actor->flow);
+    free(actor);
+}
+
+/* --- The queue ---------------------------------------------------------------------------------- */
+
+bool actor_has_events(const struct actor *actor)
+{
+    return actor->queue_head < actor->queue.count;
+}
+
+void actor_push(struct actor *actor, struct bt_event event, uint64_t stored_id)
+{
+    if (actor->queue_head == actor->queue.count) {
+        actor->queue_head = actor->queue.count = 0;
+    } else if (actor->queue_head > 64 && actor->queue_head * 2 > actor->queue.count) {
+        actor->queue.count -= actor->queue_head;
+        memmove(actor->queue.items, actor->queue.items + actor->queue_head,
+                actor->queue.count * sizeof *actor->queue.items);
+        actor->queue_head = 0;
+    }
+    bt_vec_push(&actor->queue, ((struct queued){event, stored_id}));
+}
+
+struct queued actor_pop(struct actor *actor)
+{
+    assert(actor_has_events(actor));
+    return actor->queue.items[actor->queue_head++];
+}
+
+void actor_log(struct actor *actor, const struct bt_log_entry *entry, struct bt_value *text)
+{
+    bt_vec_push(&actor->logs, ((struct actor_log){*entry, text}));
+}
+
+void actor_put_values(struct actor *actor, uint32_t n, struct bt_value *values, bool is_dirty)
+{
+    bt_vec_push(&actor->values, ((struct actor_values){n, values, is_dirty}));
+}
+
+/* --- Rows --------------------------------------------------------------------------------------- */
+
+static uint64_t task_hash(uint32_t task, uint32_t parent, struct bt_str value)
+{
+    return bt_str_hash(value, (uint64_t)task << 32 | parent);
+}
+
+static bool is_run_of(const struct bt_taskrun *run, uint32_t task, uint32_t parent,
+                      struct bt_str value)
+{
+    return run->task == task && run->parent == parent && bt_str_eq(bt_value_str(run->value), value);
+}
+
+/* Takes a run into memory. */
+static void keep_run(struct actor *actor, struct bt_taskrun *run)
+{
+    bt_map64_put(&actor->runs, run->n, run);
+    uint64_t hash = task_hash(run->task, run->parent, bt_value_str(run->value));
+    const struct bt_taskrun *other = bt_map64_get(&actor->by_task, hash);
+    if (!other || other->n < run->n)
+        bt_map64_put(&actor->by_task, hash, run);
+    actor->found.is_valid = false;
+    actor->listed.is_valid = false;
+}
+
+/* Takes a stored run unless that row is in memory already (then memory is newer). */
+static struct bt_taskrun *keep_stored(struct actor *actor, struct bt_taskrun *run)
+{
+    struct bt_taskrun *known = bt_map64_get(&actor->runs, run->n);
+    if (known) {
+        bt_taskrun_free(run);
+        return known;
+    }
+    keep_run(actor, run);
+    return run;
+}
+
+void actor_evict(struct actor *actor)
+{
+    struct bt_map64 kept = {0};
+    for (size_t i = 0; i < actor->runs.cap; i++) {
+        struct bt_taskrun *run = actor->runs.slots[i].value;
+        if (!run)
+            continue;
+        if (bt_state_is_ended(run->state) && !run->is_dirty) {
+            bt_taskrun_free(run);
+            actor->is_complete = false;
+        } else {
+            bt_map64_put(&kept, run->n, run);
+        }
+    }
+    bt_map64_done(&actor->runs);
+    bt_map64_done(&actor->by_task);
+    for (size_t i = 0; i < kept.cap; i++)
+        if (kept.slots[i].value)
+            keep_run(actor, kept.slots[i].value);
+    bt_map64_done(&kept);
+    actor->found.is_valid = false;
+    actor->listed.is_valid = false;
+}
+
+/* --- The view ----------------------------------------------------------------------------------- */
+
+static int view_taskrun(void *data, uint32_t n, struct bt_taskrun **ret_run)
+{
+    struct actor *actor = data;
+    *ret_run = bt_map64_get(&actor->runs, n);
+    return *ret_run ? BT_OK : BT_NEED;
+}
+
+static int view_find(void *data, uint32_t task, uint32_t parent, struct bt_str value,
+                     struct bt_taskrun **ret_run)
+{
+    struct actor *actor = data;
+    struct bt_taskrun *run = bt_map64_get(&actor->by_task, task_hash(task, parent, value));
+    if (run && is_run_of(run, task, parent, value)) {
+        *ret_run = run;
+        return BT_OK;
+    }
+    if (actor->is_complete)
+        return BT_NOT_FOUND;
+    if (!actor->found.is_valid || actor->found.task != task || actor->found.parent != parent ||
+        !bt_str_eq(bt_value_str(actor->found.value), value))
+        return BT_NEED;
+    *ret_run = actor->found.run;
+    return actor->found.run ? BT_OK : BT_NOT_FOUND;
+}
+
+static int view_list(void *data, uint32_t task, uint32_t parent, const uint32_t **ret_ns,
+                     size_t *ret_count)
+{
+    struct actor *actor = data;
+    if (!actor->listed.is_valid || actor->listed.task != task || actor->listed.parent != parent)
+        return BT_NEED;
+    *ret_ns = actor->listed.ns.items;
+    *ret_count = actor->listed.ns.count;
+    return BT_OK;
+}
+
+static int view_values(void *data, uint32_t n, struct bt_value **ret_list)
+{
+    struct actor *actor = data;
+    for (size_t i = actor->values.count; i-- > 0;) {
+        if (actor->values.items[i].n == n) {
+            *ret_list = actor->values.items[i].values;
+            return BT_OK;
+        }
+    }
+    return BT_NEED;
+}
+
+static int view_add(void *data, struct bt_taskrun *run)
+{
+    keep_run(data, run);
+    return BT_OK;
+}
+
+static void view_changed(void *data, struct bt_taskrun *run)
+{
+    struct actor *actor = data;
+    if (run)
+        bt_vec_push(&actor->dirty, run);
+    else
+        actor->is_exec_dirty = true;
+}
+
+struct bt_view actor_view(struct actor *actor)
+{
+    return (struct bt_view){.data = actor,
+                            .taskrun = view_taskrun,
+                            .find = view_find,
+                            .list = view_list,
+                            .values = view_values,
+                            .add = view_add,
+                            .changed = view_changed};
+}
+
+/* --- Fetching ----------------------------------------------------------------------------------- */
+
+static int fetch_each(void *data, struct bt_taskrun *run)
+{
+    (void)keep_stored(data, run);
+    return BT_OK;
+}
+
+static int compare_n(const void *a, const void *b)
+{
+    uint32_t one = *(const uint32_t *)a, two = *(const uint32_t *)b;
+    return (one > two) - (one < two);
+}
+
+/* Lists from memory after the stored ones have joined it. */
+static int fetch_list(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
+                      struct bt_err *err)
+{
+    if (!actor->is_complete)
+        BT_TRY(journal->ops->list(journal, actor->key, need->task, need->parent, fetch_each, actor,
+                                  err));
+    actor->listed.ns.count = 0;
+    for (size_t i = 0; i < actor->runs.cap; i++) {
+        const struct bt_taskrun *run = actor->runs.slots[i].value;
+        if (run && run->task == need->task && run->parent == need->parent)
+            bt_vec_push(&actor->listed.ns, run->n);
+    }
+    if (actor->listed.ns.count)
+        qsort(actor->listed.ns.items, actor->listed.ns.count, sizeof(uint32_t), compare_n);
+    actor->listed.task = need->task;
+    actor->listed.parent = need->parent;
+    actor->listed.is_valid = true;
+    return BT_OK;
+}
+
+static int fetch_find(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
+                      struct bt_err *err)
+{
+    struct bt_taskrun *run = NULL;
+    int rc = journal->ops->find(journal, actor->key, need->task, need->parent,
+                                bt_value_str(need->value), &run, err);
+    if (rc < 0 && rc != BT_NOT_FOUND)
+        return rc;
+    run = run ? keep_stored(actor, run) : NULL;
+    bt_value_unref(actor->found.value);
+    actor->found.task = need->task;
+    actor->found.parent = need->parent;
+    actor->found.value = bt_value_ref(need->value);
+    actor->found.run = run;
+    actor->found.is_valid = true;
+    return BT_OK;
+}
+
+int actor_fetch(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
+                struct bt_err *err)
+{
+    struct bt_taskrun *run = NULL;
+    struct bt_value *values = NULL;
+    switch (need->kind) {
+    case BT_NEED_TASKRUN:
+        BT_TRY(journal->ops->taskrun(journal, actor->key, need->n, &run, err));
+        (void)keep_stored(actor, run);
+        return BT_OK;
+    case BT_NEED_FIND: return fetch_find(actor, journal, need, err);
+    case BT_NEED_LIST: return fetch_list(actor, journal, need, err);
+    case BT_NEED_VALUES:
+        BT_TRY(journal->ops->values(journal, actor->key, need->n, &values, err));
+        actor_put_values(actor, need->n, values, false);
+        return BT_OK;
+    }
+    return bt_fail(err, BT_CORRUPT, "unknown need");
+}

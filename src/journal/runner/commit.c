@@ -1,0 +1,355 @@
+/* commit.c — The commit of a batch, what follows it, and what follows its failure. */
+#include "journal/runner/runner_int.h"
+
+#include <assert.h>
+
+enum { ROWS_MAX_DEFAULT = 20000, ACTOR_ROWS_KEPT = 256, RETRY_US = 200000 };
+
+bool runner_has_changes(const struct bt_runner *runner)
+{
+    return runner->touched.count || runner->put_flows.count || runner->timers_clear.count ||
+           runner->timers_set.count || runner->jobs_set.count || runner->jobs_clear.count ||
+           runner->events_drop.count || runner->taken;
+}
+
+/* What is gathered only for the commit; freed by rows_done(). */
+struct rows {
+    BT_VEC(const struct bt_exec *) execs;
+    BT_VEC(struct bt_run_row) runs;
+    BT_VEC(struct bt_values_row) values;
+    BT_VEC(struct bt_event_row) events;
+    BT_VEC(struct bt_log_chunk) chunks;
+};
+
+static void rows_done(struct rows *rows)
+{
+    bt_vec_done(&rows->execs);
+    bt_vec_done(&rows->runs);
+    bt_vec_done(&rows->values);
+    bt_vec_done(&rows->events); /* Their content is the actors'. */
+    bt_vec_done(&rows->chunks);
+}
+
+static void gather_actor(struct bt_runner *runner, struct actor *actor, struct rows *rows)
+{
+    if (actor->is_exec_dirty)
+        bt_vec_push(&rows->execs, actor->exec);
+    for (size_t i = 0; i < actor->dirty.count; i++) {
+        const struct bt_taskrun *run = actor->dirty.items[i];
+        bt_vec_push(&rows->runs, ((struct bt_run_row){actor->key, run,
+                                                      actor->flow->tasks[run->task].id}));
+    }
+    for (size_t i = 0; i < actor->values.count; i++)
+        if (actor->values.items[i].is_dirty)
+            bt_vec_push(&rows->values, ((struct bt_values_row){actor->key, actor->values.items[i].n,
+                                                               actor->values.items[i].values}));
+    for (size_t i = actor->queue_head; i < actor->queue.count; i++) {
+        struct queued *queued = &actor->queue.items[i];
+        if (queued->stored_id)
+            continue;
+        queued->stored_id = ++runner->last_event;
+        bt_vec_push(&rows->events,
+                    ((struct bt_event_row){queued->stored_id, actor->key, queued->event}));
+    }
+}
+
+/* Writes an actor's lines as chunks. */
+static int write_logs(struct bt_runner *runner, struct actor *actor, struct rows *rows,
+                      struct bt_err *err)
+{
+    struct bt_journal *journal = runner->config.journal;
+    if (!runner->config.logs || actor->logs.count == 0)
+        return BT_OK;
+    if (actor->log_lines == UINT64_MAX)
+        BT_TRY(journal->ops->log_lines(journal, actor->key, &actor->log_lines, err));
+    BT_VEC(struct bt_log_entry) entries = {0};
+    for (size_t i = 0; i < actor->logs.count; i++)
+        bt_vec_push(&entries, actor->logs.items[i].entry);
+    int rc = BT_OK;
+    uint64_t line = actor->log_lines;
+    for (size_t done = 0; rc == BT_OK && done < entries.count;) {
+        struct bt_log_chunk chunk;
+        size_t used = 0;
+        rc = bt_logs_append(runner->config.logs, entries.items + done, entries.count - done, &chunk,
+                            &used, err);
+        if (rc < 0)
+            break;
+        chunk.exec = actor->key;
+        chunk.first_line = line;
+        line += used;
+        done += used;
+        bt_vec_push(&rows->chunks, chunk);
+    }
+    bt_vec_done(&entries);
+    if (rc == BT_OK)
+        actor->log_lines = line;
+    return rc;
+}
+
+static int gather(struct bt_runner *runner, struct rows *rows, struct bt_err *err)
+{
+    for (size_t i = 0; i < runner->touched.count; i++) {
+        gather_actor(runner, runner->touched.items[i], rows);
+        BT_TRY(write_logs(runner, runner->touched.items[i], rows, err));
+    }
+    return runner->config.logs ? bt_logs_sync(runner->config.logs, err) : BT_OK;
+}
+
+/* --- After the commit --------------------------------------------------------------------------- */
+
+static void tell_listener(struct bt_runner *runner)
+{
+    BT_VEC(struct bt_change) changes = {0};
+    for (size_t i = 0; i < runner->touched.count; i++) {
+        struct actor *actor = runner->touched.items[i];
+        struct bt_change change = {.exec = actor->exec, .flow = actor->flow};
+        for (size_t j = 0; j < actor->logs.count; j++) {
+            change.kind = BT_CHANGE_LOG;
+            change.log = &actor->logs.items[j].entry;
+            change.run = bt_map64_get(&actor->runs, change.log->taskrun);
+            bt_vec_push(&changes, change);
+        }
+        change.log = NULL;
+        for (size_t j = 0; j < actor->dirty.count; j++) {
+            change.kind = BT_CHANGE_RUN;
+            change.run = actor->dirty.items[j];
+            bt_vec_push(&changes, change);
+        }
+        change.run = NULL;
+        change.kind = BT_CHANGE_EXEC;
+        if (actor->is_exec_dirty)
+            bt_vec_push(&changes, change);
+    }
+    if (changes.count)
+        runner->config.listener.changes(runner->config.listener.data, changes.items,
+                                        changes.count);
+    bt_vec_done(&changes);
+}
+
+static void send_submits(struct bt_runner *runner)
+{
+    for (size_t i = 0; i < runner->submits.count; i++) {
+        struct bt_job *job = runner->submits.items[i];
+        struct outstanding *outstanding = calloc(1, sizeof *outstanding);
+        if (!outstanding)
+            bt_die("out of memory");
+        *outstanding = (struct outstanding){job->exec_key, job->token, job->taskrun};
+        bt_map64_put(&runner->jobs, job->token, outstanding);
+        runner->config.dispatcher.submit(runner->config.dispatcher.data, job);
+    }
+    runner->submits.count = 0;
+}
+
+static void send_kills(struct bt_runner *runner)
+{
+    for (size_t i = 0; i < runner->kill_execs.count; i++) {
+        for (size_t j = 0; j < runner->jobs.cap; j++) {
+            const struct outstanding *job = runner->jobs.slots[j].value;
+            if (job && job->exec == runner->kill_execs.items[i])
+                runner->config.dispatcher.kill(runner->config.dispatcher.data, job->token);
+        }
+    }
+    runner->kill_execs.count = 0;
+}
+
+static void settle_actor(struct bt_runner *runner, struct actor *actor)
+{
+    for (size_t i = 0; i < actor->dirty.count; i++)
+        actor->dirty.items[i]->is_dirty = false;
+    actor->dirty.count = 0;
+    actor->is_exec_dirty = actor->exec->is_dirty = false;
+    for (size_t i = 0; i < actor->values.count; i++)
+        actor->values.items[i].is_dirty = false;
+    for (size_t i = 0; i < actor->logs.count; i++)
+        bt_value_unref(actor->logs.items[i].text);
+    actor->logs.count = 0;
+    actor->is_touched = false;
+    if (actor->exec->is_drained && !actor_has_events(actor)) {
+        (void)bt_map64_remove(&runner->actors, actor->key); /* It is `actor`. */
+        actor_free(actor);
+        return;
+    }
+    if (actor->runs.count > ACTOR_ROWS_KEPT)
+        actor_evict(actor);
+}
+
+/* Keeps the memory of idle executions bounded: they are read again when something happens. */
+static void evict_idle(struct bt_runner *runner)
+{
+    size_t rows = 0, rows_max = runner->config.rows_max ? runner->config.rows_max
+                                                        : ROWS_MAX_DEFAULT;
+    BT_VEC(struct actor *) idle = {0};
+    for (size_t i = 0; i < runner->actors.cap; i++) {
+        struct actor *actor = runner->actors.slots[i].value;
+        if (!actor)
+            continue;
+        rows += actor->runs.count + 4;
+        if (!actor_has_events(actor) && !actor->is_ready)
+            bt_vec_push(&idle, actor);
+    }
+    for (size_t i = 0; i < idle.count && rows > rows_max; i++) {
+        rows -= idle.items[i]->runs.count + 4;
+        (void)bt_map64_remove(&runner->actors, idle.items[i]->key); /* Freed next. */
+        actor_free(idle.items[i]);
+    }
+    bt_vec_done(&idle);
+}
+
+static void answer_messages(struct bt_runner *runner)
+{
+    struct message *message = runner->taken;
+    runner->taken = NULL;
+    while (message) {
+        struct message *next = message->next;
+        reply_done(message->reply, BT_OK, NULL, message->number);
+        message_free(message);
+        message = next;
+    }
+}
+
+static void clear_batch(struct bt_runner *runner)
+{
+    runner->touched.count = 0;
+    runner->put_flows.count = 0;
+    runner->timers_set.count = 0;
+    runner->timers_clear.count = 0;
+    runner->jobs_set.count = 0;
+    runner->jobs_clear.count = 0;
+    runner->events_drop.count = 0;
+}
+
+static void after_commit(struct bt_runner *runner)
+{
+    for (size_t i = 0; i < runner->timers_set.count; i++)
+        if (runner->timers_set.items[i].due_us < runner->next_due_us)
+            runner->next_due_us = runner->timers_set.items[i].due_us;
+    if (runner->config.listener.changes)
+        tell_listener(runner);
+    for (size_t i = 0; i < runner->touched.count; i++)
+        settle_actor(runner, runner->touched.items[i]);
+    clear_batch(runner);
+    send_submits(runner);
+    send_kills(runner);
+    answer_messages(runner);
+    if (runner->actors.count > 64)
+        evict_idle(runner);
+    runner->failures = 0;
+}
+
+int runner_commit(struct bt_runner *runner, struct bt_err *err)
+{
+    struct rows rows = {0};
+    struct bt_journal *journal = runner->config.journal;
+    int rc = gather(runner, &rows, err);
+    struct bt_batch batch = {
+        .execs = rows.execs.items, .exec_count = rows.execs.count,
+        .runs = rows.runs.items, .run_count = rows.runs.count,
+        .values = rows.values.items, .values_count = rows.values.count,
+        .timers_set = runner->timers_set.items, .timers_set_count = runner->timers_set.count,
+        .timers_clear = runner->timers_clear.items,
+        .timers_clear_count = runner->timers_clear.count,
+        .jobs_set = runner->jobs_set.items, .jobs_set_count = runner->jobs_set.count,
+        .jobs_clear = runner->jobs_clear.items, .jobs_clear_count = runner->jobs_clear.count,
+        .events_put = rows.events.items, .events_put_count = rows.events.count,
+        .events_drop = runner->events_drop.items, .events_drop_count = runner->events_drop.count,
+        .chunks = rows.chunks.items, .chunk_count = rows.chunks.count,
+        .flows = runner->put_flows.items, .flow_count = runner->put_flows.count,
+    };
+    if (rc == BT_OK)
+        rc = journal->ops->commit(journal, &batch, err);
+    rows_done(&rows);
+    if (rc == BT_OK)
+        after_commit(runner);
+    return rc;
+}
+
+/* --- After a failed commit ---------------------------------------------------------------------- */
+
+static int load_event(void *data, struct bt_event_row *row)
+{
+    struct bt_runner *runner = data;
+    struct actor *actor;
+    if (row->id > runner->last_event)
+        runner->last_event = row->id;
+    if (runner_actor(runner, row->exec, &actor, NULL) < 0) {
+        bt_event_done(&row->event);
+        bt_vec_push(&runner->events_drop, row->id); /* Its execution is gone. */
+        return BT_OK;
+    }
+    runner_send(runner, actor, row->event, row->id);
+    return BT_OK;
+}
+
+int runner_load_events(struct bt_runner *runner, struct bt_err *err)
+{
+    struct bt_journal *journal = runner->config.journal;
+    return journal->ops->events(journal, load_event, runner, err);
+}
+
+static void drop_actors(struct bt_runner *runner)
+{
+    for (size_t i = 0; i < runner->actors.cap; i++)
+        if (runner->actors.slots[i].value)
+            actor_free(runner->actors.slots[i].value);
+    bt_map64_clear(&runner->actors);
+    runner->ready.count = runner->ready_head = 0;
+    for (size_t i = 0; i < runner->submits.count; i++)
+        bt_job_free(runner->submits.items[i]);
+    runner->submits.count = 0;
+    runner->kill_execs.count = 0;
+}
+
+/* Messages with somebody waiting are refused; the others (results, logs) go back to the inbox. */
+static void return_messages(struct bt_runner *runner, const struct bt_err *err)
+{
+    struct message *message = runner->taken, *back = NULL;
+    runner->taken = NULL;
+    while (message) {
+        struct message *next = message->next;
+        if (message->kind == MESSAGE_FLOW || message->kind == MESSAGE_CREATE) {
+            reply_done(message->reply, err->code, err, 0);
+            message_free(message);
+        } else {
+            message->next = back; /* taken is newest first, so this restores the order. */
+            back = message;
+        }
+        message = next;
+    }
+    if (!back)
+        return;
+    struct message *last = back;
+    while (last->next)
+        last = last->next;
+    (void)pthread_mutex_lock(&runner->lock);
+    last->next = runner->inbox_head;
+    if (!runner->inbox_head)
+        runner->inbox_tail = &last->next;
+    runner->inbox_head = back;
+    (void)pthread_mutex_unlock(&runner->lock);
+}
+
+void runner_commit_failed(struct bt_runner *runner, const struct bt_err *err)
+{
+    struct bt_err again = BT_ERR_INIT;
+    if (runner->config.listener.trouble)
+        runner->config.listener.trouble(runner->config.listener.data, err);
+    for (size_t i = 0; i < runner->put_flows.count; i++) { /* Their revisions do not exist. */
+        for (size_t j = 0; j < runner->flows.count; j++) {
+            struct flow_entry *entry = &runner->flows.items[j];
+            if (entry->flow->id != runner->put_flows.items[i].id)
+                continue;
+            bt_flow_unref(entry->flow);
+            free(entry->tenant);
+            *entry = runner->flows.items[--runner->flows.count];
+            j--;
+        }
+    }
+    drop_actors(runner);
+    clear_batch(runner);
+    return_messages(runner, err);
+    runner->next_due_us = 0;
+    runner->failures++;
+    runner->retry_us = runner->now_us + RETRY_US * (runner->failures > 10 ? 10 : runner->failures);
+    if (runner_load_events(runner, &again) < 0 && runner->config.listener.trouble)
+        runner->config.listener.trouble(runner->config.listener.data, &again);
+}

@@ -1,0 +1,158 @@
+/* runner_int.h — The runner's insides. Private to src/journal/runner. */
+#pragma once
+#include "base/limits.h"
+#include "base/map64.h"
+#include "base/vec.h"
+#include "engine/execution/step.h"
+#include "journal/runner/runner.h"
+
+#include <pthread.h>
+
+/* --- Messages ----------------------------------------------------------------------------------- */
+
+enum message_kind { MESSAGE_FLOW, MESSAGE_CREATE, MESSAGE_EVENT, MESSAGE_LOGS };
+
+struct message {
+    struct message *next;
+    enum message_kind kind;
+    uint64_t exec_key;
+    struct bt_event event;   /* EVENT */
+    struct bt_exec *exec;    /* CREATE */
+    char *tenant;            /* FLOW */
+    struct bt_flow *flow;    /* FLOW: a reference. */
+    struct bt_log_entry *entries; /* LOGS: one block; texts inside it. */
+    size_t entry_count;
+    size_t bytes; /* Counted against the inbox's bound. */
+    struct bt_reply *reply; /* Borrowed, or NULL. */
+    uint64_t number;        /* For the reply. */
+};
+void message_free(struct message *message);
+void reply_done(struct bt_reply *reply, int rc, const struct bt_err *err, uint64_t number);
+
+/* --- Actors ------------------------------------------------------------------------------------- */
+
+struct queued {
+    struct bt_event event;
+    uint64_t stored_id; /* Id of its row in the journal; 0: only in memory. */
+};
+
+struct actor_log {
+    struct bt_log_entry entry;
+    struct bt_value *text; /* Keeps entry.text alive; may be NULL. */
+};
+
+struct actor_values {
+    uint32_t n;
+    struct bt_value *values;
+    bool is_dirty;
+};
+
+struct actor {
+    uint64_t key;
+    struct bt_exec *exec;
+    struct bt_flow *flow;
+    struct bt_map64 runs;    /* n → struct bt_taskrun; owns them. */
+    struct bt_map64 by_task; /* Hash of (task, parent, value) → the newest such run in memory. */
+    bool is_complete;        /* Every run of the execution is in memory. */
+    BT_VEC(struct queued) queue;
+    size_t queue_head; /* Events before it are done. */
+    BT_VEC(struct bt_taskrun *) dirty;
+    BT_VEC(struct actor_values) values;
+    BT_VEC(struct actor_log) logs;
+    uint64_t log_lines; /* UINT64_MAX: not asked yet. */
+    bool is_exec_dirty, is_touched, is_ready;
+    bool has_ended; /* ENDED or DRAINED came in this batch. */
+    /* The last answers to a NEED. */
+    struct {
+        bool is_valid;
+        uint32_t task, parent;
+        struct bt_value *value;
+        struct bt_taskrun *run; /* NULL: there is none. */
+    } found;
+    struct {
+        bool is_valid;
+        uint32_t task, parent;
+        BT_VEC(uint32_t) ns;
+    } listed;
+};
+
+struct actor *actor_new(struct bt_exec *exec, struct bt_flow *flow, bool is_complete); /* Takes. */
+void actor_free(struct actor *actor);
+void actor_push(struct actor *actor, struct bt_event event, uint64_t stored_id);
+bool actor_has_events(const struct actor *actor);
+struct queued actor_pop(struct actor *actor);
+void actor_log(struct actor *actor, const struct bt_log_entry *entry, struct bt_value *text);
+void actor_put_values(struct actor *actor, uint32_t n, struct bt_value *values, bool is_dirty);
+/* Drops ended, clean runs. */
+void actor_evict(struct actor *actor);
+struct bt_view actor_view(struct actor *actor);
+/* Fetches what a step needs. */
+int actor_fetch(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
+                struct bt_err *err);
+
+/* --- The runner --------------------------------------------------------------------------------- */
+
+struct flow_entry {
+    char *tenant;
+    struct bt_flow *flow;
+};
+
+struct outstanding {
+    uint64_t exec, token;
+    uint32_t taskrun;
+};
+
+struct bt_runner {
+    struct bt_runner_config config;
+    /* The inbox. */
+    pthread_mutex_t lock;
+    pthread_cond_t not_empty, not_full;
+    struct message *inbox_head, **inbox_tail;
+    size_t inbox_bytes;
+    bool is_stopping, has_thread;
+    pthread_t thread;
+    /* Owned by the runner's thread. */
+    struct bt_map64 actors; /* key → struct actor */
+    BT_VEC(struct actor *) ready;
+    size_t ready_head;
+    BT_VEC(struct actor *) touched; /* In this batch. */
+    BT_VEC(struct flow_entry) flows;
+    struct bt_map64 jobs; /* token → struct outstanding */
+    size_t rows;          /* Task runs in memory. */
+    struct bt_step step;
+    struct bt_rng rng;
+    int64_t now_us, next_due_us;
+    uint64_t last_key, last_event;
+    int failures; /* Commits that failed in a row. */
+    int64_t retry_us;
+    /* The batch. */
+    struct message *taken; /* Messages of this batch, kept until the commit. */
+    BT_VEC(struct bt_flow_row) put_flows;
+    BT_VEC(struct bt_timer) timers_set;
+    BT_VEC(struct bt_timer) timers_clear;
+    BT_VEC(struct bt_job_row) jobs_set;
+    BT_VEC(struct bt_job_row) jobs_clear;
+    BT_VEC(uint64_t) events_drop;
+    BT_VEC(struct bt_job *) submits;
+    BT_VEC(uint64_t) kill_execs;
+};
+
+/* The actor of an execution, loaded when needed. */
+int runner_actor(struct bt_runner *runner, uint64_t key, struct actor **ret_actor,
+                 struct bt_err *err);
+int runner_flow(struct bt_runner *runner, const char *tenant, const char *namespace,
+                const char *id, uint32_t revision, struct bt_flow **ret_flow, struct bt_err *err);
+void runner_keep_flow(struct bt_runner *runner, const char *tenant, struct bt_flow *flow);
+void runner_touch(struct bt_runner *runner, struct actor *actor);
+void runner_ready(struct bt_runner *runner, struct actor *actor);
+void runner_send(struct bt_runner *runner, struct actor *actor, struct bt_event event,
+                 uint64_t stored_id);
+/* turn.c */
+void turn_apply(struct bt_runner *runner, struct message *message);
+void turn_timers(struct bt_runner *runner);
+size_t turn_steps(struct bt_runner *runner);
+/* commit.c */
+bool runner_has_changes(const struct bt_runner *runner);
+int runner_commit(struct bt_runner *runner, struct bt_err *err);
+void runner_commit_failed(struct bt_runner *runner, const struct bt_err *err);
+int runner_load_events(struct bt_runner *runner, struct bt_err *err);

@@ -1,0 +1,431 @@
+/* turn.c — A batch before its commit: messages and timers become events, events become steps. */
+#include "journal/runner/runner_int.h"
+
+#include "base/utf8.h"
+
+#include <assert.h>
+
+enum { TIMERS_PER_TURN = 1000, FETCHES_PER_STEP_MAX = 100000, TURN_US_MAX = 50000 };
+
+/* --- Actors and flows --------------------------------------------------------------------------- */
+
+void runner_touch(struct bt_runner *runner, struct actor *actor)
+{
+    if (actor->is_touched)
+        return;
+    actor->is_touched = true;
+    bt_vec_push(&runner->touched, actor);
+}
+
+void runner_ready(struct bt_runner *runner, struct actor *actor)
+{
+    if (actor->is_ready)
+        return;
+    actor->is_ready = true;
+    bt_vec_push(&runner->ready, actor);
+}
+
+void runner_send(struct bt_runner *runner, struct actor *actor, struct bt_event event,
+                 uint64_t stored_id)
+{
+    actor_push(actor, event, stored_id);
+    runner_touch(runner, actor);
+    runner_ready(runner, actor);
+}
+
+void runner_keep_flow(struct bt_runner *runner, const char *tenant, struct bt_flow *flow)
+{
+    char *copy = bt_str_dup(bt_str_of(tenant));
+    if (!copy)
+        bt_die("out of memory");
+    bt_vec_push(&runner->flows, ((struct flow_entry){copy, bt_flow_ref(flow)}));
+}
+
+int runner_flow(struct bt_runner *runner, const char *tenant, const char *namespace,
+                const char *id, uint32_t revision, struct bt_flow **ret_flow, struct bt_err *err)
+{
+    for (size_t i = runner->flows.count; i-- > 0;) {
+        struct bt_flow *flow = runner->flows.items[i].flow;
+        if (flow->revision == revision && strcmp(flow->id, id) == 0 &&
+            strcmp(flow->namespace, namespace) == 0 &&
+            strcmp(runner->flows.items[i].tenant, tenant) == 0) {
+            *ret_flow = bt_flow_ref(flow);
+            return BT_OK;
+        }
+    }
+    struct bt_journal *journal = runner->config.journal;
+    BT_VALUE source = NULL;
+    BT_TRY(journal->ops->flow(journal, tenant, namespace, id, &revision, &source, err));
+    struct bt_diags diags = BT_DIAGS_INIT;
+    struct bt_flow *flow = NULL;
+    int rc = bt_flow_parse(bt_value_str(source), &flow, &diags);
+    bt_diags_done(&diags);
+    if (rc < 0)
+        return bt_fail(err, BT_CORRUPT, "the stored flow %s.%s is not readable any more", namespace,
+                       id);
+    flow->revision = revision;
+    runner_keep_flow(runner, tenant, flow);
+    *ret_flow = flow;
+    return BT_OK;
+}
+
+int runner_actor(struct bt_runner *runner, uint64_t key, struct actor **ret_actor,
+                 struct bt_err *err)
+{
+    *ret_actor = bt_map64_get(&runner->actors, key);
+    if (*ret_actor)
+        return BT_OK;
+    struct bt_journal *journal = runner->config.journal;
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    struct bt_flow *flow = NULL;
+    BT_TRY(journal->ops->exec(journal, key, &exec, err));
+    BT_TRY(runner_flow(runner, exec->tenant, exec->namespace, exec->flow_id, exec->revision, &flow,
+                       err));
+    *ret_actor = actor_new(BT_TAKE(exec), flow, false);
+    bt_map64_put(&runner->actors, key, *ret_actor);
+    return BT_OK;
+}
+
+/* --- Messages ----------------------------------------------------------------------------------- */
+
+static void apply_flow(struct bt_runner *runner, struct message *message)
+{
+    struct bt_journal *journal = runner->config.journal;
+    struct bt_flow *flow = message->flow;
+    uint32_t revision = 0;
+    BT_VALUE source = NULL;
+    int rc = journal->ops->flow(journal, message->tenant, flow->namespace, flow->id, &revision,
+                                &source, NULL);
+    bool is_same = rc == BT_OK && bt_str_eq(bt_value_str(source), flow->source);
+    flow->revision = is_same ? revision : revision + 1;
+    message->number = flow->revision;
+    if (!is_same)
+        bt_vec_push(&runner->put_flows, ((struct bt_flow_row){.tenant = message->tenant,
+                                                              .namespace = flow->namespace,
+                                                              .id = flow->id,
+                                                              .revision = flow->revision,
+                                                              .source = flow->source,
+                                                              .created_us = runner->now_us}));
+    runner_keep_flow(runner, message->tenant, flow);
+}
+
+static int apply_create(struct bt_runner *runner, struct message *message, struct bt_err *err)
+{
+    struct bt_flow *flow = NULL;
+    struct bt_exec *exec = message->exec;
+    BT_TRY(runner_flow(runner, exec->tenant, exec->namespace, exec->flow_id, exec->revision, &flow,
+                       err));
+    message->exec = NULL;
+    exec->key = ++runner->last_key;
+    message->number = exec->key;
+    if (!exec->id.text[0]) {
+        uint64_t high = bt_rng_next(&runner->rng);
+        exec->id = bt_id_make(runner->now_us / 1000, high, bt_rng_next(&runner->rng));
+    }
+    exec->state = BT_CREATED;
+    exec->next_n = 1;
+    exec->attempt_number = 1;
+    exec->group.list = BT_NO_TASK;
+    if (bt_histories_add(&exec->histories, runner->now_us, BT_CREATED) < 0)
+        bt_die("out of memory");
+    struct actor *actor = actor_new(exec, flow, true);
+    actor->is_exec_dirty = true;
+    exec->is_dirty = true;
+    bt_map64_put(&runner->actors, exec->key, actor);
+    runner_send(runner, actor, (struct bt_event){.kind = BT_EVENT_BEGIN}, 0);
+    return BT_OK;
+}
+
+/* A copy that owns its values, so that the message can be applied again if the commit fails. */
+static struct bt_event event_copy(const struct bt_event *event)
+{
+    struct bt_event copy = *event;
+    copy.outputs = bt_value_ref(event->outputs);
+    copy.metrics = bt_value_ref(event->metrics);
+    copy.error = bt_value_ref(event->error);
+    return copy;
+}
+
+static int apply_event(struct bt_runner *runner, struct message *message, struct bt_err *err)
+{
+    struct actor *actor;
+    BT_TRY(runner_actor(runner, message->exec_key, &actor, err));
+    if (message->event.kind == BT_EVENT_RESULT) {
+        free(bt_map64_remove(&runner->jobs, message->event.token));
+        bt_vec_push(&runner->jobs_clear,
+                    ((struct bt_job_row){message->exec_key, message->event.taskrun,
+                                         message->event.token}));
+    }
+    runner_send(runner, actor, event_copy(&message->event), 0);
+    return BT_OK;
+}
+
+static int apply_logs(struct bt_runner *runner, struct message *message, struct bt_err *err)
+{
+    struct actor *actor;
+    BT_TRY(runner_actor(runner, message->exec_key, &actor, err));
+    runner_touch(runner, actor);
+    for (size_t i = 0; i < message->entry_count; i++)
+        actor_log(actor, &message->entries[i], NULL); /* Texts live as long as the batch. */
+    return BT_OK;
+}
+
+/* Applies a message and keeps it in runner->taken until the commit, or answers it at once. */
+void turn_apply(struct bt_runner *runner, struct message *message)
+{
+    struct bt_err err = BT_ERR_INIT;
+    int rc = BT_OK;
+    switch (message->kind) {
+    case MESSAGE_FLOW: apply_flow(runner, message); break;
+    case MESSAGE_CREATE: rc = apply_create(runner, message, &err); break;
+    case MESSAGE_EVENT: rc = apply_event(runner, message, &err); break;
+    case MESSAGE_LOGS: rc = apply_logs(runner, message, &err); break;
+    }
+    if (rc < 0) {
+        reply_done(message->reply, rc, &err, 0);
+        message_free(message);
+        return;
+    }
+    message->next = runner->taken;
+    runner->taken = message;
+}
+
+/* --- Timers ------------------------------------------------------------------------------------- */
+
+void turn_timers(struct bt_runner *runner)
+{
+    if (runner->now_us < runner->next_due_us)
+        return;
+    struct bt_journal *journal = runner->config.journal;
+    struct bt_timer timers[TIMERS_PER_TURN];
+    size_t count = TIMERS_PER_TURN;
+    struct bt_err err = BT_ERR_INIT;
+    int64_t next_us = runner->now_us + 1000000;
+    int rc = journal->ops->due(journal, runner->now_us, timers, &count, &next_us, &err);
+    runner->next_due_us = next_us;
+    if (rc < 0) {
+        if (runner->config.listener.trouble)
+            runner->config.listener.trouble(runner->config.listener.data, &err);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct actor *actor;
+        bt_vec_push(&runner->timers_clear, timers[i]);
+        if (runner_actor(runner, timers[i].exec, &actor, &err) < 0)
+            continue; /* Its execution is gone: the timer goes with it. */
+        runner_send(runner, actor,
+                    (struct bt_event){.kind = BT_EVENT_TIMER,
+                                      .taskrun = timers[i].taskrun,
+                                      .timer = timers[i].kind},
+                    0);
+    }
+}
+
+/* --- Effects ------------------------------------------------------------------------------------ */
+
+static void send_timer_killed(struct bt_runner *runner, struct actor *actor,
+                              const struct bt_timer *timer)
+{
+    bt_vec_push(&runner->timers_clear, *timer);
+    if (timer->taskrun == 0)
+        return; /* The execution's own timeout. */
+    runner_send(runner, actor,
+                (struct bt_event){.kind = BT_EVENT_TIMER_KILLED,
+                                  .taskrun = timer->taskrun,
+                                  .timer = timer->kind},
+                0);
+}
+
+struct kill_ctx {
+    struct bt_runner *runner;
+    struct actor *actor;
+    size_t cleared_before; /* Timers cleared in this batch, stored or not, are skipped. */
+};
+
+static bool is_same_timer(const struct bt_timer *a, const struct bt_timer *b)
+{
+    return a->exec == b->exec && a->taskrun == b->taskrun && a->kind == b->kind;
+}
+
+static int kill_stored_timer(void *data, const struct bt_timer *timer)
+{
+    struct kill_ctx *ctx = data;
+    for (size_t i = 0; i < ctx->cleared_before; i++)
+        if (is_same_timer(&ctx->runner->timers_clear.items[i], timer))
+            return BT_OK;
+    send_timer_killed(ctx->runner, ctx->actor, timer);
+    return BT_OK;
+}
+
+static void effect_kill_timers(struct bt_runner *runner, struct actor *actor)
+{
+    struct kill_ctx ctx = {runner, actor, runner->timers_clear.count};
+    struct bt_journal *journal = runner->config.journal;
+    struct bt_err err = BT_ERR_INIT;
+    if (journal->ops->timers_of(journal, actor->key, kill_stored_timer, &ctx, &err) < 0 &&
+        runner->config.listener.trouble)
+        runner->config.listener.trouble(runner->config.listener.data, &err);
+    size_t kept = 0;
+    for (size_t i = 0; i < runner->timers_set.count; i++) {
+        struct bt_timer timer = runner->timers_set.items[i];
+        if (timer.exec == actor->key)
+            send_timer_killed(runner, actor, &timer);
+        else
+            runner->timers_set.items[kept++] = timer;
+    }
+    runner->timers_set.count = kept;
+}
+
+static void effect_timer(struct bt_runner *runner, struct actor *actor,
+                         const struct bt_effect *effect)
+{
+    struct bt_timer timer = {actor->key, effect->taskrun, effect->timer, effect->due_us};
+    size_t kept = 0;
+    for (size_t i = 0; effect->kind == BT_EFFECT_TIMER_CLEAR && i < runner->timers_set.count; i++)
+        if (!is_same_timer(&runner->timers_set.items[i], &timer))
+            runner->timers_set.items[kept++] = runner->timers_set.items[i];
+    if (effect->kind == BT_EFFECT_TIMER_CLEAR) {
+        runner->timers_set.count = kept;
+        bt_vec_push(&runner->timers_clear, timer);
+        return;
+    }
+    bt_vec_push(&runner->timers_set, timer);
+}
+
+static void effect_submit(struct bt_runner *runner, struct actor *actor, struct bt_effect *effect)
+{
+    const struct bt_taskrun *run = bt_map64_get(&actor->runs, effect->taskrun);
+    struct bt_job *job = calloc(1, sizeof *job);
+    if (!job)
+        bt_die("out of memory");
+    assert(run);
+    job->exec_key = actor->key;
+    job->taskrun = run->n;
+    job->attempt = run->attempt_count + 1;
+    job->token = effect->token;
+    memcpy(job->tenant, actor->exec->tenant, sizeof job->tenant);
+    memcpy(job->exec_id, actor->exec->id.text, sizeof actor->exec->id.text);
+    memcpy(job->taskrun_id, run->id.text, sizeof run->id.text);
+    job->flow = bt_flow_ref(actor->flow);
+    job->task = &actor->flow->tasks[run->task];
+    job->variables = BT_TAKE(effect->value);
+    job->timeout_us = effect->timeout_us;
+    job->now_us = runner->now_us;
+    job->seed = bt_rng_next(&runner->rng);
+    bt_vec_push(&runner->submits, job);
+    bt_vec_push(&runner->jobs_set, ((struct bt_job_row){actor->key, run->n, effect->token}));
+}
+
+/* Long texts become several lines, a microsecond apart, cut between runes. */
+static void effect_log(struct bt_runner *runner, struct actor *actor, struct bt_effect *effect)
+{
+    struct bt_str rest = bt_value_str(effect->value);
+    struct bt_log_entry entry = {.time_us = runner->now_us,
+                                 .taskrun = effect->taskrun,
+                                 .attempt = (uint32_t)effect->token,
+                                 .level = effect->level};
+    do {
+        size_t len = rest.len > BT_LOG_MESSAGE_MAX ? BT_LOG_MESSAGE_MAX : rest.len;
+        while (len < rest.len && len > 0 && ((unsigned char)rest.at[len] & 0xC0) == 0x80)
+            len--;
+        entry.text = bt_str_slice(rest, 0, len);
+        actor_log(actor, &entry, bt_value_ref(effect->value));
+        rest = bt_str_slice(rest, len, rest.len);
+        entry.time_us++;
+    } while (rest.len);
+}
+
+static void apply_effect(struct bt_runner *runner, struct actor *actor, struct bt_effect *effect)
+{
+    switch (effect->kind) {
+    case BT_EFFECT_EVENT:
+        actor_push(actor, effect->event, 0);
+        effect->event = (struct bt_event){0};
+        return;
+    case BT_EFFECT_SUBMIT: effect_submit(runner, actor, effect); return;
+    case BT_EFFECT_KILL_JOBS: bt_vec_push(&runner->kill_execs, actor->key); return;
+    case BT_EFFECT_KILL_TIMERS: effect_kill_timers(runner, actor); return;
+    case BT_EFFECT_TIMER_SET:
+    case BT_EFFECT_TIMER_CLEAR: effect_timer(runner, actor, effect); return;
+    case BT_EFFECT_LOG: effect_log(runner, actor, effect); return;
+    case BT_EFFECT_VALUES:
+        actor_put_values(actor, effect->taskrun, BT_TAKE(effect->value), true);
+        return;
+    case BT_EFFECT_ENDED:
+    case BT_EFFECT_DRAINED: actor->has_ended = true; return;
+    }
+}
+
+static void apply_effects(struct bt_runner *runner, struct actor *actor)
+{
+    struct bt_step *step = &runner->step;
+    for (size_t i = 0; i < step->effect_count; i++) {
+        apply_effect(runner, actor, &step->effects[i]);
+        bt_effect_done(&step->effects[i]);
+    }
+    step->effect_count = 0;
+}
+
+/* --- Steps -------------------------------------------------------------------------------------- */
+
+static int step_with_fetches(struct bt_runner *runner, struct actor *actor,
+                             const struct bt_event *event, struct bt_err *err)
+{
+    for (int fetches = 0; fetches < FETCHES_PER_STEP_MAX; fetches++) {
+        int rc = bt_execution_step(&runner->step, event, err);
+        if (rc != BT_NEED)
+            return rc;
+        BT_TRY(actor_fetch(actor, runner->config.journal, &runner->step.need, err));
+    }
+    return bt_fail(err, BT_LIMIT, "a step asked for more than %d rows", FETCHES_PER_STEP_MAX);
+}
+
+static void step_once(struct bt_runner *runner, struct actor *actor)
+{
+    struct queued queued = actor_pop(actor);
+    struct bt_step *step = &runner->step;
+    struct bt_err err = BT_ERR_INIT;
+    if (queued.stored_id)
+        bt_vec_push(&runner->events_drop, queued.stored_id);
+    if (queued.event.kind == BT_EVENT_LOST)
+        bt_vec_push(&runner->jobs_clear, ((struct bt_job_row){actor->key, queued.event.taskrun,
+                                                              queued.event.token}));
+    step->exec = actor->exec;
+    step->flow = actor->flow;
+    step->view = actor_view(actor);
+    step->env = (struct bt_step_env){.now_us = runner->now_us,
+                                     .rng = {bt_rng_next(&runner->rng)},
+                                     .envs = runner->config.envs,
+                                     .globals = runner->config.globals,
+                                     .zone = runner->config.zone};
+    if (step_with_fetches(runner, actor, &queued.event, &err) < 0)
+        bt_execution_fail(step, &err);
+    bt_event_done(&queued.event);
+    apply_effects(runner, actor);
+}
+
+size_t turn_steps(struct bt_runner *runner)
+{
+    size_t steps = 0;
+    int64_t start_us = bt_clock_mono_us(runner->config.clock);
+    while (runner->ready_head < runner->ready.count && steps < BT_STEPS_PER_COMMIT_MAX) {
+        struct actor *actor = runner->ready.items[runner->ready_head++];
+        size_t mine = 0;
+        runner_touch(runner, actor);
+        while (actor_has_events(actor) && mine++ < BT_STEPS_PER_ACTOR_TURN)
+            step_once(runner, actor);
+        steps += mine;
+        actor->is_ready = false;
+        if (actor_has_events(actor))
+            runner_ready(runner, actor);
+        if (bt_clock_mono_us(runner->config.clock) - start_us > TURN_US_MAX)
+            break;
+    }
+    size_t left = runner->ready.count - runner->ready_head;
+    if (left)
+        memmove(runner->ready.items, runner->ready.items + runner->ready_head,
+                left * sizeof *runner->ready.items);
+    runner->ready.count = left;
+    runner->ready_head = 0;
+    return steps;
+}

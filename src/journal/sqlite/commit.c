@@ -1,0 +1,214 @@
+/* commit.c — One batch as one SQLite transaction. */
+#include "journal/sqlite/sqlite_int.h"
+
+#include "engine/execution/codec.h"
+#include "value/json.h"
+
+static const char sql_begin[] = "BEGIN IMMEDIATE";
+static const char sql_end[] = "COMMIT";
+static const char sql_put_exec[] =
+    "INSERT INTO executions(key,tenant,id,namespace,flow_id,revision,state,start_us,end_us,"
+    "is_drained,record) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) ON CONFLICT(key) DO UPDATE SET "
+    "state=?7,start_us=?8,end_us=?9,is_drained=?10,record=?11";
+static const char sql_put_run[] =
+    "INSERT INTO task_runs(exec,n,task_id,task,parent,value,state,record)"
+    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(exec,n) DO UPDATE SET state=?7,record=?8";
+static const char sql_put_values[] =
+    "INSERT OR REPLACE INTO iteration_values(exec,n,record) VALUES(?1,?2,?3)";
+static const char sql_clear_timer[] = "DELETE FROM timers WHERE exec=?1 AND taskrun=?2 AND kind=?3";
+static const char sql_set_timer[] =
+    "INSERT OR REPLACE INTO timers(exec,taskrun,kind,due_us) VALUES(?1,?2,?3,?4)";
+static const char sql_clear_job[] = "DELETE FROM jobs WHERE exec=?1 AND taskrun=?2 AND token=?3";
+static const char sql_set_job[] =
+    "INSERT OR REPLACE INTO jobs(exec,taskrun,token) VALUES(?1,?2,?3)";
+static const char sql_put_event[] = "INSERT INTO events(id,exec,record) VALUES(?1,?2,?3)";
+static const char sql_drop_event[] = "DELETE FROM events WHERE id=?1";
+static const char sql_put_chunk[] =
+    "INSERT INTO log_chunks(exec,first_line,lines,levels,from_us,to_us,segment,offset,length)"
+    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)";
+static const char sql_put_flow[] =
+    "INSERT INTO flow_revisions(tenant,namespace,id,revision,source,created_us)"
+    " VALUES(?1,?2,?3,?4,?5,?6)";
+
+/* Prepares, binds the leading integers, and gives the statement. */
+static int open_write(struct sqlite_journal *self, const char *sql, const int64_t *numbers,
+                      int count, sqlite3_stmt **ret_statement, struct bt_err *err)
+{
+    BT_TRY(bt_db_prepare(self->db, sql, ret_statement, err));
+    for (int i = 0; i < count; i++)
+        (void)sqlite3_bind_int64(*ret_statement, i + 1, numbers[i]);
+    return BT_OK;
+}
+
+/* Runs a statement whose columns are all integers. */
+static int write_numbers(struct sqlite_journal *self, const char *sql, const int64_t *numbers,
+                         int count, struct bt_err *err)
+{
+    sqlite3_stmt *statement;
+    BT_TRY(open_write(self, sql, numbers, count, &statement, err));
+    return bt_db_run(self->db, statement, err);
+}
+
+static int put_exec(struct sqlite_journal *self, const struct bt_exec *exec, struct bt_err *err)
+{
+    sqlite3_stmt *statement;
+    bt_buf_clear(&self->record);
+    if (bt_exec_encode(exec, &self->record) < 0)
+        return bt_buf_check(&self->record, "an execution's record", err);
+    BT_TRY(open_write(self, sql_put_exec, (int64_t[]){(int64_t)exec->key}, 1, &statement, err));
+    const struct bt_histories *histories = &exec->histories;
+    bt_db_bind(statement, 2, bt_str_of(exec->tenant));
+    bt_db_bind(statement, 3, bt_id_str(&exec->id));
+    bt_db_bind(statement, 4, bt_str_of(exec->namespace));
+    bt_db_bind(statement, 5, bt_str_of(exec->flow_id));
+    (void)sqlite3_bind_int64(statement, 6, exec->revision);
+    bt_db_bind(statement, 7, bt_str_of(bt_state_name(exec->state)));
+    (void)sqlite3_bind_int64(statement, 8, bt_histories_at(histories, 0)->at_us);
+    if (bt_state_is_ended(exec->state))
+        (void)sqlite3_bind_int64(statement, 9,
+                                 bt_histories_at(histories, histories->count - 1)->at_us);
+    else
+        (void)sqlite3_bind_null(statement, 9);
+    (void)sqlite3_bind_int64(statement, 10, exec->is_drained);
+    bt_db_bind(statement, 11, bt_buf_str(&self->record));
+    return bt_db_run(self->db, statement, err);
+}
+
+static int put_run(struct sqlite_journal *self, const struct bt_run_row *row, struct bt_err *err)
+{
+    const struct bt_taskrun *run = row->run;
+    sqlite3_stmt *statement;
+    bt_buf_clear(&self->record);
+    if (bt_taskrun_encode(run, &self->record) < 0)
+        return bt_buf_check(&self->record, "a task run's record", err);
+    BT_TRY(open_write(self, sql_put_run, (int64_t[]){(int64_t)row->exec, run->n}, 2, &statement,
+                      err));
+    bt_db_bind(statement, 3, bt_str_of(row->task_id));
+    (void)sqlite3_bind_int64(statement, 4, run->task);
+    (void)sqlite3_bind_int64(statement, 5, run->parent);
+    bt_db_bind(statement, 6, bt_value_str(run->value));
+    bt_db_bind(statement, 7, bt_str_of(bt_state_name(run->state)));
+    bt_db_bind(statement, 8, bt_buf_str(&self->record));
+    return bt_db_run(self->db, statement, err);
+}
+
+static int put_values(struct sqlite_journal *self, const struct bt_values_row *row,
+                      struct bt_err *err)
+{
+    sqlite3_stmt *statement;
+    bt_buf_clear(&self->record);
+    BT_TRY(bt_json_write(row->values, BT_JSON_COMPACT, &self->record, err));
+    BT_TRY(open_write(self, sql_put_values, (int64_t[]){(int64_t)row->exec, row->taskrun}, 2,
+                      &statement, err));
+    bt_db_bind(statement, 3, bt_buf_str(&self->record));
+    return bt_db_run(self->db, statement, err);
+}
+
+static int put_event(struct sqlite_journal *self, const struct bt_event_row *row,
+                     struct bt_err *err)
+{
+    sqlite3_stmt *statement;
+    bt_buf_clear(&self->record);
+    if (bt_event_encode(&row->event, &self->record) < 0)
+        return bt_buf_check(&self->record, "an event's record", err);
+    BT_TRY(open_write(self, sql_put_event, (int64_t[]){(int64_t)row->id, (int64_t)row->exec}, 2,
+                      &statement, err));
+    bt_db_bind(statement, 3, bt_buf_str(&self->record));
+    return bt_db_run(self->db, statement, err);
+}
+
+static int put_flow(struct sqlite_journal *self, const struct bt_flow_row *row, struct bt_err *err)
+{
+    sqlite3_stmt *statement;
+    BT_TRY(bt_db_prepare(self->db, sql_put_flow, &statement, err));
+    bt_db_bind(statement, 1, bt_str_of(row->tenant));
+    bt_db_bind(statement, 2, bt_str_of(row->namespace));
+    bt_db_bind(statement, 3, bt_str_of(row->id));
+    (void)sqlite3_bind_int64(statement, 4, row->revision);
+    bt_db_bind(statement, 5, row->source);
+    (void)sqlite3_bind_int64(statement, 6, row->created_us);
+    return bt_db_run(self->db, statement, err);
+}
+
+static int put_timers(struct sqlite_journal *self, const struct bt_batch *batch,
+                      struct bt_err *err)
+{
+    for (size_t i = 0; i < batch->timers_clear_count; i++) {
+        const struct bt_timer *timer = &batch->timers_clear[i];
+        BT_TRY(write_numbers(self, sql_clear_timer,
+                             (int64_t[]){(int64_t)timer->exec, timer->taskrun, timer->kind}, 3,
+                             err));
+    }
+    for (size_t i = 0; i < batch->timers_set_count; i++) {
+        const struct bt_timer *timer = &batch->timers_set[i];
+        BT_TRY(write_numbers(
+            self, sql_set_timer,
+            (int64_t[]){(int64_t)timer->exec, timer->taskrun, timer->kind, timer->due_us}, 4, err));
+    }
+    return BT_OK;
+}
+
+static int put_jobs(struct sqlite_journal *self, const struct bt_batch *batch, struct bt_err *err)
+{
+    for (size_t i = 0; i < batch->jobs_clear_count; i++) {
+        const struct bt_job_row *job = &batch->jobs_clear[i];
+        BT_TRY(write_numbers(self, sql_clear_job,
+                             (int64_t[]){(int64_t)job->exec, job->taskrun, (int64_t)job->token}, 3,
+                             err));
+    }
+    for (size_t i = 0; i < batch->jobs_set_count; i++) {
+        const struct bt_job_row *job = &batch->jobs_set[i];
+        BT_TRY(write_numbers(self, sql_set_job,
+                             (int64_t[]){(int64_t)job->exec, job->taskrun, (int64_t)job->token}, 3,
+                             err));
+    }
+    return BT_OK;
+}
+
+static int put_chunk(struct sqlite_journal *self, const struct bt_log_chunk *chunk,
+                     struct bt_err *err)
+{
+    const int64_t numbers[] = {(int64_t)chunk->exec, (int64_t)chunk->first_line,
+                               chunk->lines,         chunk->levels,
+                               chunk->from_us,       chunk->to_us,
+                               chunk->segment,       (int64_t)chunk->offset,
+                               chunk->length};
+    return write_numbers(self, sql_put_chunk, numbers, 9, err);
+}
+
+static int put_all(struct sqlite_journal *self, const struct bt_batch *batch, struct bt_err *err)
+{
+    for (size_t i = 0; i < batch->flow_count; i++)
+        BT_TRY(put_flow(self, &batch->flows[i], err));
+    for (size_t i = 0; i < batch->exec_count; i++)
+        BT_TRY(put_exec(self, batch->execs[i], err));
+    for (size_t i = 0; i < batch->run_count; i++)
+        BT_TRY(put_run(self, &batch->runs[i], err));
+    for (size_t i = 0; i < batch->values_count; i++)
+        BT_TRY(put_values(self, &batch->values[i], err));
+    BT_TRY(put_timers(self, batch, err));
+    BT_TRY(put_jobs(self, batch, err));
+    for (size_t i = 0; i < batch->events_drop_count; i++)
+        BT_TRY(write_numbers(self, sql_drop_event, (int64_t[]){(int64_t)batch->events_drop[i]}, 1,
+                             err));
+    for (size_t i = 0; i < batch->events_put_count; i++)
+        BT_TRY(put_event(self, &batch->events_put[i], err));
+    for (size_t i = 0; i < batch->chunk_count; i++)
+        BT_TRY(put_chunk(self, &batch->chunks[i], err));
+    return BT_OK;
+}
+
+int sqlite_commit(struct bt_journal *journal, const struct bt_batch *batch, struct bt_err *err)
+{
+    struct sqlite_journal *self = (struct sqlite_journal *)journal;
+    sqlite3_stmt *begin, *end;
+    BT_TRY(bt_db_prepare(self->db, sql_begin, &begin, err));
+    BT_TRY(bt_db_prepare(self->db, sql_end, &end, err));
+    BT_TRY(bt_db_run(self->db, begin, err));
+    int rc = put_all(self, batch, err);
+    if (rc == BT_OK)
+        rc = bt_db_run(self->db, end, err);
+    if (rc < 0)
+        (void)sqlite3_exec(self->db->handle, "ROLLBACK", NULL, NULL, NULL); /* The cause is told. */
+    return rc;
+}

@@ -1,0 +1,216 @@
+/* db.c — Opening and using of SQLite databases. */
+#include "store/sqlite/db.h"
+
+#include "base/own.h"
+
+#include <stdlib.h>
+
+/* Each entry takes the schema from its index to the next version. */
+static const char *const migrations[BT_SCHEMA_VERSION] = {
+    "CREATE TABLE flow_revisions("
+    " tenant TEXT NOT NULL, namespace TEXT NOT NULL, id TEXT NOT NULL, revision INTEGER NOT NULL,"
+    " source TEXT NOT NULL, created_us INTEGER NOT NULL, is_deleted INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY(tenant, namespace, id, revision)) WITHOUT ROWID;"
+
+    "CREATE TABLE executions("
+    " key INTEGER PRIMARY KEY, tenant TEXT NOT NULL, id TEXT NOT NULL, namespace TEXT NOT NULL,"
+    " flow_id TEXT NOT NULL, revision INTEGER NOT NULL, state TEXT NOT NULL,"
+    " start_us INTEGER NOT NULL, end_us INTEGER, is_drained INTEGER NOT NULL, record TEXT NOT NULL);"
+    "CREATE UNIQUE INDEX executions_id ON executions(tenant, id);"
+    "CREATE INDEX executions_live ON executions(key) WHERE is_drained=0;"
+
+    "CREATE TABLE task_runs("
+    " exec INTEGER NOT NULL, n INTEGER NOT NULL, task_id TEXT NOT NULL, task INTEGER NOT NULL,"
+    " parent INTEGER NOT NULL, value TEXT NOT NULL, state TEXT NOT NULL, record TEXT NOT NULL,"
+    " PRIMARY KEY(exec, n)) WITHOUT ROWID;"
+    "CREATE INDEX task_runs_task ON task_runs(exec, task, parent, value);"
+
+    "CREATE TABLE iteration_values(exec INTEGER NOT NULL, n INTEGER NOT NULL, record TEXT NOT NULL,"
+    " PRIMARY KEY(exec, n)) WITHOUT ROWID;"
+
+    "CREATE TABLE timers(exec INTEGER NOT NULL, taskrun INTEGER NOT NULL, kind INTEGER NOT NULL,"
+    " due_us INTEGER NOT NULL, PRIMARY KEY(exec, taskrun, kind)) WITHOUT ROWID;"
+    "CREATE INDEX timers_due ON timers(due_us);"
+
+    "CREATE TABLE jobs(exec INTEGER NOT NULL, taskrun INTEGER NOT NULL, token INTEGER NOT NULL,"
+    " PRIMARY KEY(exec, taskrun)) WITHOUT ROWID;"
+
+    "CREATE TABLE events(id INTEGER PRIMARY KEY, exec INTEGER NOT NULL, record TEXT NOT NULL);"
+
+    "CREATE TABLE log_chunks(exec INTEGER NOT NULL, first_line INTEGER NOT NULL,"
+    " lines INTEGER NOT NULL, levels INTEGER NOT NULL, from_us INTEGER NOT NULL,"
+    " to_us INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL,"
+    " length INTEGER NOT NULL, PRIMARY KEY(exec, first_line)) WITHOUT ROWID;",
+};
+
+struct bt_db_statement {
+    const char *sql;
+    sqlite3_stmt *statement;
+};
+
+int bt_db_fail(struct bt_db *db, struct bt_err *err, const char *what)
+{
+    int code = db->handle ? sqlite3_errcode(db->handle) : SQLITE_NOMEM;
+    switch (code & 0xFF) {
+    case SQLITE_FULL:
+        (void)bt_fail(err, BT_IO, "%s: the disk is full", what);
+        (void)bt_hint(err, "free some space; nothing that was acknowledged is lost");
+        return BT_IO;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return bt_fail(err, BT_BUSY, "%s: the database is in use", what);
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+        (void)bt_fail(err, BT_IO, "%s: the database cannot be written", what);
+        (void)bt_hint(err, "check the permissions of the data directory");
+        return BT_IO;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: return bt_fail(err, BT_CORRUPT, "%s: the database is damaged", what);
+    case SQLITE_NOMEM: return bt_fail_mem(err, what);
+    default:
+        return bt_fail(err, BT_IO, "%s: the database failed (code %d)", what,
+                       db->handle ? sqlite3_extended_errcode(db->handle) : code);
+    }
+}
+
+int bt_db_exec(struct bt_db *db, const char *sql, struct bt_err *err)
+{
+    if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return bt_db_fail(db, err, "database");
+    return BT_OK;
+}
+
+static int read_version(struct bt_db *db, int *ret_version, struct bt_err *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = BT_OK;
+    if (sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW)
+        rc = bt_db_fail(db, err, "cannot read the database");
+    else
+        *ret_version = sqlite3_column_int(statement, 0);
+    (void)sqlite3_finalize(statement);
+    return rc;
+}
+
+static int migrate_from(struct bt_db *db, int version, struct bt_err *err)
+{
+    BT_TRY(bt_db_exec(db, "BEGIN IMMEDIATE", err));
+    int rc = BT_OK;
+    for (; rc == BT_OK && version < BT_SCHEMA_VERSION; version++)
+        rc = bt_db_exec(db, migrations[version], err);
+    char pragma[64];
+    (void)snprintf(pragma, sizeof pragma, "PRAGMA user_version=%d", BT_SCHEMA_VERSION);
+    if (rc == BT_OK)
+        rc = bt_db_exec(db, pragma, err);
+    if (rc == BT_OK)
+        rc = bt_db_exec(db, "COMMIT", err);
+    if (rc < 0)
+        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL); /* The first error counts. */
+    return rc;
+}
+
+static int setup(struct bt_db *db, enum bt_db_mode mode, struct bt_err *err)
+{
+    int version = 0;
+    BT_TRY(read_version(db, &version, err));
+    if (version > BT_SCHEMA_VERSION) {
+        (void)bt_fail(err, BT_INVALID,
+                      "the data directory was written by a newer Baton (schema %d; this one knows "
+                      "up to %d)",
+                      version, BT_SCHEMA_VERSION);
+        (void)bt_hint(err, "use that newer Baton, or another data directory");
+        return BT_INVALID;
+    }
+    if (mode == BT_DB_READER)
+        return bt_db_exec(db, "PRAGMA query_only=1", err);
+    if (version == 0)
+        BT_TRY(bt_db_exec(db, "PRAGMA auto_vacuum=INCREMENTAL", err));
+    /* The lock file gives the directory to this process alone, so the WAL index may live in its
+     * memory only when no reader of the same process needs it; readers do, so it is shared. */
+    BT_TRY(bt_db_exec(db, "PRAGMA journal_mode=WAL", err));
+    BT_TRY(bt_db_exec(db, mode == BT_DB_DURABLE ? "PRAGMA synchronous=FULL"
+                                                : "PRAGMA synchronous=OFF", err));
+    BT_TRY(bt_db_exec(db, "PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=4000;"
+                          "PRAGMA temp_store=MEMORY", err));
+    return version < BT_SCHEMA_VERSION ? migrate_from(db, version, err) : BT_OK;
+}
+
+int bt_db_open(const char *path, enum bt_db_mode mode, struct bt_db *ret_db, struct bt_err *err)
+{
+    struct bt_db db = {.is_read_only = mode == BT_DB_READER};
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE |
+                (mode == BT_DB_READER ? 0 : SQLITE_OPEN_CREATE);
+    int rc = BT_OK;
+    if (sqlite3_open_v2(path, &db.handle, flags, NULL) != SQLITE_OK)
+        rc = bt_db_fail(&db, err, "cannot open the database");
+    if (rc == BT_OK) {
+        (void)sqlite3_extended_result_codes(db.handle, 1);
+        (void)sqlite3_busy_timeout(db.handle, 5000);
+        rc = setup(&db, mode, err);
+    }
+    if (rc < 0) {
+        bt_db_close(&db);
+        return rc;
+    }
+    *ret_db = db;
+    return BT_OK;
+}
+
+void bt_db_close(struct bt_db *db)
+{
+    for (size_t i = 0; i < db->statement_count; i++)
+        (void)sqlite3_finalize(db->statements[i].statement);
+    free(db->statements);
+    (void)sqlite3_close_v2(db->handle);
+    *db = (struct bt_db){0};
+}
+
+int bt_db_prepare(struct bt_db *db, const char *sql, sqlite3_stmt **ret_statement,
+                  struct bt_err *err)
+{
+    for (size_t i = 0; i < db->statement_count; i++) {
+        if (db->statements[i].sql == sql) {
+            *ret_statement = db->statements[i].statement;
+            (void)sqlite3_reset(*ret_statement);
+            return BT_OK;
+        }
+    }
+    if (db->statement_count == db->statement_cap) {
+        size_t cap = db->statement_cap ? db->statement_cap * 2 : 16;
+        struct bt_db_statement *statements = realloc(db->statements, cap * sizeof *statements);
+        if (!statements)
+            return bt_fail_mem(err, "statement");
+        db->statements = statements;
+        db->statement_cap = cap;
+    }
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) !=
+        SQLITE_OK)
+        return bt_db_fail(db, err, "database");
+    db->statements[db->statement_count++] = (struct bt_db_statement){sql, statement};
+    *ret_statement = statement;
+    return BT_OK;
+}
+
+int bt_db_step(struct bt_db *db, sqlite3_stmt *statement, bool *ret_row, struct bt_err *err)
+{
+    int code = sqlite3_step(statement);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        int rc = bt_db_fail(db, err, "database");
+        (void)sqlite3_reset(statement); /* Repeats the error that was just told. */
+        return rc;
+    }
+    *ret_row = code == SQLITE_ROW;
+    if (code == SQLITE_DONE)
+        (void)sqlite3_reset(statement); /* Cannot fail after DONE. */
+    return BT_OK;
+}
+
+int bt_db_run(struct bt_db *db, sqlite3_stmt *statement, struct bt_err *err)
+{
+    bool is_row = true;
+    while (is_row)
+        BT_TRY(bt_db_step(db, statement, &is_row, err));
+    return BT_OK;
+}
