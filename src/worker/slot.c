@@ -87,12 +87,15 @@ static void work_run(uv_work_t *work)
 {
     struct slot *slot = work->data;
     struct bt_stage stage = stage_of(slot);
+    struct bt_err err = BT_ERR_INIT;
     if (slot->phase == PHASE_BRINGING)
-        slot->work_rc = bt_stage_bring(&stage, &slot->err);
+        slot->work_rc = bt_stage_bring(&stage, &err);
     else if (slot->phase == PHASE_STORING)
-        slot->work_rc = bt_stage_store(&stage, &slot->notes, &slot->uris, &slot->err);
+        slot->work_rc = bt_stage_store(&stage, &slot->notes, &slot->uris, &err);
     else
         slot->work_rc = bt_stage_remove(&stage, NULL);
+    if (slot->work_rc < 0)
+        slot->err = err; /* After a success it may tell of a failure that was overcome. */
 }
 
 static void work_done(uv_work_t *work, int status);
@@ -148,8 +151,7 @@ static void conclude(struct slot *slot)
 
 static void fail(struct slot *slot, const struct bt_err *why)
 {
-    if (why != &slot->err)
-        slot->err = *why;
+    slot->err = *why;
     assert(slot->err.code != BT_OK);
     conclude(slot);
 }
@@ -388,7 +390,11 @@ static int make_plan(struct slot *slot)
         .fetch_dir = slot->fetch_dir,
         .output_dir = slot->output_dir,
     };
-    return bt_plan_make(&slot->plan, slot->job, &place, &slot->err);
+    struct bt_err err = BT_ERR_INIT;
+    int rc = bt_plan_make(&slot->plan, slot->job, &place, &err);
+    if (rc < 0)
+        slot->err = err;
+    return rc;
 }
 
 static void set_paths(struct slot *slot)
@@ -435,8 +441,9 @@ void slot_begin(struct slot *slot, struct bt_job *job)
         return;
     }
     struct bt_stage stage = stage_of(slot);
-    if (bt_stage_bring(&stage, &slot->err) < 0)
-        conclude(slot);
+    struct bt_err err = BT_ERR_INIT;
+    if (bt_stage_bring(&stage, &err) < 0)
+        fail(slot, &err);
     else
         run(slot);
 }

@@ -124,7 +124,7 @@ static struct bt_job *take_job(struct bt_worker *worker, struct slot *slot)
         worker->last = worker->first ? worker->last : NULL;
         job->next = NULL;
         slot->job = job;
-        slot->is_kill_asked = false;
+        slot->is_kill_asked = job->is_kill_asked; /* Asked since we looked for kills. */
     }
     pthread_mutex_unlock(&worker->mutex);
     return job;
