@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/own.h"
+#include "sys/fs_int.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -60,7 +61,7 @@ void bt_fd_close(int *fd)
 }
 
 /* Without openat2(2): one part after the other, no links at all. */
-static int open_stepwise(int root, const char *path, int flags)
+int fs_open_stepwise(int root, const char *path, int flags)
 {
     char part[PATH_SIZE];
     int dir = root;
@@ -95,7 +96,7 @@ static int open_beneath(int root, const char *path, int flags)
     static atomic_bool is_missing;
     flags |= O_CLOEXEC;
     if (atomic_load_explicit(&is_missing, memory_order_relaxed))
-        return open_stepwise(root, path, flags);
+        return fs_open_stepwise(root, path, flags);
     struct open_how how = {
         .flags = (unsigned)flags,
         .mode = (flags & O_CREAT) ? FILE_MODE : 0,
@@ -109,7 +110,7 @@ static int open_beneath(int root, const char *path, int flags)
             return (int)fd;
         if (errno == ENOSYS) {
             atomic_store_explicit(&is_missing, true, memory_order_relaxed);
-            return open_stepwise(root, path, flags);
+            return fs_open_stepwise(root, path, flags);
         }
         if (errno != EAGAIN && errno != EINTR)
             return -1;

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/own.h"
+#include "sys/fs_int.h"
 #include "sys/glob.h"
 
 #include <setjmp.h>
@@ -72,6 +73,26 @@ static void test_beneath(void **state)
     assert_int_equal(bt_fs_mkdirs(root, "../a", NULL), BT_DENIED);
     assert_int_equal(bt_fs_mkdirs(root, "out/a", NULL), BT_DENIED);
     assert_true(bt_fs_mkdirs(root, "d/file/a", NULL) < 0);
+}
+
+static void test_stepwise(void **state)
+{
+    (void)state;
+    static const struct { const char *path; int want; } rows[] = {
+        {"d/file", 0},       {"d//file", 0},       {"./d/file", 0},    {"missing", ENOENT},
+        {"../x", EXDEV},     {"d/../d/file", EXDEV}, {"d/..", EXDEV},  {"/etc/passwd", EXDEV},
+        {"out/passwd", ENOTDIR}, {"in", ELOOP},    {"d/file/x", ENOTDIR},
+    };
+    make_file("d/file", "x");
+    assert_int_equal(symlinkat("/etc", root, "out"), 0);
+    assert_int_equal(symlinkat("d/file", root, "in"), 0);
+    for (size_t i = 0; i < BT_COUNT(rows); i++) {
+        errno = 0;
+        BT_FD fd = fs_open_stepwise(root, rows[i].path, O_RDONLY | O_CLOEXEC);
+        if ((fd < 0 ? errno : 0) != rows[i].want)
+            print_error("%s: %d\n", rows[i].path, errno);
+        assert_int_equal(fd < 0 ? errno : 0, rows[i].want);
+    }
 }
 
 static void test_remove(void **state)
@@ -217,7 +238,7 @@ static void test_glob_bad(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_beneath), CASE(test_remove), CASE(test_remove_deep), CASE(test_walk),
+        CASE(test_beneath), CASE(test_stepwise), CASE(test_remove), CASE(test_remove_deep), CASE(test_walk),
         CASE(test_copy),    CASE(test_glob),   CASE(test_glob_bad),
     };
     return cmocka_run_group_tests_name("fs", tests, NULL, NULL);

@@ -401,6 +401,14 @@ static int make_plan(struct slot *slot)
     return rc;
 }
 
+static void warn_of_dependencies(struct slot *slot)
+{
+    if (bt_task_prop(slot->job->task, "dependencies"))
+        slot_log(slot, BT_LEVEL_WARN,
+                 BT_STR("`dependencies` are not installed: the script runs with the packages of "
+                        "this machine; install others in beforeCommands"));
+}
+
 static void set_paths(struct slot *slot)
 {
     const struct bt_job *job = slot->job;
@@ -438,6 +446,7 @@ void slot_begin(struct slot *slot, struct bt_job *job)
         conclude(slot);
         return;
     }
+    warn_of_dependencies(slot);
     if (job->timeout_us > 0)
         start_timer(slot, (uint64_t)(job->timeout_us + 999) / 1000);
     if (bt_stage_is_heavy(&slot->plan)) {

@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { RESULTS_MAX = 64, WAIT_S = 60 };
@@ -462,6 +463,94 @@ static void test_late_output(void **state)
     assert_string_equal(logs(), "I late\n");
 }
 
+static void test_order(void **state)
+{
+    (void)state;
+    struct bt_job_result *result =
+        run("shell", "    commands: ['echo a; sleep 0.05; echo b >&2; echo c >&2; sleep 0.05; "
+                     "echo \"::{\\\"logs\\\":[{\\\"level\\\":\\\"DEBUG\\\","
+                     "\\\"message\\\":\\\"d\\\"}]}::\" >&2; sleep 0.05; printf e']\n");
+    assert_int_equal(result->state, BT_WARNING);
+    assert_string_equal(logs(), "I a\nE b\nE c\nD d\nI e\n");
+    assert_int_equal(bt_value_as_int(bt_map_gets(result->outputs, "stdErrLineCount")), 3);
+}
+
+static void test_warden_killed(void **state)
+{
+    (void)state;
+    bt_worker_submit(worker, make_job("shell", "    commands:\n"
+                                               "      - (setsid sh -c 'echo pid $$; exec sleep 100' &)\n"
+                                               "      - sleep 0.1; kill -9 $PPID; sleep 100\n"));
+    struct bt_job_result *result = wait_result(1);
+    assert_int_equal(result->state, BT_FAILED);
+    assert_string_equal(result->error, "the warden of processes was killed");
+    assert_true(is_gone(logged_pid(), 2000));
+    assert_int_equal(run("shell", "    commands: ['true']\n")->state, BT_SUCCESS);
+}
+
+/* Another process with a worker on the same directory, killed together with its warden. */
+static pid_t run_victim(int out)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    start_worker(1, 300);
+    char spec[256];
+    (void)snprintf(spec, sizeof spec,
+                   "    commands: ['echo $PPID > /proc/%d/fd/%d; (setsid sh -c \"echo \\$\\$ > "
+                   "/proc/%d/fd/%d; exec sleep 100\" &)', 'sleep 100']\n",
+                   (int)getpid(), out, (int)getpid(), out);
+    bt_worker_submit(worker, make_job("shell", spec));
+    for (;;)
+        (void)pause();
+}
+
+static pid_t read_pid(int fd)
+{
+    char text[32];
+    size_t len = 0;
+    while (len + 1 < sizeof text && read(fd, text + len, 1) == 1 && text[len] != '\n')
+        len++;
+    text[len] = '\0';
+    return (pid_t)strtol(text, NULL, 10);
+}
+
+#if defined(__SANITIZE_THREAD__)
+#define HAS_TSAN true
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HAS_TSAN true
+#endif
+#endif
+#ifndef HAS_TSAN
+#define HAS_TSAN false
+#endif
+
+static void test_leftovers(void **state)
+{
+    (void)state;
+    int fds[2];
+    if (HAS_TSAN)
+        skip(); /* It does not let a forked child start threads. */
+    assert_int_equal(pipe(fds), 0);
+    pid_t victim = run_victim(fds[1]);
+    (void)close(fds[1]);
+    pid_t warden = read_pid(fds[0]);
+    pid_t daemon = read_pid(fds[0]);
+    assert_true(warden > 1 && daemon > 1);
+    assert_int_equal(kill(warden, SIGSTOP), 0);
+    assert_int_equal(kill(victim, SIGKILL), 0);
+    assert_int_equal(waitpid(victim, NULL, 0), victim);
+    assert_int_equal(kill(warden, SIGKILL), 0);
+    assert_true(is_gone(warden, 5000));
+    assert_int_equal(kill(daemon, 0), 0);
+    assert_int_equal(leftovers(), 2); /* Our own worker has the other one. */
+    (void)bt_worker_stop(worker, true);
+    start_worker(4, 300);
+    assert_true(is_gone(daemon, 2000));
+    (void)close(fds[0]);
+}
+
 static void test_parallel(void **state)
 {
     (void)state;
@@ -721,6 +810,7 @@ int main(void)
         CASE(test_long_command),  CASE(test_timeout),      CASE(test_kill_stubborn),
         CASE(test_kill_waiting),  CASE(test_stop),         CASE(test_background),
         CASE(test_daemon),        CASE(test_late_output),  CASE(test_parallel),
+        CASE(test_order),         CASE(test_warden_killed), CASE(test_leftovers),
         CASE(test_other_types),   CASE(test_input_files),  CASE(test_output_files),
         CASE(test_output_link_refused), CASE(test_output_dir), CASE(test_uris),
         CASE(test_disk_full),     CASE(test_unwritable),   CASE(test_python),

@@ -249,6 +249,7 @@ static void test_capture_limits(void **state)
         assert_true(bt_capture_line(
             &capture, BT_STR("::{\"metrics\":[{\"name\":\"a\",\"type\":\"timer\",\"value\":1.5}]}::")));
     assert_int_equal(bt_value_count(capture.metrics), BT_METRICS_MAX);
+    assert_true(capture.is_cut);
     char *line = malloc(BT_OUTPUT_LINE_MAX);
     assert_non_null(line);
     memset(line, 'x', BT_OUTPUT_LINE_MAX);

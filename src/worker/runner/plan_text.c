@@ -203,7 +203,7 @@ int bt_planner_python(struct bt_planner *planner, struct bt_str script, struct b
                                "command -v python3 || command -v python || echo python3)\" ");
         if (has_prelude)
             (void)bt_buf_addf(out, "-c \"%s\" ", prelude); /* It holds no character of the shell's. */
-        (void)bt_buf_addf(out, "'%s'\n", path);
+        (void)bt_buf_adds(out, "\"$WORKING_DIR/" SCRIPT_NAME_PYTHON "\"\n");
         return bt_buf_check(out, "command", planner->err);
     }
     const char **argv = bt_arena_alloc(&plan->arena, 5 * sizeof *argv);

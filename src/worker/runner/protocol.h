@@ -7,6 +7,7 @@ struct bt_capture {
     struct bt_value *vars;    /* Owned map, or NULL while empty. */
     struct bt_value *metrics; /* Owned list, or NULL while empty. */
     size_t bytes;             /* Text taken in. */
+    bool is_cut;              /* More than BT_METRICS_MAX metrics came; it was told. */
     bool is_too_large;        /* Past BT_OUTPUT_BYTES_MAX, or out of memory; no more is taken in. */
     /* Gets each entry of "logs" (borrowed). */
     void (*log)(void *data, enum bt_level level, struct bt_str message);
