@@ -61,6 +61,7 @@ struct bt_taskrun {
     struct bt_group group;   /* Of a flowable. */
     /* Not stored: */
     bool is_dirty;
+    uint32_t told; /* Histories that the listener knows. */
 };
 
 struct bt_exec {

@@ -97,26 +97,61 @@ static int gather(struct bt_runner *runner, struct rows *rows, struct bt_err *er
 
 /* --- After the commit --------------------------------------------------------------------------- */
 
+typedef BT_VEC(struct bt_change) changes_vec;
+
+static bool is_ended_group(const struct bt_change *change)
+{
+    return bt_state_is_ended(change->run->state) &&
+           change->flow->tasks[change->run->task].type->exec == BT_EXEC_FLOWABLE;
+}
+
+static int later_first(const void *a, const void *b)
+{
+    const struct bt_change *one = a, *two = b;
+    return (one->run->n < two->run->n) - (one->run->n > two->run->n);
+}
+
+/* Task runs whose state is news; groups that ended come after what they hold. */
+static void collect_runs(const struct actor *actor, changes_vec *changes, changes_vec *groups)
+{
+    struct bt_change change = {.kind = BT_CHANGE_RUN, .exec = actor->exec, .flow = actor->flow};
+    groups->count = 0;
+    for (size_t i = 0; i < actor->dirty.count; i++) {
+        struct bt_taskrun *run = actor->dirty.items[i];
+        if (run->told == run->histories.count)
+            continue;
+        run->told = run->histories.count;
+        change.run = run;
+        if (is_ended_group(&change))
+            bt_vec_push(groups, change);
+        else
+            bt_vec_push(changes, change);
+    }
+    if (groups->count)
+        qsort(groups->items, groups->count, sizeof *groups->items, later_first);
+    for (size_t i = 0; i < groups->count; i++)
+        bt_vec_push(changes, groups->items[i]);
+}
+
+static void collect_logs(const struct actor *actor, changes_vec *changes)
+{
+    struct bt_change change = {.kind = BT_CHANGE_LOG, .exec = actor->exec, .flow = actor->flow};
+    for (size_t i = 0; i < actor->logs.count; i++) {
+        change.log = &actor->logs.items[i].entry;
+        change.run = bt_map64_get(&actor->runs, change.log->taskrun);
+        bt_vec_push(changes, change);
+    }
+}
+
 static void tell_listener(struct bt_runner *runner)
 {
-    BT_VEC(struct bt_change) changes = {0};
+    changes_vec changes = {0}, groups = {0};
     for (size_t i = 0; i < runner->touched.count; i++) {
-        struct actor *actor = runner->touched.items[i];
-        struct bt_change change = {.exec = actor->exec, .flow = actor->flow};
-        for (size_t j = 0; j < actor->logs.count; j++) {
-            change.kind = BT_CHANGE_LOG;
-            change.log = &actor->logs.items[j].entry;
-            change.run = bt_map64_get(&actor->runs, change.log->taskrun);
-            bt_vec_push(&changes, change);
-        }
-        change.log = NULL;
-        for (size_t j = 0; j < actor->dirty.count; j++) {
-            change.kind = BT_CHANGE_RUN;
-            change.run = actor->dirty.items[j];
-            bt_vec_push(&changes, change);
-        }
-        change.run = NULL;
-        change.kind = BT_CHANGE_EXEC;
+        const struct actor *actor = runner->touched.items[i];
+        collect_logs(actor, &changes);
+        collect_runs(actor, &changes, &groups);
+        struct bt_change change = {
+            .kind = BT_CHANGE_EXEC, .exec = actor->exec, .flow = actor->flow};
         if (actor->is_exec_dirty)
             bt_vec_push(&changes, change);
     }
@@ -124,6 +159,7 @@ static void tell_listener(struct bt_runner *runner)
         runner->config.listener.changes(runner->config.listener.data, changes.items,
                                         changes.count);
     bt_vec_done(&changes);
+    bt_vec_done(&groups);
 }
 
 static void send_submits(struct bt_runner *runner)
