@@ -97,69 +97,67 @@ static int gather(struct bt_runner *runner, struct rows *rows, struct bt_err *er
 
 /* --- After the commit --------------------------------------------------------------------------- */
 
-typedef BT_VEC(struct bt_change) changes_vec;
+/* A change and its place in the order in which things happened. */
+struct placed {
+    struct bt_change change;
+    uint64_t place;
+    size_t index; /* Keeps the order of equals. */
+};
+typedef BT_VEC(struct placed) placed_vec;
 
-static bool is_ended_group(const struct bt_change *change)
+static int compare_places(const void *a, const void *b)
 {
-    return bt_state_is_ended(change->run->state) &&
-           change->flow->tasks[change->run->task].type->exec == BT_EXEC_FLOWABLE;
+    const struct placed *one = a, *two = b;
+    if (one->place != two->place)
+        return one->place < two->place ? -1 : 1;
+    return one->index < two->index ? -1 : one->index > two->index;
 }
 
-static int later_first(const void *a, const void *b)
+static void place(placed_vec *changes, const struct bt_change *change, uint64_t at)
 {
-    const struct bt_change *one = a, *two = b;
-    return (one->run->n < two->run->n) - (one->run->n > two->run->n);
+    bt_vec_push(changes, ((struct placed){*change, at, changes->count}));
 }
 
-/* Task runs whose state is news; groups that ended come after what they hold. */
-static void collect_runs(const struct actor *actor, changes_vec *changes, changes_vec *groups)
+/* Task runs whose state is news, and log lines. A line follows the moves made before it. */
+static void collect(const struct actor *actor, placed_vec *changes)
 {
     struct bt_change change = {.kind = BT_CHANGE_RUN, .exec = actor->exec, .flow = actor->flow};
-    groups->count = 0;
     for (size_t i = 0; i < actor->dirty.count; i++) {
         struct bt_taskrun *run = actor->dirty.items[i];
         if (run->told == run->histories.count)
             continue;
         run->told = run->histories.count;
         change.run = run;
-        if (is_ended_group(&change))
-            bt_vec_push(groups, change);
-        else
-            bt_vec_push(changes, change);
+        place(changes, &change, 2 * run->moved);
     }
-    if (groups->count)
-        qsort(groups->items, groups->count, sizeof *groups->items, later_first);
-    for (size_t i = 0; i < groups->count; i++)
-        bt_vec_push(changes, groups->items[i]);
-}
-
-static void collect_logs(const struct actor *actor, changes_vec *changes)
-{
-    struct bt_change change = {.kind = BT_CHANGE_LOG, .exec = actor->exec, .flow = actor->flow};
+    change.kind = BT_CHANGE_LOG;
     for (size_t i = 0; i < actor->logs.count; i++) {
         change.log = &actor->logs.items[i].entry;
         change.run = bt_map64_get(&actor->runs, change.log->taskrun);
-        bt_vec_push(changes, change);
+        place(changes, &change, 2 * actor->logs.items[i].place + 1);
     }
+    if (!actor->is_exec_dirty)
+        return;
+    change = (struct bt_change){
+        .kind = BT_CHANGE_EXEC, .exec = actor->exec, .flow = actor->flow};
+    place(changes, &change, UINT64_MAX);
 }
 
 static void tell_listener(struct bt_runner *runner)
 {
-    changes_vec changes = {0}, groups = {0};
-    for (size_t i = 0; i < runner->touched.count; i++) {
-        const struct actor *actor = runner->touched.items[i];
-        collect_logs(actor, &changes);
-        collect_runs(actor, &changes, &groups);
-        struct bt_change change = {
-            .kind = BT_CHANGE_EXEC, .exec = actor->exec, .flow = actor->flow};
-        if (actor->is_exec_dirty)
-            bt_vec_push(&changes, change);
-    }
+    placed_vec placed = {0};
+    BT_VEC(struct bt_change) changes = {0};
+    for (size_t i = 0; i < runner->touched.count; i++)
+        collect(runner->touched.items[i], &placed);
+    if (placed.count)
+        qsort(placed.items, placed.count, sizeof *placed.items, compare_places);
+    for (size_t i = 0; i < placed.count; i++)
+        bt_vec_push(&changes, placed.items[i].change);
     if (changes.count)
         runner->config.listener.changes(runner->config.listener.data, changes.items,
                                         changes.count);
     bt_vec_done(&changes);
-    bt_vec_done(&groups);
+    bt_vec_done(&placed);
 }
 
 static void send_submits(struct bt_runner *runner)
