@@ -18,6 +18,9 @@ static struct bt_str line_rest(struct bt_str source, size_t from)
 static void report_unquoted(struct bt_str source, struct bt_mark at, struct bt_diags *diags)
 {
     struct bt_str text = line_rest(source, at.byte);
+    const struct bt_diag *last = diags->count ? &diags->items[diags->count - 1] : NULL;
+    if (last && last->at.byte == at.byte && strcmp(last->code, "unquoted-expression") == 0)
+        return; /* The reader stumbles over the same text again. */
     struct bt_diag *diag = bt_diags_add(diags, BT_SEVERITY_ERROR, "unquoted-expression", at,
                                         "an expression must stand in quotes");
     if (!diag)
