@@ -3,7 +3,7 @@
 
 #include "base/limits.h"
 #include "base/vec.h"
-#include "cli/diags.h"
+#include "cli/show_diags.h"
 #include "cli/show.h"
 #include "config/instance.h"
 #include "value/json.h"
@@ -313,7 +313,7 @@ static int start(const struct options *options, struct session *session,
     BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
     int rc = bt_service_push_flow(service, &principal, bt_buf_str(&source), &flow, &diags, &err);
     if (diags.count)
-        bt_cli_print_diags(stderr, options->path, bt_buf_str(&source), &diags);
+        bt_show_diags(stderr, options->path, bt_buf_str(&source), &diags, bt_wants_colour(stderr));
     size_t errors = diags.errors;
     bt_diags_done(&diags);
     if (rc < 0)
