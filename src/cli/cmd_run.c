@@ -3,13 +3,14 @@
 
 #include "base/limits.h"
 #include "base/vec.h"
-#include "cli/show_diags.h"
+#include "cli/diags.h"
 #include "cli/show.h"
 #include "config/instance.h"
 #include "value/json.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -313,7 +314,7 @@ static int start(const struct options *options, struct session *session,
     BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
     int rc = bt_service_push_flow(service, &principal, bt_buf_str(&source), &flow, &diags, &err);
     if (diags.count)
-        bt_show_diags(stderr, options->path, bt_buf_str(&source), &diags, bt_wants_colour(stderr));
+        bt_cli_print_diags(stderr, options->path, bt_buf_str(&source), &diags);
     size_t errors = diags.errors;
     bt_diags_done(&diags);
     if (rc < 0)
