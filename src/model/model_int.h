@@ -110,6 +110,10 @@ bool bt_read_is_list(struct parse *parse, const struct place *place);
 void bt_read_unknown(struct parse *parse, const struct place *place, const char *class_name,
                      const char *const *known, size_t known_count);
 
+/* --- expression_words.c --- */
+/* Puts the words of a syntax error of an expression into plain ones; adds a hint where one helps. */
+void bt_expression_words(struct bt_err *err);
+
 /* --- the parts of a flow --- */
 void bt_model_retry(struct parse *parse, const struct place *place, struct bt_retry *ret_retry);
 void bt_model_labels(struct parse *parse, const struct place *place);

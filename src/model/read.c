@@ -127,33 +127,14 @@ int64_t bt_read_duration_us(struct parse *parse, const struct place *place)
     return 0;
 }
 
-/* What is wrong with an expression, without the original's frame around it:
- * "io.pebbletemplates.….ParserException: WORDS (the whole template:LINE)". */
-static struct bt_str expression_words(const char *msg)
-{
-    struct bt_str words = bt_str_of(msg);
-    ptrdiff_t colon = bt_str_find(words, BT_STR("Exception: "), 0);
-    if (!bt_str_starts(words, BT_STR("io.pebbletemplates.")) || colon < 0)
-        return words;
-    words = bt_str_slice(words, (size_t)colon + strlen("Exception: "), words.len);
-    size_t end = words.len;
-    if (end && words.at[end - 1] == ')')
-        end--;
-    while (end && words.at[end - 1] >= '0' && words.at[end - 1] <= '9')
-        end--;
-    ptrdiff_t open = bt_str_find(words, BT_STR(" ("), 0);
-    if (open > 0 && end && words.at[end - 1] == ':')
-        words.len = (size_t)open;
-    return words;
-}
-
 static struct bt_diag *report_expression(struct parse *parse, const struct place *place,
                                          const struct bt_err *err)
 {
-    struct bt_str words = expression_words(err->msg);
-    struct bt_diag *diag = bt_model_error(parse, place, "bad-expression", "\"%s\": %.*s",
-                                          place->name ? place->name : "", BT_FMT(words));
-    bt_diag_hint(parse, diag, "%s", err->hint);
+    struct bt_err words = *err;
+    bt_expression_words(&words);
+    struct bt_diag *diag = bt_model_error(parse, place, "bad-expression", "\"%s\": %s",
+                                          place->name ? place->name : "", words.msg);
+    bt_diag_hint(parse, diag, "%s", words.hint);
     bt_diag_original(parse, diag, "%s", err->msg);
     return diag;
 }
