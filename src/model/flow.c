@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum { LISTS_MAX = 3 }; /* tasks, errors, finally. */
+
 /* --- Life --- */
 
 static struct flow_box *box_of(const struct bt_flow *flow)
@@ -128,6 +130,7 @@ static void on_tasks(struct parse *parse, const struct place *place)
     struct place key = bt_place_key(place);
     if (branch == BT_BRANCH_FINALLY)
         bt_model_warn(parse, &key, "not-yet", "\"finally\" is not run by this version");
+    assert(parse->box->flow.list_count < LISTS_MAX); /* Keys are unique. */
     bt_model_task_list(parse, place, &spec, &lists[parse->box->flow.list_count++]);
 }
 
@@ -219,7 +222,7 @@ static void read_flow(struct parse *parse, struct bt_yaml_node *node)
     need(parse, &root, "id", "for example id: my_flow");
     need(parse, &root, "namespace", "for example namespace: company.team");
     need(parse, &root, "tasks", "a flow is a list of tasks: tasks:");
-    struct bt_task_list *lists = bt_model_alloc(parse, 3 * sizeof *lists);
+    struct bt_task_list *lists = bt_model_alloc(parse, LISTS_MAX * sizeof *lists);
     parse->box->flow.lists = lists;
     for (uint32_t i = 0; i < node->count && parse->rc == BT_OK; i++)
         read_property(parse, &root, &node->pairs[i]);

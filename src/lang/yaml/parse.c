@@ -197,7 +197,7 @@ static void on_open(struct parser *parser, struct fy_event *event, enum bt_yaml_
 static bool take_children(struct parser *parser, struct bt_yaml_node *node, size_t first)
 {
     size_t count = parser->pending_count - first;
-    struct bt_yaml_node **children = parser->pending + first;
+    struct bt_yaml_node **children = count ? parser->pending + first : NULL;
     parser->pending_count = first;
     size_t size = 1;
     uint32_t height = 0;

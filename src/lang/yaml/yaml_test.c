@@ -153,6 +153,7 @@ static const struct {
     {"a: 1\nb: \xff", 2, 4, "bad-utf8", "0xFF"},
     {"é: \xc3", 1, 4, "bad-utf8", "0xC3"},
     {"a: \x01", 1, 4, "control-character", "U+0001"},
+    {"a: x\r\nb: y\rc: z", 2, 5, "control-character", "line"},
     {"a: \xc2\x80", 1, 4, "control-character", "U+0080"},
     {"<<: 5", 1, 1, "bad-merge", ""},
 };
