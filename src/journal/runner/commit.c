@@ -227,6 +227,8 @@ static void after_commit(struct bt_runner *runner)
         tell_listener(runner);
     for (size_t i = 0; i < runner->touched.count; i++)
         settle_actor(runner, runner->touched.items[i]);
+    for (size_t i = 0; i < runner->jobs_clear.count; i++)
+        free(bt_map64_remove(&runner->jobs, runner->jobs_clear.items[i].token));
     clear_batch(runner);
     send_submits(runner);
     send_kills(runner);
@@ -242,6 +244,7 @@ int runner_commit(struct bt_runner *runner, struct bt_err *err)
     struct bt_journal *journal = runner->config.journal;
     int rc = gather(runner, &rows, err);
     struct bt_batch batch = {
+        .now_us = runner->now_us,
         .execs = rows.execs.items, .exec_count = rows.execs.count,
         .runs = rows.runs.items, .run_count = rows.runs.count,
         .values = rows.values.items, .values_count = rows.values.count,
@@ -280,10 +283,29 @@ static int load_event(void *data, struct bt_event_row *row)
     return BT_OK;
 }
 
-int runner_load_events(struct bt_runner *runner, struct bt_err *err)
+/* A job that no worker has: given out by an earlier process, or by a commit whose answer was lost. */
+static int load_job(void *data, const struct bt_job_row *row)
+{
+    struct bt_runner *runner = data;
+    struct actor *actor;
+    if (bt_map64_get(&runner->jobs, row->token))
+        return BT_OK;
+    if (runner_actor(runner, row->exec, &actor, NULL) < 0) {
+        bt_vec_push(&runner->jobs_clear, *row); /* Its execution is gone. */
+        return BT_OK;
+    }
+    runner_send(runner, actor,
+                (struct bt_event){
+                    .kind = BT_EVENT_LOST, .taskrun = row->taskrun, .token = row->token},
+                0);
+    return BT_OK;
+}
+
+int runner_load(struct bt_runner *runner, struct bt_err *err)
 {
     struct bt_journal *journal = runner->config.journal;
-    return journal->ops->events(journal, load_event, runner, err);
+    BT_TRY(journal->ops->events(journal, load_event, runner, err));
+    return journal->ops->jobs(journal, load_job, runner, err);
 }
 
 static void drop_actors(struct bt_runner *runner)
@@ -328,9 +350,54 @@ static void return_messages(struct bt_runner *runner, const struct bt_err *err)
     (void)pthread_mutex_unlock(&runner->lock);
 }
 
+/* What a failed batch had changed. */
+struct suspect {
+    uint64_t key;
+    BT_VEC(uint32_t) runs;
+};
+
+static struct suspect suspect_of(const struct actor *actor)
+{
+    struct suspect suspect = {.key = actor->key};
+    for (size_t i = 0; i < actor->dirty.count; i++)
+        bt_vec_push(&suspect.runs, actor->dirty.items[i]->n);
+    return suspect;
+}
+
+static void tell_stored_run(struct bt_runner *runner, const struct actor *actor, uint32_t n)
+{
+    struct bt_journal *journal = runner->config.journal;
+    BT_CLEANUP(bt_taskrun_free_p) struct bt_taskrun *run = NULL;
+    if (journal->ops->taskrun(journal, actor->key, n, &run, NULL) < 0)
+        return; /* It was being created, and is not there. */
+    struct bt_change change = {
+        .kind = BT_CHANGE_RUN, .exec = actor->exec, .flow = actor->flow, .run = run};
+    runner->config.listener.changes(runner->config.listener.data, &change, 1);
+}
+
+/* Whether the failed commit was written is unknown: the listener hears what is stored now. */
+static void tell_stored(struct bt_runner *runner, const struct suspect *suspect)
+{
+    struct actor *actor;
+    if (!runner->config.listener.changes ||
+        runner_actor(runner, suspect->key, &actor, NULL) < 0)
+        return; /* It was being created, and is not there. */
+    for (size_t i = 0; i < suspect->runs.count; i++)
+        tell_stored_run(runner, actor, suspect->runs.items[i]);
+    struct bt_change change = {.kind = BT_CHANGE_EXEC, .exec = actor->exec, .flow = actor->flow};
+    runner->config.listener.changes(runner->config.listener.data, &change, 1);
+    if (!actor_has_events(actor)) {
+        (void)bt_map64_remove(&runner->actors, actor->key); /* Freed next. */
+        actor_free(actor);
+    }
+}
+
 void runner_commit_failed(struct bt_runner *runner, const struct bt_err *err)
 {
     struct bt_err again = BT_ERR_INIT;
+    BT_VEC(struct suspect) suspects = {0};
+    for (size_t i = 0; i < runner->touched.count; i++)
+        bt_vec_push(&suspects, suspect_of(runner->touched.items[i]));
     if (runner->config.listener.trouble)
         runner->config.listener.trouble(runner->config.listener.data, err);
     for (size_t i = 0; i < runner->put_flows.count; i++) { /* Their revisions do not exist. */
@@ -350,6 +417,11 @@ void runner_commit_failed(struct bt_runner *runner, const struct bt_err *err)
     runner->next_due_us = 0;
     runner->failures++;
     runner->retry_us = runner->now_us + RETRY_US * (runner->failures > 10 ? 10 : runner->failures);
-    if (runner_load_events(runner, &again) < 0 && runner->config.listener.trouble)
+    if (runner_load(runner, &again) < 0 && runner->config.listener.trouble)
         runner->config.listener.trouble(runner->config.listener.data, &again);
+    for (size_t i = 0; i < suspects.count; i++) {
+        tell_stored(runner, &suspects.items[i]);
+        bt_vec_done(&suspects.items[i].runs);
+    }
+    bt_vec_done(&suspects);
 }

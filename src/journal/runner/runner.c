@@ -306,29 +306,15 @@ static void read_clock(struct bt_runner *runner)
         runner->now_us = now_us;
 }
 
-/* A job that was out when the last process ended: its worker is gone. */
-static int recover_job(void *data, const struct bt_job_row *row)
-{
-    struct bt_runner *runner = data;
-    struct actor *actor;
-    if (runner_actor(runner, row->exec, &actor, NULL) < 0) {
-        bt_vec_push(&runner->jobs_clear, *row); /* Its execution is gone. */
-        return BT_OK;
-    }
-    runner_send(runner, actor,
-                (struct bt_event){
-                    .kind = BT_EVENT_LOST, .taskrun = row->taskrun, .token = row->token},
-                0);
-    return BT_OK;
-}
-
 int bt_runner_recover(struct bt_runner *runner, struct bt_err *err)
 {
     struct bt_journal *journal = runner->config.journal;
+    uint64_t last_now_us = 0;
+    BT_TRY(journal->ops->last_now(journal, &last_now_us, err));
+    runner->now_us = (int64_t)last_now_us;
     read_clock(runner);
     BT_TRY(journal->ops->last_key(journal, &runner->last_key, err));
-    BT_TRY(runner_load_events(runner, err));
-    return journal->ops->jobs(journal, recover_job, runner, err);
+    return runner_load(runner, err);
 }
 
 bool bt_runner_turn(struct bt_runner *runner, int64_t *ret_wake_us)

@@ -155,4 +155,5 @@ size_t turn_steps(struct bt_runner *runner);
 bool runner_has_changes(const struct bt_runner *runner);
 int runner_commit(struct bt_runner *runner, struct bt_err *err);
 void runner_commit_failed(struct bt_runner *runner, const struct bt_err *err);
-int runner_load_events(struct bt_runner *runner, struct bt_err *err);
+/* Takes up what is on its way according to the journal: events, and jobs that no worker has. */
+int runner_load(struct bt_runner *runner, struct bt_err *err);

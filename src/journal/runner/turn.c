@@ -150,12 +150,10 @@ static int apply_event(struct bt_runner *runner, struct message *message, struct
 {
     struct actor *actor;
     BT_TRY(runner_actor(runner, message->exec_key, &actor, err));
-    if (message->event.kind == BT_EVENT_RESULT) {
-        free(bt_map64_remove(&runner->jobs, message->event.token));
-        bt_vec_push(&runner->jobs_clear,
-                    ((struct bt_job_row){message->exec_key, message->event.taskrun,
-                                         message->event.token}));
-    }
+    if (message->event.kind == BT_EVENT_RESULT)
+        bt_vec_push(&runner->jobs_clear, ((struct bt_job_row){message->exec_key,
+                                                              message->event.taskrun,
+                                                              message->event.token}));
     runner_send(runner, actor, event_copy(&message->event), 0);
     return BT_OK;
 }

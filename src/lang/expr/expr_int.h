@@ -214,6 +214,9 @@ int bt_eval_binary(struct bt_run *run, const struct bt_node *node, struct bt_val
 int bt_eval_unary(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value);
 int bt_eval_range(struct bt_run *run, const struct bt_value *from, const struct bt_value *to,
                   int64_t step, struct bt_value **ret_value);
+/* a op b of two numbers (GT, LT, GE, LE), as the operators do. */
+int bt_eval_compare(struct bt_run *run, enum bt_op op, const struct bt_value *a,
+                    const struct bt_value *b, bool *ret_is_true);
 /* Truth of `and`, `or`, `not`, ternaries: BOOL, numbers, strings. False: another type. */
 bool bt_eval_truth(const struct bt_value *value, bool *ret_is_true);
 /* The list that stands for this one after changes in place (borrowed). */

@@ -6,7 +6,7 @@
 
 #include "base/num.h"
 #include "base/utf8.h"
-#include "lang/expr/decimal.h"
+#include "lang/expr/dec.h"
 
 #include <math.h>
 
@@ -120,11 +120,11 @@ int bt_java_double(struct bt_buf *out, double number, bool is_float)
 
 static int decimal_text(const struct bt_value *value, struct bt_buf *out)
 {
-    struct bt_decimal number;
+    struct bt_dec number;
     struct bt_str text = bt_value_str(value);
-    if (bt_value_flavor(value) == BT_FLAVOR_BIGINT || !bt_decimal_parse(text, &number))
+    if (bt_value_flavor(value) == BT_FLAVOR_BIGINT || !bt_dec_parse(text, &number))
         return bt_buf_add(out, text);
-    return bt_decimal_format(&number, out);
+    return bt_dec_format(&number, out);
 }
 
 /* --- Texts -------------------------------------------------------------------------------------- */

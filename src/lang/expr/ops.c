@@ -5,7 +5,7 @@
 #include "lang/expr/expr_int.h"
 
 #include "base/utf8.h"
-#include "lang/expr/decimal.h"
+#include "lang/expr/dec.h"
 
 #include <assert.h>
 #include <math.h>
@@ -61,18 +61,18 @@ static int64_t long_of(const struct bt_value *value)
     return (int64_t)(text.len && text.at[0] == '-' ? 0 - number : number);
 }
 
-static int decimal_of(const struct bt_value *value, struct bt_decimal *ret_number)
+static int decimal_of(const struct bt_value *value, struct bt_dec *ret_number)
 {
-    struct bt_buf text = BT_BUF_INIT(BT_DECIMAL_DIGITS_MAX + 32);
+    struct bt_buf text = BT_BUF_INIT(BT_DEC_DIGITS_MAX + 32);
     int rc = bt_java_text(value, &text, NULL);
-    if (rc == BT_OK && !bt_decimal_parse(bt_buf_str(&text), ret_number))
+    if (rc == BT_OK && !bt_dec_parse(bt_buf_str(&text), ret_number))
         rc = BT_INVALID;
     bt_buf_done(&text);
     return rc;
 }
 
 /* The original goes through doubles before it computes with BigDecimals. */
-static int decimal_by_double(const struct bt_value *value, struct bt_decimal *ret_number)
+static int decimal_by_double(const struct bt_value *value, struct bt_dec *ret_number)
 {
     BT_VALUE real = bt_value_double(bt_value_as_double(value));
     return real ? decimal_of(real, ret_number) : BT_NO_MEM;
@@ -81,24 +81,24 @@ static int decimal_by_double(const struct bt_value *value, struct bt_decimal *re
 static int decimal_arith(enum bt_op op, const struct bt_value *a, const struct bt_value *b,
                          struct bt_value **ret_value)
 {
-    struct bt_decimal left, right, result;
-    struct bt_buf text = BT_BUF_INIT(2 * BT_DECIMAL_DIGITS_MAX);
+    struct bt_dec left, right, result;
+    struct bt_buf text = BT_BUF_INIT(2 * BT_DEC_DIGITS_MAX);
     BT_TRY(decimal_by_double(a, &left));
     BT_TRY(decimal_by_double(b, &right));
     bool is_done = false;
     if (op == BT_OP_ADD)
-        is_done = bt_decimal_add(&left, &right, &result);
+        is_done = bt_dec_add(&left, &right, &result);
     else if (op == BT_OP_SUB)
-        is_done = bt_decimal_sub(&left, &right, &result);
+        is_done = bt_dec_sub(&left, &right, &result);
     else if (op == BT_OP_MUL)
-        is_done = bt_decimal_mul(&left, &right, &result);
+        is_done = bt_dec_mul(&left, &right, &result);
     else if (op == BT_OP_DIV)
-        is_done = bt_decimal_div(&left, &right, &result);
+        is_done = bt_dec_div(&left, &right, &result);
     else
-        is_done = bt_decimal_rem(&left, &right, &result);
+        is_done = bt_dec_rem(&left, &right, &result);
     if (!is_done)
         return BT_INVALID;
-    (void)bt_decimal_format(&result, &text); /* A failure shows as an empty text, refused next. */
+    (void)bt_dec_format(&result, &text); /* A failure shows as an empty text, refused next. */
     *ret_value = text.failed ? NULL : bt_value_decimal(bt_buf_str(&text));
     bt_buf_done(&text);
     return *ret_value ? BT_OK : BT_NO_MEM;
@@ -160,7 +160,7 @@ static int number_arith(enum bt_op op, const struct bt_value *a, const struct bt
 /* BT_INVALID: not comparable; the order of two numbers otherwise. */
 static int number_compare(const struct bt_value *a, const struct bt_value *b, int *ret_order)
 {
-    struct bt_decimal left, right;
+    struct bt_dec left, right;
     if (bt_value_is(a, BT_KIND_INT) && bt_value_is(b, BT_KIND_INT)) {
         int64_t x = bt_value_as_int(a), y = bt_value_as_int(b);
         *ret_order = x < y ? -1 : x > y;
@@ -176,7 +176,7 @@ static int number_compare(const struct bt_value *a, const struct bt_value *b, in
     }
     BT_TRY(decimal_of(a, &left));
     BT_TRY(decimal_of(b, &right));
-    return bt_decimal_compare(&left, &right, ret_order) ? BT_OK : BT_INVALID;
+    return bt_dec_compare(&left, &right, ret_order) ? BT_OK : BT_INVALID;
 }
 
 /* --- Arithmetic --------------------------------------------------------------------------------- */
@@ -280,6 +280,17 @@ static int compare(enum bt_op op, const struct bt_value *a, const struct bt_valu
                    : op == BT_OP_GE ? order >= 0
                                     : order <= 0;
     *ret_value = bt_value_bool(is_true);
+    return BT_OK;
+}
+
+int bt_eval_compare(struct bt_run *run, enum bt_op op, const struct bt_value *a,
+                    const struct bt_value *b, bool *ret_is_true)
+{
+    struct bt_value *result = NULL;
+    int rc = compare(op, a, b, &result);
+    if (rc == BT_NO_MEM)
+        return bt_raise_mem(run);
+    *ret_is_true = rc == BT_OK && bt_value_as_bool(result); /* Booleans are not counted. */
     return BT_OK;
 }
 

@@ -246,6 +246,24 @@ static int run_once(struct bt_run *run, struct bt_value **ret_text)
     return BT_OK;
 }
 
+/* What the template has set is seen by what it renders again. */
+static int copy_locals(const struct bt_run *from, struct bt_run *to)
+{
+    size_t count = from->locals_count - from->barrier;
+    if (count == 0)
+        return BT_OK;
+    to->locals = malloc(count * sizeof *to->locals);
+    if (!to->locals)
+        return bt_raise_mem(to);
+    for (size_t i = 0; i < count; i++) {
+        to->locals[i] = from->locals[from->barrier + i];
+        to->locals[i].frame = 0;
+        (void)bt_value_ref(to->locals[i].value); /* Kept in the copy. */
+    }
+    to->locals_count = to->locals_cap = count;
+    return BT_OK;
+}
+
 int bt_template_again(struct bt_run *run, struct bt_str text, struct bt_value **ret_text)
 {
     BT_CLEANUP(bt_template_unref_p) struct bt_template *template = NULL;
@@ -257,7 +275,10 @@ int bt_template_again(struct bt_run *run, struct bt_str text, struct bt_value **
     inner.depth = run->depth + 20;
     inner.steps = run->steps;
     inner.own_rng = run->own_rng;
-    int rc = run_once(&inner, ret_text);
+    inner.macros = run->macros;
+    int rc = copy_locals(run, &inner);
+    if (rc == BT_OK)
+        rc = run_once(&inner, ret_text);
     run->own_rng = inner.own_rng;
     run->steps = inner.steps;
     run_done(&inner);

@@ -1,5 +1,5 @@
-/* decimal.c — Schoolbook arithmetic on decimal digits. Pure; every result fits or is refused. */
-#include "lang/expr/decimal.h"
+/* dec.c — Schoolbook arithmetic on decimal digits. Pure; every result fits or is refused. */
+#include "lang/expr/dec.h"
 
 #include "base/num.h"
 
@@ -7,7 +7,7 @@
 
 enum { EXPONENT_MAX = 100000 };
 
-static void strip_leading(struct bt_decimal *number)
+static void strip_leading(struct bt_dec *number)
 {
     uint32_t zeros = 0;
     while (zeros + 1 < number->count && number->digits[zeros] == 0)
@@ -18,18 +18,18 @@ static void strip_leading(struct bt_decimal *number)
         number->is_negative = false;
 }
 
-bool bt_decimal_is_zero(const struct bt_decimal *number)
+bool bt_dec_is_zero(const struct bt_dec *number)
 {
     return number->count == 1 && number->digits[0] == 0;
 }
 
-bool bt_decimal_parse(struct bt_str text, struct bt_decimal *ret_number)
+bool bt_dec_parse(struct bt_str text, struct bt_dec *ret_number)
 {
     double check;
     size_t at = 0;
     if (!bt_parse_double(text, &check))
         return false;
-    memset(ret_number, 0, offsetof(struct bt_decimal, digits));
+    memset(ret_number, 0, offsetof(struct bt_dec, digits));
     ret_number->is_negative = text.at[0] == '-';
     at += text.at[0] == '-' || text.at[0] == '+';
     bool is_fraction = false;
@@ -38,7 +38,7 @@ bool bt_decimal_parse(struct bt_str text, struct bt_decimal *ret_number)
             is_fraction = true;
             continue;
         }
-        if (ret_number->count == BT_DECIMAL_DIGITS_MAX)
+        if (ret_number->count == BT_DEC_DIGITS_MAX)
             return false;
         ret_number->digits[ret_number->count++] = (uint8_t)(text.at[at] - '0');
         ret_number->scale += is_fraction;
@@ -54,15 +54,15 @@ bool bt_decimal_parse(struct bt_str text, struct bt_decimal *ret_number)
 }
 
 /* Adds zeros behind so that the scale becomes `scale` (not smaller than now). */
-static bool widen(struct bt_decimal *number, int32_t scale)
+static bool widen(struct bt_dec *number, int32_t scale)
 {
     assert(scale >= number->scale);
-    if (bt_decimal_is_zero(number)) {
+    if (bt_dec_is_zero(number)) {
         number->scale = scale;
         return true;
     }
     int64_t zeros = (int64_t)scale - number->scale;
-    if (zeros > BT_DECIMAL_DIGITS_MAX - (int64_t)number->count)
+    if (zeros > BT_DEC_DIGITS_MAX - (int64_t)number->count)
         return false;
     memset(number->digits + number->count, 0, (size_t)zeros);
     number->count += (uint32_t)zeros;
@@ -70,7 +70,7 @@ static bool widen(struct bt_decimal *number, int32_t scale)
     return true;
 }
 
-static int compare_digits(const struct bt_decimal *a, const struct bt_decimal *b)
+static int compare_digits(const struct bt_dec *a, const struct bt_dec *b)
 {
     if (a->count != b->count)
         return a->count < b->count ? -1 : 1;
@@ -78,16 +78,16 @@ static int compare_digits(const struct bt_decimal *a, const struct bt_decimal *b
     return order < 0 ? -1 : order > 0;
 }
 
-static bool align(struct bt_decimal *a, struct bt_decimal *b)
+static bool align(struct bt_dec *a, struct bt_dec *b)
 {
     int32_t scale = a->scale > b->scale ? a->scale : b->scale;
     return widen(a, scale) && widen(b, scale);
 }
 
-bool bt_decimal_compare(const struct bt_decimal *a, const struct bt_decimal *b, int *ret_order)
+bool bt_dec_compare(const struct bt_dec *a, const struct bt_dec *b, int *ret_order)
 {
-    int sign_a = bt_decimal_is_zero(a) ? 0 : a->is_negative ? -1 : 1;
-    int sign_b = bt_decimal_is_zero(b) ? 0 : b->is_negative ? -1 : 1;
+    int sign_a = bt_dec_is_zero(a) ? 0 : a->is_negative ? -1 : 1;
+    int sign_b = bt_dec_is_zero(b) ? 0 : b->is_negative ? -1 : 1;
     if (sign_a != sign_b || sign_a == 0) {
         *ret_order = sign_a < sign_b ? -1 : sign_a > sign_b;
         return true;
@@ -97,7 +97,7 @@ bool bt_decimal_compare(const struct bt_decimal *a, const struct bt_decimal *b, 
         *ret_order = (size_a < size_b ? -1 : 1) * sign_a;
         return true;
     }
-    struct bt_decimal left = *a, right = *b;
+    struct bt_dec left = *a, right = *b;
     if (!align(&left, &right))
         return false;
     *ret_order = compare_digits(&left, &right) * sign_a;
@@ -105,11 +105,11 @@ bool bt_decimal_compare(const struct bt_decimal *a, const struct bt_decimal *b, 
 }
 
 /* |a| + |b| of the same scale. */
-static bool add_digits(const struct bt_decimal *a, const struct bt_decimal *b,
-                       struct bt_decimal *sum)
+static bool add_digits(const struct bt_dec *a, const struct bt_dec *b,
+                       struct bt_dec *sum)
 {
     uint32_t count = (a->count > b->count ? a->count : b->count) + 1;
-    if (count > BT_DECIMAL_DIGITS_MAX)
+    if (count > BT_DEC_DIGITS_MAX)
         return false;
     int carry = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -124,8 +124,8 @@ static bool add_digits(const struct bt_decimal *a, const struct bt_decimal *b,
 }
 
 /* |a| - |b| of the same scale, |a| >= |b|. */
-static void sub_digits(const struct bt_decimal *a, const struct bt_decimal *b,
-                       struct bt_decimal *diff)
+static void sub_digits(const struct bt_dec *a, const struct bt_dec *b,
+                       struct bt_dec *diff)
 {
     int borrow = 0;
     for (uint32_t i = 0; i < a->count; i++) {
@@ -137,9 +137,9 @@ static void sub_digits(const struct bt_decimal *a, const struct bt_decimal *b,
     diff->count = a->count;
 }
 
-bool bt_decimal_add(const struct bt_decimal *a, const struct bt_decimal *b, struct bt_decimal *sum)
+bool bt_dec_add(const struct bt_dec *a, const struct bt_dec *b, struct bt_dec *sum)
 {
-    struct bt_decimal left = *a, right = *b;
+    struct bt_dec left = *a, right = *b;
     if (!align(&left, &right))
         return false;
     sum->scale = left.scale;
@@ -157,15 +157,15 @@ bool bt_decimal_add(const struct bt_decimal *a, const struct bt_decimal *b, stru
     return true;
 }
 
-bool bt_decimal_sub(const struct bt_decimal *a, const struct bt_decimal *b, struct bt_decimal *diff)
+bool bt_dec_sub(const struct bt_dec *a, const struct bt_dec *b, struct bt_dec *diff)
 {
-    struct bt_decimal right = *b;
+    struct bt_dec right = *b;
     right.is_negative = !right.is_negative;
-    return bt_decimal_add(a, &right, diff);
+    return bt_dec_add(a, &right, diff);
 }
 
 /* Cuts `cut` digits off the end, half even; `is_more`: something follows the last digit. */
-static void cut_digits(struct bt_decimal *number, uint32_t cut, bool is_more)
+static void cut_digits(struct bt_dec *number, uint32_t cut, bool is_more)
 {
     uint32_t keep = number->count - cut;
     int first = number->digits[keep];
@@ -189,17 +189,17 @@ static void cut_digits(struct bt_decimal *number, uint32_t cut, bool is_more)
     strip_leading(number);
 }
 
-static void round_precision(struct bt_decimal *number, bool is_more)
+static void round_precision(struct bt_dec *number, bool is_more)
 {
-    while (number->count > BT_DECIMAL_PRECISION) {
-        uint32_t cut = number->count - BT_DECIMAL_PRECISION;
+    while (number->count > BT_DEC_PRECISION) {
+        uint32_t cut = number->count - BT_DEC_PRECISION;
         number->scale -= (int32_t)cut;
         cut_digits(number, cut, is_more);
         is_more = false;
     }
 }
 
-bool bt_decimal_set_scale(struct bt_decimal *number, int32_t scale)
+bool bt_dec_set_scale(struct bt_dec *number, int32_t scale)
 {
     if (scale >= number->scale)
         return widen(number, scale);
@@ -215,12 +215,12 @@ bool bt_decimal_set_scale(struct bt_decimal *number, int32_t scale)
     return true;
 }
 
-bool bt_decimal_mul(const struct bt_decimal *a, const struct bt_decimal *b,
-                    struct bt_decimal *product)
+bool bt_dec_mul(const struct bt_dec *a, const struct bt_dec *b,
+                    struct bt_dec *product)
 {
-    uint32_t cells[BT_DECIMAL_DIGITS_MAX] = {0};
+    uint32_t cells[BT_DEC_DIGITS_MAX] = {0};
     uint32_t count = a->count + b->count;
-    if (count > BT_DECIMAL_DIGITS_MAX)
+    if (count > BT_DEC_DIGITS_MAX)
         return false;
     for (uint32_t i = 0; i < a->count; i++)
         for (uint32_t j = 0; j < b->count; j++)
@@ -240,11 +240,11 @@ bool bt_decimal_mul(const struct bt_decimal *a, const struct bt_decimal *b,
 }
 
 /* Long division of the digits of `a` with `extra` zeros behind; the rest stays in *rest. */
-static bool divide_digits(const struct bt_decimal *a, const struct bt_decimal *b, int64_t extra,
-                          struct bt_decimal *quotient, struct bt_decimal *rest)
+static bool divide_digits(const struct bt_dec *a, const struct bt_dec *b, int64_t extra,
+                          struct bt_dec *quotient, struct bt_dec *rest)
 {
     int64_t total = (int64_t)a->count + extra;
-    if (total > BT_DECIMAL_DIGITS_MAX || b->count + 1 > BT_DECIMAL_DIGITS_MAX)
+    if (total > BT_DEC_DIGITS_MAX || b->count + 1 > BT_DEC_DIGITS_MAX)
         return false;
     rest->count = 1;
     rest->digits[0] = 0;
@@ -264,47 +264,47 @@ static bool divide_digits(const struct bt_decimal *a, const struct bt_decimal *b
     return true;
 }
 
-bool bt_decimal_div(const struct bt_decimal *a, const struct bt_decimal *b,
-                    struct bt_decimal *quotient)
+bool bt_dec_div(const struct bt_dec *a, const struct bt_dec *b,
+                    struct bt_dec *quotient)
 {
-    struct bt_decimal rest = {0};
+    struct bt_dec rest = {0};
     int32_t preferred = a->scale - b->scale;
-    if (bt_decimal_is_zero(b))
+    if (bt_dec_is_zero(b))
         return false;
-    int64_t extra = BT_DECIMAL_PRECISION + 3 + (int64_t)b->count - a->count;
+    int64_t extra = BT_DEC_PRECISION + 3 + (int64_t)b->count - a->count;
     if (extra < 0)
         extra = 0;
     quotient->is_negative = a->is_negative != b->is_negative;
     if (!divide_digits(a, b, extra, quotient, &rest))
         return false;
     quotient->scale = preferred + (int32_t)extra;
-    quotient->is_negative = !bt_decimal_is_zero(quotient) && a->is_negative != b->is_negative;
-    round_precision(quotient, !bt_decimal_is_zero(&rest));
+    quotient->is_negative = !bt_dec_is_zero(quotient) && a->is_negative != b->is_negative;
+    round_precision(quotient, !bt_dec_is_zero(&rest));
     while (quotient->scale > preferred && quotient->count > 1 &&
            quotient->digits[quotient->count - 1] == 0) {
         quotient->count--;
         quotient->scale--;
     }
-    if (bt_decimal_is_zero(quotient))
+    if (bt_dec_is_zero(quotient))
         quotient->scale = preferred;
     return true;
 }
 
-bool bt_decimal_rem(const struct bt_decimal *a, const struct bt_decimal *b,
-                    struct bt_decimal *remainder)
+bool bt_dec_rem(const struct bt_dec *a, const struct bt_dec *b,
+                    struct bt_dec *remainder)
 {
-    struct bt_decimal left = *a, right = *b, quotient;
-    if (bt_decimal_is_zero(b) || !align(&left, &right) ||
+    struct bt_dec left = *a, right = *b, quotient;
+    if (bt_dec_is_zero(b) || !align(&left, &right) ||
         !divide_digits(&left, &right, 0, &quotient, remainder))
         return false;
-    remainder->is_negative = a->is_negative && !bt_decimal_is_zero(remainder);
+    remainder->is_negative = a->is_negative && !bt_dec_is_zero(remainder);
     remainder->scale = left.scale;
     return true;
 }
 
-int bt_decimal_format(const struct bt_decimal *number, struct bt_buf *out)
+int bt_dec_format(const struct bt_dec *number, struct bt_buf *out)
 {
-    char text[BT_DECIMAL_DIGITS_MAX];
+    char text[BT_DEC_DIGITS_MAX];
     for (uint32_t i = 0; i < number->count; i++)
         text[i] = (char)('0' + number->digits[i]);
     struct bt_str digits = {text, number->count};
