@@ -1,6 +1,6 @@
 /* check.c — Names that must be unique: tasks of all levels, inputs, outputs, triggers. */
 #include "model/id_set_int.h"
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include "base/own.h"
 
@@ -30,7 +30,7 @@ static void duplicates_put(struct parse *parse, struct duplicates *duplicates, c
         return;
     struct place place = {.name = "", .node = node};
     struct bt_diag *diag =
-        bt_parse_error(parse, &place, "duplicate-id", "%s \"%s\" is used twice (first in line %u)",
+        bt_model_error(parse, &place, "duplicate-id", "%s \"%s\" is used twice (first in line %u)",
                        duplicates->what, id, first->at.line);
     bt_diag_hint(parse, diag, "give one of the two another id");
     if (diag && duplicates->first_at == SIZE_MAX)
@@ -60,7 +60,7 @@ void bt_check_list_ids(struct parse *parse, const struct place *list, const char
         const struct bt_yaml_node *id = bt_yaml_get(item, "id");
         id = id ? id : bt_yaml_get(item, "name");
         if (id && id->kind == BT_YAML_SCALAR && id->text.len)
-            duplicates_put(parse, &duplicates, bt_parse_cstr(parse, id->text), id);
+            duplicates_put(parse, &duplicates, bt_model_cstr(parse, id->text), id);
     }
     duplicates_done(parse, &duplicates);
 }
@@ -90,6 +90,6 @@ void bt_check_task_ids(struct parse *parse)
             duplicates_put(parse, &duplicates, flow->tasks[i].id, parse->notes[i].id);
     for (const struct other_id *other = parse->other_ids; other && parse->rc == BT_OK;
          other = other->next)
-        duplicates_put(parse, &duplicates, bt_parse_cstr(parse, other->node->text), other->node);
+        duplicates_put(parse, &duplicates, bt_model_cstr(parse, other->node->text), other->node);
     duplicates_done(parse, &duplicates);
 }

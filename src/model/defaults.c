@@ -3,7 +3,7 @@
  * The tree is changed before it is read as a flow: what a default brings is checked like what stands
  * in the task, and points at its own line. Maps merge deeply, lists are joined. Each node is changed
  * once, also when aliases hang it at several places; what is added is counted against the limit. */
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include "base/limits.h"
 #include "base/own.h"
@@ -110,7 +110,7 @@ static void apply_one(struct defaults *defaults, struct bt_yaml_node *node,
     defaults->added += item->values->size;
     if (defaults->added > BT_YAML_NODES_MAX || defaults->work > MERGE_WORK_MAX) {
         struct place place = {.name = "pluginDefaults", .node = item->values};
-        bt_parse_error(defaults->parse, &place, "too-many-nodes",
+        bt_model_error(defaults->parse, &place, "too-many-nodes",
                        "\"pluginDefaults\" add too many values to this flow");
         defaults->parse->rc = BT_LIMIT;
         return;
@@ -160,7 +160,7 @@ static void clear(struct bt_yaml_node *node)
 static void report(struct parse *parse, const struct place *place, const char *original,
                    const char *msg)
 {
-    struct bt_diag *diag = bt_parse_error(parse, place, "bad-default", "%s", msg);
+    struct bt_diag *diag = bt_model_error(parse, place, "bad-default", "%s", msg);
     bt_diag_original(parse, diag, "Invalid Plugin Default: %s", original);
 }
 
@@ -176,7 +176,7 @@ static bool check_values(struct parse *parse, const struct place *place,
         is_good = false;
         struct place at = bt_place_in(place, NULL, item->values->pairs[i].key);
         at.name = "";
-        struct bt_diag *diag = bt_parse_error(parse, &at, "bad-default",
+        struct bt_diag *diag = bt_model_error(parse, &at, "bad-default",
                                               "type \"%.*s\" has no property \"%.*s\"",
                                               BT_FMT(item->type_name), BT_FMT(key));
         bt_diag_original(parse, diag,
@@ -194,7 +194,7 @@ static bool read_item(struct parse *parse, const struct place *list, uint32_t in
     struct bt_yaml_node *values = bt_yaml_get(place.node, "values");
     struct bt_yaml_node *forced = bt_yaml_get(place.node, "forced");
     if (place.node->kind != BT_YAML_MAP) {
-        bt_parse_error(parse, &place, "wrong-type", "a plugin default must be a map, here it is %s",
+        bt_model_error(parse, &place, "wrong-type", "a plugin default must be a map, here it is %s",
                        bt_yaml_kind_name(place.node));
         return false;
     }
@@ -221,7 +221,7 @@ static void read_list(struct defaults *defaults, const struct place *place)
         return;
     struct place key = bt_place_key(place);
     if (strcmp(place->name, "taskDefaults") == 0)
-        bt_diag_hint(parse, bt_parse_warn(parse, &key, "deprecated",
+        bt_diag_hint(parse, bt_model_warn(parse, &key, "deprecated",
                                           "\"taskDefaults\" is deprecated"),
                      "write pluginDefaults");
     uint32_t count = place->node->count + defaults->count;

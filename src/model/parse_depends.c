@@ -1,5 +1,5 @@
 /* parse_depends.c — `dependsOn` and `expression` of inputs, and the order that follows from them. */
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include "base/own.h"
 
@@ -25,7 +25,7 @@ static uint32_t index_of(const struct depends *depends, struct bt_str id)
 static void report_missing(struct depends *depends, const struct place *place, struct bt_str name)
 {
     struct parse *parse = depends->parse;
-    struct bt_diag *diag = bt_parse_error(parse, place, "unknown-input",
+    struct bt_diag *diag = bt_model_error(parse, place, "unknown-input",
                                           "depends on the input \"%.*s\", which does not exist",
                                           BT_FMT(name));
     const char **ids = bt_arena_alloc(parse->scratch, (depends->count + 1) * sizeof *ids);
@@ -43,7 +43,7 @@ static void read_names(struct depends *depends, const struct place *place, struc
     struct parse *parse = depends->parse;
     if (!bt_read_is_list(parse, place))
         return;
-    uint32_t *indexes = bt_parse_alloc(parse, (place->node->count + 1) * sizeof *indexes);
+    uint32_t *indexes = bt_model_alloc(parse, (place->node->count + 1) * sizeof *indexes);
     for (uint32_t i = 0; indexes && i < place->node->count; i++) {
         struct place at = bt_place_at(place, i, place->node->items[i]);
         uint32_t index = index_of(depends, at.node->text);
@@ -64,7 +64,7 @@ static void read_depends(struct depends *depends, const struct place *place,
     for (uint32_t i = 0; i < place->node->count; i++) {
         const struct bt_yaml_pair *pair = &place->node->pairs[i];
         struct place at =
-            bt_place_in(place, bt_parse_cstr(depends->parse, pair->key->text), pair->value);
+            bt_place_in(place, bt_model_cstr(depends->parse, pair->key->text), pair->value);
         if (strcmp(at.name, known[0]) == 0) {
             read_names(depends, &at, input);
         } else if (strcmp(at.name, known[1]) == 0) {
@@ -84,7 +84,7 @@ static void report_cycle(struct depends *depends, uint32_t index)
     struct place place = bt_place_at(depends->list, index, depends->nodes[index]);
     place.kind = "input";
     place.id = input->id;
-    struct bt_diag *diag = bt_parse_error(depends->parse, &place, "input-cycle",
+    struct bt_diag *diag = bt_model_error(depends->parse, &place, "input-cycle",
                                           "it depends on itself");
     struct bt_buf names = BT_BUF_INIT(600);
     for (uint32_t i = 0; i < input->depends_count; i++)
@@ -111,12 +111,12 @@ static void visit(struct depends *depends, uint32_t index)
     depends->order[depends->order_count++] = index;
 }
 
-void bt_parse_depends(struct parse *parse, const struct place *list, struct bt_input *inputs,
+void bt_model_depends(struct parse *parse, const struct place *list, struct bt_input *inputs,
                       const struct bt_yaml_node **nodes, uint32_t count)
 {
     struct depends depends = {
         .parse = parse, .list = list, .inputs = inputs, .nodes = nodes, .count = count};
-    depends.order = bt_parse_alloc(parse, (count + 1) * sizeof *depends.order);
+    depends.order = bt_model_alloc(parse, (count + 1) * sizeof *depends.order);
     depends.states = bt_arena_alloc(parse->scratch, count + 1);
     if (!depends.states || !depends.order) {
         parse->rc = BT_NO_MEM;

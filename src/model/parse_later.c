@@ -1,12 +1,12 @@
 /* parse_later.c — Properties of a flow that this version checks in shape but does not act on. */
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include "base/own.h"
 
 static void warn_not_yet(struct parse *parse, const struct place *place)
 {
     struct place key = bt_place_key(place);
-    bt_parse_warn(parse, &key, "not-yet", "\"%s\" is not acted on by this version", place->name);
+    bt_model_warn(parse, &key, "not-yet", "\"%s\" is not acted on by this version", place->name);
 }
 
 /* A property that must be there; NULL when it was reported as missing. */
@@ -18,7 +18,7 @@ static const struct bt_yaml_node *need(struct parse *parse, const struct place *
         return node;
     struct place at = bt_place_in(place, name, place->node);
     struct bt_diag *diag =
-        bt_parse_error(parse, &at, "missing-property", "\"%s\" is missing", name);
+        bt_model_error(parse, &at, "missing-property", "\"%s\" is missing", name);
     bt_diag_original(parse, diag, strcmp(name, "type") == 0 ? "Invalid type: null"
                                                             : "must not be null");
     return NULL;
@@ -28,7 +28,7 @@ static void read_trigger(struct parse *parse, const struct place *list, uint32_t
 {
     struct place place = bt_place_at(list, index, list->node->items[index]);
     if (place.node->kind != BT_YAML_MAP) {
-        bt_parse_error(parse, &place, "wrong-type", "a trigger must be a map, here it is %s",
+        bt_model_error(parse, &place, "wrong-type", "a trigger must be a map, here it is %s",
                        bt_yaml_kind_name(place.node));
         return;
     }
@@ -43,12 +43,12 @@ static void read_trigger(struct parse *parse, const struct place *list, uint32_t
     if (!known || known->exec == BT_EXEC_TRIGGER)
         return;
     struct bt_diag *diag =
-        bt_parse_error(parse, &at, "wrong-type", "\"%s\" is a task, not a trigger", name);
+        bt_model_error(parse, &at, "wrong-type", "\"%s\" is a task, not a trigger", name);
     bt_diag_hint(parse, diag, "tasks stand under \"tasks\"");
     bt_diag_original(parse, diag, "Invalid type: %s", name);
 }
 
-void bt_parse_triggers(struct parse *parse, const struct place *place)
+void bt_model_triggers(struct parse *parse, const struct place *place)
 {
     if (!bt_read_is_list(parse, place))
         return;
@@ -66,12 +66,12 @@ static void read_behavior(struct parse *parse, const struct place *place)
             return;
     if (!text)
         return;
-    struct bt_diag *diag = bt_parse_error(parse, place, "not-in-enum",
+    struct bt_diag *diag = bt_model_error(parse, place, "not-in-enum",
                                           "\"behavior\" cannot be \"%s\"", text);
     bt_diag_hint(parse, diag, "it is one of QUEUE, CANCEL, FAIL");
 }
 
-void bt_parse_concurrency(struct parse *parse, const struct place *place)
+void bt_model_concurrency(struct parse *parse, const struct place *place)
 {
     static const char *const known[] = {"limit", "behavior"};
     if (!bt_read_is_map(parse, place))
@@ -82,12 +82,12 @@ void bt_parse_concurrency(struct parse *parse, const struct place *place)
     int64_t number;
     if (limit && bt_read_int(parse, &at, &number) && number < 1) {
         struct bt_diag *diag =
-            bt_parse_error(parse, &at, "too-small", "\"limit\" must be at least 1");
+            bt_model_error(parse, &at, "too-small", "\"limit\" must be at least 1");
         bt_diag_original(parse, diag, "must be greater than or equal to 1");
     }
     for (uint32_t i = 0; i < place->node->count; i++) {
         const struct bt_yaml_pair *pair = &place->node->pairs[i];
-        at = bt_place_in(place, bt_parse_cstr(parse, pair->key->text), pair->value);
+        at = bt_place_in(place, bt_model_cstr(parse, pair->key->text), pair->value);
         if (strcmp(at.name, "behavior") == 0) {
             read_behavior(parse, &at);
         } else if (strcmp(at.name, "limit") != 0) {
@@ -112,7 +112,7 @@ static void note_ids(struct parse *parse, struct bt_yaml_node *node)
         note_ids(parse, node->kind == BT_YAML_LIST ? node->items[i] : node->pairs[i].value);
 }
 
-void bt_parse_later_tasks(struct parse *parse, const struct place *place)
+void bt_model_later_tasks(struct parse *parse, const struct place *place)
 {
     if (!bt_read_is_list(parse, place))
         return;
@@ -127,32 +127,32 @@ static void read_listener(struct parse *parse, const struct place *list, uint32_
     struct bt_yaml_node *tasks = bt_yaml_get(place.node, "tasks");
     struct place at = bt_place_in(&place, "tasks", tasks ? tasks : place.node);
     if (place.node->kind != BT_YAML_MAP) {
-        bt_parse_error(parse, &place, "wrong-type", "a listener must be a map, here it is %s",
+        bt_model_error(parse, &place, "wrong-type", "a listener must be a map, here it is %s",
                        bt_yaml_kind_name(place.node));
         return;
     }
     if (bt_yaml_is_null(tasks) || (tasks->kind == BT_YAML_LIST && tasks->count == 0)) {
         struct bt_diag *diag =
-            bt_parse_error(parse, &at, "no-tasks", "the listener has no \"tasks\"");
+            bt_model_error(parse, &at, "no-tasks", "the listener has no \"tasks\"");
         bt_diag_original(parse, diag, "must not be empty");
     } else if (bt_read_is_list(parse, &at)) {
         note_ids(parse, tasks);
     }
 }
 
-void bt_parse_listeners(struct parse *parse, const struct place *place)
+void bt_model_listeners(struct parse *parse, const struct place *place)
 {
     if (!bt_read_is_list(parse, place))
         return;
     struct place key = bt_place_key(place);
-    bt_diag_hint(parse, bt_parse_warn(parse, &key, "deprecated", "\"listeners\" is deprecated"),
+    bt_diag_hint(parse, bt_model_warn(parse, &key, "deprecated", "\"listeners\" is deprecated"),
                  "use \"errors\" or a flow trigger");
     warn_not_yet(parse, place);
     for (uint32_t i = 0; i < place->node->count; i++)
         read_listener(parse, place, i);
 }
 
-void bt_parse_later_list(struct parse *parse, const struct place *place)
+void bt_model_later_list(struct parse *parse, const struct place *place)
 {
     if (bt_read_is_list(parse, place))
         warn_not_yet(parse, place);

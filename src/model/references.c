@@ -1,7 +1,7 @@
 /* references.c — Expressions that name a task, an input or a variable that the flow does not have.
  * Only warnings: such an expression may stand behind `??` or in a branch that never runs. */
 #include "model/id_set_int.h"
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include "base/own.h"
 
@@ -54,7 +54,7 @@ static const char *nearest(struct parse *parse, struct names *names, const char 
     const struct bt_value *variables = parse->box->flow.variables;
     const char *near = NULL;
     for (size_t i = 0; i < bt_value_count(variables) && i < 1000; i++) {
-        const char *one = bt_parse_cstr(parse, bt_map_key(variables, i));
+        const char *one = bt_model_cstr(parse, bt_map_key(variables, i));
         const char *pair[] = {near ? near : one, one};
         near = bt_str_nearest(name, pair, 2);
     }
@@ -67,13 +67,13 @@ static void warn(struct parse *parse, struct names *names, const struct place *p
     struct bt_str name = path->names[1], text = place->node->text;
     struct bt_diag *diag;
     if (strcmp(root, "outputs") == 0)
-        diag = bt_parse_warn(parse, place, "unknown-reference", "there is no task \"%.*s\"",
+        diag = bt_model_warn(parse, place, "unknown-reference", "there is no task \"%.*s\"",
                              BT_FMT(name));
     else if (strcmp(root, "inputs") == 0)
-        diag = bt_parse_warn(parse, place, "unknown-reference", "there is no input \"%.*s\"",
+        diag = bt_model_warn(parse, place, "unknown-reference", "there is no input \"%.*s\"",
                              BT_FMT(name));
     else
-        diag = bt_parse_warn(parse, place, "unknown-reference", "there is no variable \"%.*s\"",
+        diag = bt_model_warn(parse, place, "unknown-reference", "there is no variable \"%.*s\"",
                              BT_FMT(name));
     const char *near = nearest(parse, names, root, name);
     if (near)
@@ -165,7 +165,7 @@ static bool names_init(struct parse *parse, struct names *names)
     for (uint32_t i = 0; i < flow->input_count; i++) {
         struct bt_str id = bt_str_of(flow->inputs[i].id);
         ptrdiff_t dot = bt_str_find(id, BT_STR("."), 0);
-        const char *first = bt_parse_cstr(parse, bt_str_slice(id, 0, dot > 0 ? (size_t)dot : id.len));
+        const char *first = bt_model_cstr(parse, bt_str_slice(id, 0, dot > 0 ? (size_t)dot : id.len));
         bt_id_set_put(&names->inputs, first, NULL);
         names->input_list[names->input_count++] = first;
     }

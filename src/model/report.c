@@ -1,5 +1,5 @@
 /* report.c — Diagnostics of a flow: who is wrong, where, in our words and the original's. */
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include "base/own.h"
 
@@ -73,7 +73,7 @@ static struct bt_diag *report(struct parse *parse, const struct place *place,
     return diag;
 }
 
-struct bt_diag *bt_parse_error(struct parse *parse, const struct place *place, const char *code,
+struct bt_diag *bt_model_error(struct parse *parse, const struct place *place, const char *code,
                                const char *format, ...)
 {
     char msg[MSG_MAX_BYTES];
@@ -84,7 +84,7 @@ struct bt_diag *bt_parse_error(struct parse *parse, const struct place *place, c
     return report(parse, place, BT_SEVERITY_ERROR, code, msg);
 }
 
-struct bt_diag *bt_parse_warn(struct parse *parse, const struct place *place, const char *code,
+struct bt_diag *bt_model_warn(struct parse *parse, const struct place *place, const char *code,
                               const char *format, ...)
 {
     char msg[MSG_MAX_BYTES];

@@ -71,7 +71,7 @@ static size_t index_of(const char *const *names, size_t count, struct bt_str nam
     for (size_t i = 0; i < count; i++)
         if (bt_str_is(name, names[i]))
             return i;
-    assert(!"a manifest names an unknown exec or op");
+    assert(count == 0); /* A manifest names an unknown exec or op. */
     return 0;
 }
 

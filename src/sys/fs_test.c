@@ -196,7 +196,7 @@ static void test_glob(void **state)
         struct bt_err err = BT_ERR_INIT;
         assert_int_equal(bt_glob_parse(bt_str_of(rows[i].pattern), &glob, &err), BT_OK);
         if (bt_glob_match(glob, bt_str_of(rows[i].path)) != rows[i].want)
-            print_error("%s on %s\n", rows[i].pattern, rows[i].path);
+            print_error("row %zu\n", i);
         assert_int_equal(bt_glob_match(glob, bt_str_of(rows[i].path)), rows[i].want);
         assert_null(bt_glob_free(glob));
     }

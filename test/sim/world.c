@@ -137,6 +137,10 @@ static int f_last_key(struct bt_journal *j, uint64_t *ret, struct bt_err *err)
 {
     return INNER(j)->ops->last_key(INNER(j), ret, err);
 }
+static int f_last_now(struct bt_journal *j, uint64_t *ret, struct bt_err *err)
+{
+    return INNER(j)->ops->last_now(INNER(j), ret, err);
+}
 static int f_log_lines(struct bt_journal *j, uint64_t exec, uint64_t *ret, struct bt_err *err)
 {
     return INNER(j)->ops->log_lines(INNER(j), exec, ret, err);
@@ -150,7 +154,7 @@ static int f_flow(struct bt_journal *j, const char *tenant, const char *ns, cons
 static const struct bt_journal_ops faulty_ops = {
     .commit = faulty_commit, .exec = f_exec, .taskrun = f_taskrun, .find = f_find, .list = f_list,
     .values = f_values, .due = f_due, .timers_of = f_timers_of, .events = f_events, .jobs = f_jobs,
-    .last_key = f_last_key, .log_lines = f_log_lines, .flow = f_flow,
+    .last_key = f_last_key, .last_now = f_last_now, .log_lines = f_log_lines, .flow = f_flow,
 };
 
 /* --- Workers ------------------------------------------------------------------------------------ */

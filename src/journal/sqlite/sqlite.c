@@ -22,6 +22,7 @@ static const char sql_events[] = "SELECT id,exec,record FROM events ORDER BY id"
 static const char sql_jobs[] = "SELECT exec,taskrun,token FROM jobs ORDER BY exec,taskrun";
 static const char sql_live[] = "SELECT key FROM executions WHERE is_drained=0 ORDER BY key";
 static const char sql_last_key[] = "SELECT coalesce(max(key),0) FROM executions";
+static const char sql_last_now[] = "SELECT value FROM numbers WHERE name='now_us'";
 static const char sql_log_lines[] = "SELECT first_line+lines FROM log_chunks WHERE exec=?1"
                                     " ORDER BY first_line DESC LIMIT 1";
 static const char sql_flow[] = "SELECT source,revision FROM flow_revisions WHERE tenant=?1 AND"
@@ -256,6 +257,11 @@ static int read_last_key(struct bt_journal *journal, uint64_t *ret_key, struct b
     return read_number((struct sqlite_journal *)journal, sql_last_key, NULL, ret_key, err);
 }
 
+static int read_last_now(struct bt_journal *journal, uint64_t *ret_now_us, struct bt_err *err)
+{
+    return read_number((struct sqlite_journal *)journal, sql_last_now, NULL, ret_now_us, err);
+}
+
 static int read_log_lines(struct bt_journal *journal, uint64_t exec, uint64_t *ret_lines,
                           struct bt_err *err)
 {
@@ -302,6 +308,7 @@ static const struct bt_journal_ops ops = {
     .jobs = read_jobs,
     .live = read_live,
     .last_key = read_last_key,
+    .last_now = read_last_now,
     .log_lines = read_log_lines,
     .flow = read_flow,
     .close = close_journal,

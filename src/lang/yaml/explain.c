@@ -18,6 +18,9 @@ static struct bt_str line_rest(struct bt_str source, size_t from)
 static void report_unquoted(struct bt_str source, struct bt_mark at, struct bt_diags *diags)
 {
     struct bt_str text = line_rest(source, at.byte);
+    const struct bt_diag *last = diags->count ? &diags->items[diags->count - 1] : NULL;
+    if (last && last->at.byte == at.byte && strcmp(last->code, "unquoted-expression") == 0)
+        return; /* The reader stumbles over the same text again. */
     struct bt_diag *diag = bt_diags_add(diags, BT_SEVERITY_ERROR, "unquoted-expression", at,
                                         "an expression must stand in quotes");
     if (!diag)
@@ -70,13 +73,18 @@ static struct bt_str line_of(struct bt_str source, uint32_t number, size_t *ret_
     size_t start = 0;
     for (uint32_t line = 1; line < number; line++) {
         ptrdiff_t end = bt_str_find(source, BT_STR("\n"), start);
-        if (end < 0)
-            break;
-        start = (size_t)end + 1;
+        start = end < 0 ? source.len : (size_t)end + 1;
     }
     *ret_start = start;
     ptrdiff_t end = bt_str_find(source, BT_STR("\n"), start);
     return bt_str_slice(source, start, end < 0 ? source.len : (size_t)end);
+}
+
+bool bt_yaml_is_end(struct bt_str source, uint32_t line)
+{
+    size_t start;
+    (void)line_of(source, line, &start); /* For its start alone. */
+    return bt_str_trim(bt_str_slice(source, start, source.len)).len == 0;
 }
 
 struct words {

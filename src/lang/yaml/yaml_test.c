@@ -97,6 +97,7 @@ static const struct {
     {"x: &a {k: 1}\ny: *a", "{\"x\":{\"k\":1},\"y\":{\"k\":1}}"},
     {"b: &b {k: 1, l: 2}\nd: {<<: *b, k: 3}", "{\"b\":{\"k\":1,\"l\":2},\"d\":{\"k\":3,\"l\":2}}"},
     {"d:\n  <<: [{k: 1}, {k: 2, m: 3}]\n", "{\"d\":{\"k\":1,\"m\":3}}"},
+    {"a:\n  b: [\n  1,\n  2\n  ]\nc: {\nd: 1\n}\n", "{\"a\":{\"b\":[1,2]},\"c\":{\"d\":1}}"},
     {"'<<': 1", "{\"<<\":1}"},
     {"\xEF\xBB\xBF""a: 1", "{\"a\":1}"},
     {"", "null"},
@@ -152,6 +153,7 @@ static const struct {
     {"a: 1\nb: \xff", 2, 4, "bad-utf8", "0xFF"},
     {"é: \xc3", 1, 4, "bad-utf8", "0xC3"},
     {"a: \x01", 1, 4, "control-character", "U+0001"},
+    {"a: x\r\nb: y\rc: z", 2, 5, "control-character", "line"},
     {"a: \xc2\x80", 1, 4, "control-character", "U+0080"},
     {"<<: 5", 1, 1, "bad-merge", ""},
 };

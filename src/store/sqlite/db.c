@@ -7,6 +7,8 @@
 
 /* Each entry takes the schema from its index to the next version. */
 static const char *const migrations[BT_SCHEMA_VERSION] = {
+    "CREATE TABLE numbers(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+
     "CREATE TABLE flow_revisions("
     " tenant TEXT NOT NULL, namespace TEXT NOT NULL, id TEXT NOT NULL, revision INTEGER NOT NULL,"
     " source TEXT NOT NULL, created_us INTEGER NOT NULL, is_deleted INTEGER NOT NULL DEFAULT 0,"
