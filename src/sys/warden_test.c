@@ -310,6 +310,7 @@ static void test_no_zombie(void **state)
     struct bt_warden *warden = start();
     for (uint32_t i = 0; i < 40; i++) {
         BT_FD out = start_sh(warden, i % 8, "(true &) ; true");
+        assert_true(out >= 0);
         struct bt_warden_event event = wait_event(warden);
         assert_int_equal(event.kind, BT_WARDEN_EXITED);
         if (event.is_clean)
