@@ -20,26 +20,20 @@ enum bt_code bt_fs_code(int errno_value)
 {
     switch (errno_value) {
     case ENOENT:
-    case ENOTDIR:
-        return BT_NOT_FOUND;
+    case ENOTDIR: return BT_NOT_FOUND;
     case EEXIST:
-    case ENOTEMPTY:
-        return BT_EXISTS;
+    case ENOTEMPTY: return BT_EXISTS;
     case EXDEV:
     case ELOOP:
     case EACCES:
     case EPERM:
-    case EROFS:
-        return BT_DENIED;
+    case EROFS: return BT_DENIED;
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
-    case ENAMETOOLONG:
-        return BT_LIMIT;
-    case ENOMEM:
-        return BT_NO_MEM;
-    default:
-        return BT_IO;
+    case ENAMETOOLONG: return BT_LIMIT;
+    case ENOMEM: return BT_NO_MEM;
+    default: return BT_IO;
     }
 }
 
@@ -58,6 +52,13 @@ void bt_fd_close(int *fd)
     if (*fd >= 0)
         (void)close(*fd); /* Nothing to do about it; data was synced where it matters. */
     *fd = -1;
+}
+
+int bt_fd_take(int *fd)
+{
+    int taken = *fd;
+    *fd = -1;
+    return taken;
 }
 
 /* Without openat2(2): one part after the other, no links at all. */

@@ -131,8 +131,9 @@ bool bt_capture_line(struct bt_capture *capture, struct bt_str line)
         return true;
     }
     if (!is_well_formed(json)) {
-        warn_invalid(capture, line, "outputs is a map; metrics a list of {name, type: counter or "
-                                    "timer, value, tags}; logs a list of {level, message}");
+        warn_invalid(capture, line,
+                     "outputs is a map; metrics a list of {name, type: counter or "
+                     "timer, value, tags}; logs a list of {level, message}");
         return true;
     }
     const struct bt_value *outputs = bt_map_gets(json, "outputs");

@@ -15,6 +15,6 @@ struct bt_capture {
 };
 
 void bt_capture_done(struct bt_capture *capture);
-/* Takes a line in. False: it is not of the protocol. A line that begins so but holds no valid JSON is
- * told as a WARN entry. */
+/* Takes a line in. False: it is not of the protocol. A line that begins so but holds no valid JSON
+ * is told as a WARN entry. */
 bool bt_capture_line(struct bt_capture *capture, struct bt_str line);
