@@ -337,6 +337,8 @@ bool bt_runner_turn(struct bt_runner *runner, int64_t *ret_wake_us)
     struct bt_err err = BT_ERR_INIT;
     if (has_changes && runner_commit(runner, &err) < 0)
         runner_commit_failed(runner, &err);
+    else
+        runner->failures = 0;
     *ret_wake_us = runner->ready.count          ? runner->now_us
                    : runner->failures           ? runner->retry_us
                                                 : runner->next_due_us;
