@@ -80,10 +80,22 @@ static pid_t read_pid(int fd)
     return (pid_t)strtol(text, NULL, 10);
 }
 
+static bool is_dead(pid_t pid)
+{
+    char path[32];
+    char stat[256];
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    BT_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd < 0 ? 0 : read(fd, stat, sizeof stat - 1);
+    stat[len > 0 ? len : 0] = '\0';
+    const char *state = strrchr(stat, ')');
+    return !state || strncmp(state, ") Z", 3) == 0; /* The machine's init may reap late. */
+}
+
 static bool is_gone(pid_t pid, int within_ms)
 {
     for (int i = 0; i < within_ms; i++) {
-        if (kill(pid, 0) < 0 && errno == ESRCH)
+        if (is_dead(pid))
             return true;
         (void)poll(NULL, 0, 1);
     }
