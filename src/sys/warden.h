@@ -24,7 +24,8 @@ struct bt_warden; /* Opaque. */
 enum { BT_WARDEN_KEY_LEN = 16 };
 int bt_warden_start(const char *key, const char *scratch, struct bt_warden **ret_warden,
                     struct bt_err *err);
-/* Kills every process of this machine that carries the mark of a warden that is no more. */
+/* Kills every process of this machine that carries the mark of a warden that is no more, in its
+ * environment or (the key) in the path of its working directory. */
 void bt_warden_kill_marked(const char *key);
 /* Kills what still runs, waits until the warden has gone, frees. Accepts and returns NULL. */
 struct bt_warden *bt_warden_stop(struct bt_warden *warden);

@@ -30,12 +30,15 @@ struct kin {
     pid_t pid, parent, group, session;
     uint64_t start_ticks; /* Since boot. */
     bool is_dead;         /* A zombie. */
+    bool has_terminal;    /* No process of a command has one. */
 };
 
 /* Calls `visit` for every process of the machine. */
 void kin_each(void (*visit)(void *data, const struct kin *kin), void *data);
 /* The number in the process's mark: 0 = it has none, or that of another warden. */
 uint64_t kin_mark(pid_t pid, const char *key);
+/* Whether the path of the process's working directory holds the key. */
+bool kin_is_in(pid_t pid, const char *key);
 /* The clock that start_ticks is read from. */
 uint64_t kin_now_ticks(void);
 
