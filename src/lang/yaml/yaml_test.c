@@ -98,6 +98,11 @@ static const struct {
     {"b: &b {k: 1, l: 2}\nd: {<<: *b, k: 3}", "{\"b\":{\"k\":1,\"l\":2},\"d\":{\"k\":3,\"l\":2}}"},
     {"d:\n  <<: [{k: 1}, {k: 2, m: 3}]\n", "{\"d\":{\"k\":1,\"m\":3}}"},
     {"a:\n  b: [\n  1,\n  2\n  ]\nc: {\nd: 1\n}\n", "{\"a\":{\"b\":[1,2]},\"c\":{\"d\":1}}"},
+    /* Many pieces in one scalar: the reader's own way to join them leaks. */
+    {"'a''b''c''d''e''f''g''h''i''j''k''l''m''n''o''p''q''r''s''t''u''v''w''x''y''z'",
+     "\"a'b'c'd'e'f'g'h'i'j'k'l'm'n'o'p'q'r's't'u'v'w'x'y'z\""},
+    {"''", "\"\""},
+    {"\"\"", "\"\""},
     {"'<<': 1", "{\"<<\":1}"},
     {"\xEF\xBB\xBF""a: 1", "{\"a\":1}"},
     {"", "null"},
