@@ -73,6 +73,8 @@ void bt_diag_hint(struct parse *parse, struct bt_diag *diag, const char *format,
     __attribute__((format(printf, 3, 4)));
 void bt_diag_original(struct parse *parse, struct bt_diag *diag, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The original says it of the flow as a whole, not of the property. */
+void bt_diag_of_flow(struct bt_diag *diag);
 struct place bt_place_in(const struct place *up, const char *name,
                          const struct bt_yaml_node *node);
 struct place bt_place_at(const struct place *up, uint32_t index, const struct bt_yaml_node *node);

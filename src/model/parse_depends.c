@@ -34,6 +34,7 @@ static void report_missing(struct depends *depends, const struct place *place, s
     const char *near = ids ? bt_str_nearest(name, ids, depends->count) : NULL;
     if (near)
         bt_diag_hint(parse, diag, "did you mean \"%s\"?", near);
+    bt_diag_of_flow(diag);
     bt_diag_original(parse, diag, "Input with id '%s' depends on a non-existent input '%.*s'.",
                      place->id, BT_FMT(name));
 }
@@ -86,6 +87,7 @@ static void report_cycle(struct depends *depends, uint32_t index)
     place.id = input->id;
     struct bt_diag *diag = bt_model_error(depends->parse, &place, "input-cycle",
                                           "it depends on itself");
+    bt_diag_of_flow(diag);
     struct bt_buf names = BT_BUF_INIT(600);
     for (uint32_t i = 0; i < input->depends_count; i++)
         bt_buf_addf(&names, "%s%s", i ? ", " : "", depends->inputs[input->depends_on[i]].id);

@@ -11,6 +11,7 @@ static void report_system(struct parse *parse, const struct place *place, struct
                                           "label \"%.*s\": names that start with \"system.\" are "
                                           "set by the server only", BT_FMT(key));
     bt_diag_hint(parse, diag, "choose another name");
+    bt_diag_of_flow(diag);
     bt_diag_original(parse, diag,
                      "System labels can only be set by Kestra itself, offending label: %.*s=%.*s",
                      BT_FMT(key), BT_FMT(value));

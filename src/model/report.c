@@ -107,6 +107,12 @@ void bt_diag_hint(struct parse *parse, struct bt_diag *diag, const char *format,
     diag->hint = bt_diags_dup(parse->diags, "%s", text);
 }
 
+void bt_diag_of_flow(struct bt_diag *diag)
+{
+    if (diag)
+        diag->path = "";
+}
+
 void bt_diag_original(struct parse *parse, struct bt_diag *diag, const char *format, ...)
 {
     char text[MSG_MAX_BYTES];
