@@ -96,8 +96,8 @@ static void show_line(FILE *out, const struct bt_diag *diag, struct bt_str line,
     fprintf(out, "%s\n", colours->off);
 }
 
-static void show_one(FILE *out, const char *name, struct bt_str source,
-                     const struct bt_diag *diag, const struct colours *colours)
+static void show_one(FILE *out, const char *name, struct bt_str source, const struct bt_diag *diag,
+                     const struct colours *colours)
 {
     fprintf(out, "%s%s:%u:%u:%s %s%s:%s %s\n", colours->bold, name, diag->at.line, diag->at.col,
             colours->off, severity_colour(colours, diag->severity), severity_name(diag->severity),

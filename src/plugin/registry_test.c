@@ -110,7 +110,8 @@ static void test_runners(void **state)
     const struct bt_runner_type *process = bt_runner_find(BT_STR("process"));
     assert_ptr_equal(bt_runner_find(BT_STR("io.kestra.plugin.core.runner.Process")), process);
     assert_true(process->is_available);
-    assert_false(bt_runner_find(BT_STR("io.kestra.plugin.scripts.runner.docker.Docker"))->is_available);
+    assert_false(
+        bt_runner_find(BT_STR("io.kestra.plugin.scripts.runner.docker.Docker"))->is_available);
     assert_null(bt_runner_find(BT_STR("")));
 }
 
@@ -137,10 +138,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads), /* First: threads race to load. */
-        cmocka_unit_test(test_names),     cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_manifests), cmocka_unit_test(test_common),
-        cmocka_unit_test(test_documented),
-        cmocka_unit_test(test_runners),
+        cmocka_unit_test(test_names),      cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_manifests),  cmocka_unit_test(test_common),
+        cmocka_unit_test(test_documented), cmocka_unit_test(test_runners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* parse.c — Events of the YAML reader to our tree.
  *
- * The reader's own document builder is never used: it is quadratic in the keys of a map and does not
- * bound aliases. Nothing here recurses: open lists and maps stand on a stack. */
+ * The reader's own document builder is never used: it is quadratic in the keys of a map and does
+ * not bound aliases. Nothing here recurses: open lists and maps stand on a stack. */
 #include "lang/yaml/yaml_int.h"
 
 #include "base/buf.h"
@@ -19,7 +19,7 @@ struct anchor {
 
 struct frame {
     struct bt_yaml_node *node;
-    size_t first; /* Its first child in `pending`. */
+    size_t first;  /* Its first child in `pending`. */
     size_t anchor; /* Its index + 1 in `anchors`, or 0. */
 };
 
@@ -66,8 +66,8 @@ static struct bt_str token_text(struct parser *parser, struct fy_token *token)
     return copy;
 }
 
-/* The text of a scalar that is not one piece of the source. Read piece by piece: asking the reader for
- * the whole text leaks memory when there are many pieces. */
+/* The text of a scalar that is not one piece of the source. Read piece by piece: asking the reader
+ * for the whole text leaks memory when there are many pieces. */
 static struct bt_str joined_text(struct parser *parser, struct fy_token *token)
 {
     struct fy_token_iter *pieces = fy_token_iter_create(token);
@@ -140,8 +140,8 @@ static size_t add_anchor(struct parser *parser, struct fy_token *token, struct b
         parser->rc = BT_NO_MEM;
         return 0;
     }
-    parser->anchors[parser->anchor_count] = (struct anchor){
-        .name = token_text(parser, token), .node = node, .is_open = is_open};
+    parser->anchors[parser->anchor_count] =
+        (struct anchor){.name = token_text(parser, token), .node = node, .is_open = is_open};
     return ++parser->anchor_count;
 }
 
@@ -438,8 +438,8 @@ int bt_yaml_parse(struct bt_str source, struct bt_arena *arena, struct bt_yaml *
     int rc = BT_NO_MEM;
     if (diag && parser) {
         fy_diag_set_collect_errors(diag, true);
-        *parser = (struct parser){.source = source, .arena = arena, .diags = diags,
-                                  .last = {.line = 1, .col = 1}};
+        *parser = (struct parser){
+            .source = source, .arena = arena, .diags = diags, .last = {.line = 1, .col = 1}};
         run(parser, diag);
         rc = finish(parser, ret_yaml, errors_before);
     }

@@ -1,5 +1,5 @@
-/* yaml_test.c — Goal: the tree says what the text says, and where. Method: rows of text and expected
- * outline, positions, scalars and refusals; limits at N-1, N, N+1. */
+/* yaml_test.c — Goal: the tree says what the text says, and where. Method: rows of text and
+ * expected outline, positions, scalars and refusals; limits at N-1, N, N+1. */
 #include "lang/yaml/yaml.h"
 
 #include "base/limits.h"
@@ -104,10 +104,13 @@ static const struct {
     {"''", "\"\""},
     {"\"\"", "\"\""},
     {"'<<': 1", "{\"<<\":1}"},
-    {"\xEF\xBB\xBF""a: 1", "{\"a\":1}"},
+    {"\xEF\xBB\xBF"
+     "a: 1",
+     "{\"a\":1}"},
     {"", "null"},
     {"# only a comment\n", "null"},
-    {"\"\\u00e9\\x41\\n\"", "\"é" "A\\n\""},
+    {"\"\\u00e9\\x41\\n\"", "\"é"
+                            "A\\n\""},
 };
 
 static void test_values(void **state)
