@@ -21,7 +21,7 @@ all: ## Build the release binary at build/baton
 run: ## Build, and run the first example
 	@tools/setup.sh run
 	@$(MAKE) --no-print-directory all
-	build/baton run examples/etl/etl.yml
+	build/baton run examples/etl/etl.yml -f orders=@examples/etl/orders.csv
 
 .PHONY: test
 test: ## All checks in short form (at most 25 minutes on two cores)

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <time.h>
 #include <unistd.h>
 
 int bt_service_push_flow(struct bt_service *service, const struct bt_principal *principal,
@@ -127,9 +126,7 @@ static void name_exec(struct bt_exec *exec, const struct bt_principal *principal
     (void)snprintf(exec->namespace, sizeof exec->namespace, "%s", flow->namespace);
     (void)snprintf(exec->flow_id, sizeof exec->flow_id, "%s", flow->id);
     exec->revision = flow->revision;
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now); /* Cannot fail. */
-    exec->id = bt_id_make((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, bt_random_u64(),
+    exec->id = bt_id_make(bt_clock_wall_us(bt_clock_system()) / 1000, bt_random_u64(),
                           bt_random_u64());
 }
 

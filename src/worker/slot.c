@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/own.h"
 #include "sys/fs.h"
+#include "worker/reader.h"
 #include "worker/worker_int.h"
 
 #include <assert.h>
@@ -385,7 +386,10 @@ static int make_plan(struct slot *slot)
     if (!is_script(type->op))
         return bt_fail(&slot->err, BT_UNAVAILABLE, "this worker cannot run tasks of type '%s'",
                        type->name);
+    struct bt_reader reader = {slot->worker->config.files, slot->job};
+    struct bt_capabilities capabilities = bt_reader_capabilities(&reader);
     struct bt_plan_place place = {
+        .capabilities = &capabilities,
         .work_dir = slot->work_dir,
         .fetch_dir = slot->fetch_dir,
         .output_dir = slot->output_dir,

@@ -39,7 +39,6 @@ struct slot {
     uint32_t id;
     enum phase phase;
     struct bt_job *job;   /* Changes under the worker's mutex. */
-    bool is_kill_asked;   /* Under the mutex. */
     bool is_killed, is_timed_out, is_now;
     bool has_run;         /* The command was started. */
     bool is_clean;        /* The warden says that nothing of the command is left. */
@@ -58,6 +57,7 @@ struct slot {
     uv_work_t work;
     char work_name[NAME_SIZE], fetch_name[NAME_SIZE], output_name[NAME_SIZE];
     char work_dir[PATH_SIZE], fetch_dir[PATH_SIZE], output_dir[PATH_SIZE];
+    uint64_t is_kill_asked; /* Under the mutex; a word of its own, not one read with others. */
 };
 
 struct bt_worker {

@@ -585,6 +585,19 @@ static void test_uris(void **state)
     assert_int_equal(result->state, BT_SUCCESS);
     assert_true(bt_str_starts(bt_str_of(logs()), BT_STR("I a,b\nI a,b\nI /")));
     assert_non_null(strstr(logs(), "1-in.csv,\nI http:///x baton://y xbaton:///\n"));
+    static const char *const calls[] = {"read", "fileSize"};
+    static const char *const wants[] = {"I a,b\nI \n", "I 4\n"};
+    for (size_t i = 0; i < BT_COUNT(calls); i++) {
+        char spec[256];
+        bt_buf_clear(&told.logs);
+        (void)snprintf(spec, sizeof spec, "    commands: [\"echo '{{ %s('baton:///company/team/flow/"
+                       "executions/exec/in.csv') }}'\"]\n", calls[i]);
+        assert_int_equal(run("shell", spec)->state, BT_SUCCESS);
+        assert_string_equal(logs(), wants[i]);
+    }
+    result = run("shell", "    commands: [\"{{ read('baton:///company/team/flow/executions/other/x') }}\"]\n");
+    assert_int_equal(result->state, BT_FAILED);
+    assert_non_null(strstr(result->error, "as it didn't belong to the current execution"));
     result = run("shell", "    commands: ['cat baton:///company/none']\n");
     assert_int_equal(result->state, BT_FAILED);
     assert_string_equal(result->error, "file 'baton:///company/none' does not exist");

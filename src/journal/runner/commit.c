@@ -97,33 +97,67 @@ static int gather(struct bt_runner *runner, struct rows *rows, struct bt_err *er
 
 /* --- After the commit --------------------------------------------------------------------------- */
 
+/* A change and its place in the order in which things happened. */
+struct placed {
+    struct bt_change change;
+    uint64_t place;
+    size_t index; /* Keeps the order of equals. */
+};
+typedef BT_VEC(struct placed) placed_vec;
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct placed *one = a, *two = b;
+    if (one->place != two->place)
+        return one->place < two->place ? -1 : 1;
+    return one->index < two->index ? -1 : one->index > two->index;
+}
+
+static void place(placed_vec *changes, const struct bt_change *change, uint64_t at)
+{
+    bt_vec_push(changes, ((struct placed){*change, at, changes->count}));
+}
+
+/* Task runs whose state is news, and log lines. A line follows the moves made before it. */
+static void collect(const struct actor *actor, placed_vec *changes)
+{
+    struct bt_change change = {.kind = BT_CHANGE_RUN, .exec = actor->exec, .flow = actor->flow};
+    for (size_t i = 0; i < actor->dirty.count; i++) {
+        struct bt_taskrun *run = actor->dirty.items[i];
+        if (run->told == run->histories.count)
+            continue;
+        run->told = run->histories.count;
+        change.run = run;
+        place(changes, &change, 2 * run->moved);
+    }
+    change.kind = BT_CHANGE_LOG;
+    for (size_t i = 0; i < actor->logs.count; i++) {
+        change.log = &actor->logs.items[i].entry;
+        change.run = bt_map64_get(&actor->runs, change.log->taskrun);
+        place(changes, &change, 2 * actor->logs.items[i].place + 1);
+    }
+    if (!actor->is_exec_dirty)
+        return;
+    change = (struct bt_change){
+        .kind = BT_CHANGE_EXEC, .exec = actor->exec, .flow = actor->flow};
+    place(changes, &change, UINT64_MAX);
+}
+
 static void tell_listener(struct bt_runner *runner)
 {
+    placed_vec placed = {0};
     BT_VEC(struct bt_change) changes = {0};
-    for (size_t i = 0; i < runner->touched.count; i++) {
-        struct actor *actor = runner->touched.items[i];
-        struct bt_change change = {.exec = actor->exec, .flow = actor->flow};
-        for (size_t j = 0; j < actor->logs.count; j++) {
-            change.kind = BT_CHANGE_LOG;
-            change.log = &actor->logs.items[j].entry;
-            change.run = bt_map64_get(&actor->runs, change.log->taskrun);
-            bt_vec_push(&changes, change);
-        }
-        change.log = NULL;
-        for (size_t j = 0; j < actor->dirty.count; j++) {
-            change.kind = BT_CHANGE_RUN;
-            change.run = actor->dirty.items[j];
-            bt_vec_push(&changes, change);
-        }
-        change.run = NULL;
-        change.kind = BT_CHANGE_EXEC;
-        if (actor->is_exec_dirty)
-            bt_vec_push(&changes, change);
-    }
+    for (size_t i = 0; i < runner->touched.count; i++)
+        collect(runner->touched.items[i], &placed);
+    if (placed.count)
+        qsort(placed.items, placed.count, sizeof *placed.items, compare_places);
+    for (size_t i = 0; i < placed.count; i++)
+        bt_vec_push(&changes, placed.items[i].change);
     if (changes.count)
         runner->config.listener.changes(runner->config.listener.data, changes.items,
                                         changes.count);
     bt_vec_done(&changes);
+    bt_vec_done(&placed);
 }
 
 static void send_submits(struct bt_runner *runner)

@@ -349,11 +349,8 @@ static bool wait_for_work(struct bt_runner *runner, int64_t wake_us)
     int64_t wait_us = WAIT_US_MAX;
     if (wake_us != INT64_MAX && wake_us - bt_clock_wall_us(runner->config.clock) < wait_us)
         wait_us = wake_us - bt_clock_wall_us(runner->config.clock);
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until); /* Cannot fail. */
-    int64_t ns = until.tv_nsec + (wait_us > 0 ? wait_us : 0) * 1000;
-    until.tv_sec += ns / 1000000000;
-    until.tv_nsec = ns % 1000000000;
+    int64_t until_us = bt_clock_mono_us(bt_clock_system()) + (wait_us > 0 ? wait_us : 0);
+    struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
     (void)pthread_mutex_lock(&runner->lock);
     int rc = 0;
     bool is_failing = runner->failures > 0; /* Messages wait for the next try. */

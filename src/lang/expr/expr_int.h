@@ -50,7 +50,8 @@ struct bt_fn_table {
 /* The rows, spread over the files that implement them. */
 extern const struct bt_fn_table bt_fn_text_filters, bt_fn_code_filters, bt_fn_list_filters,
     bt_fn_number_filters, bt_fn_date_filters, bt_fn_data_filters;
-extern const struct bt_fn_table bt_fn_core_functions, bt_fn_world_functions, bt_fn_data_functions;
+extern const struct bt_fn_table bt_fn_core_functions, bt_fn_world_functions, bt_fn_data_functions,
+    bt_fn_date_functions;
 extern const struct bt_fn_table bt_fn_tests;
 
 const struct bt_fn *bt_fn_filter(struct bt_str name);

@@ -5,10 +5,11 @@
 
 static const struct bt_fn_table *const filters[] = {
     &bt_fn_text_filters,   &bt_fn_code_filters, &bt_fn_list_filters,
-    &bt_fn_number_filters, &bt_fn_data_filters,
+    &bt_fn_number_filters, &bt_fn_date_filters, &bt_fn_data_filters,
 };
 static const struct bt_fn_table *const functions[] = {
     &bt_fn_core_functions,
+    &bt_fn_date_functions,
     &bt_fn_world_functions,
     &bt_fn_data_functions,
 };

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "sys/fs.h"
 #include "sys/glob.h"
+#include "worker/reader.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -113,15 +114,12 @@ static int take_pattern(struct finder *finder, int dir, const struct bt_value *i
     return rc;
 }
 
-/* The part of the path that every file of this attempt has, with '/' at its end. */
-static int base_path(const struct bt_job *job, struct bt_buf *out)
+/* Appends the URI that every file of this attempt begins with. */
+static int base_uri(const struct bt_job *job, struct bt_buf *out)
 {
-    const char *namespace = job->flow->namespace;
     (void)bt_buf_adds(out, "baton:///"); /* Checked by the caller. */
-    for (; *namespace; namespace++)
-        (void)bt_buf_addc(out, *namespace == '.' ? '/' : *namespace);
-    return bt_buf_addf(out, "/%s/executions/%s/tasks/%s/%s/", job->flow->id, job->exec_id,
-                       job->task->id, job->taskrun_id);
+    (void)bt_job_path(job, out);         /* The same. */
+    return bt_buf_addf(out, "tasks/%s/%s/", job->task->id, job->taskrun_id);
 }
 
 /* What may not stand in a URI is written %XX; the file is stored under that very name. */
@@ -167,7 +165,7 @@ static int store_one(struct finder *finder, int dir, const char *path, struct bt
     if (rc < 0)
         return rc;
     struct bt_buf uri = BT_BUF_INIT(BT_PATH_BYTES_MAX);
-    (void)base_path(stage->job, &uri); /* Checked below. */
+    (void)base_uri(stage->job, &uri); /* Checked below. */
     add_escaped(&uri, path);
     rc = bt_buf_check(&uri, "the URI of an output file", err);
     if (rc == BT_OK)
