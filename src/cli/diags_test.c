@@ -56,6 +56,7 @@ static void test_odd_places(void **state)
     const char *alone = "f.yml:9:1: error: wrong\n      = do\n";
     show(BT_STR("a: 1\n"), mark(9, 1), mark(9, 1), alone);
     show(BT_STR_NONE, mark(9, 1), mark(9, 1), alone);
+    show(BT_STR_NONE, mark(0, 0), mark(0, 0), "f.yml: error: wrong\n      = do\n");
     show(BT_STR("\xff\n"), mark(1, 1), mark(1, 1), "f.yml:1:1: error: wrong\n      = do\n");
     show(BT_STR("ab"), mark(1, 3), mark(1, 99),
          "f.yml:1:3: error: wrong\n    1 | ab\n      |   ^\n      = do\n");
