@@ -64,11 +64,10 @@ static void report_json(struct validation *validation, const char *name,
                         const struct bt_diags *diags)
 {
     BT_VALUE entry = bt_map_new(3);
-    bool is_good =
-        entry && bt_map_puts(entry, "file", bt_value_cstr(name)) == BT_OK &&
-        bt_map_puts(entry, "valid", bt_value_bool(diags->errors == 0)) == BT_OK &&
-        bt_map_puts(entry, "diagnostics", bt_cli_diags_value(diags)) == BT_OK &&
-        bt_list_push(validation->report, BT_TAKE(entry)) == BT_OK;
+    bool is_good = entry && bt_map_puts(entry, "file", bt_value_cstr(name)) == BT_OK &&
+                   bt_map_puts(entry, "valid", bt_value_bool(diags->errors == 0)) == BT_OK &&
+                   bt_map_puts(entry, "diagnostics", bt_cli_diags_value(diags)) == BT_OK &&
+                   bt_list_push(validation->report, BT_TAKE(entry)) == BT_OK;
     if (!is_good)
         fprintf(stderr, "baton: out of memory\n");
 }

@@ -49,8 +49,7 @@ const struct bt_task_list *bt_lists_find(const struct bt_task_list *lists, uint3
                                          enum bt_branch branch, struct bt_str key)
 {
     for (uint32_t i = 0; i < count; i++)
-        if (lists[i].branch == branch &&
-            (branch != BT_BRANCH_CASE || bt_str_eq(lists[i].key, key)))
+        if (lists[i].branch == branch && (branch != BT_BRANCH_CASE || bt_str_eq(lists[i].key, key)))
             return &lists[i];
     return NULL;
 }
@@ -193,8 +192,7 @@ static void read_property(struct parse *parse, const struct place *root,
                     BT_COUNT(properties) - 4); /* The last four are never meant. */
 }
 
-static void need(struct parse *parse, const struct place *root, const char *name,
-                 const char *hint)
+static void need(struct parse *parse, const struct place *root, const char *name, const char *hint)
 {
     if (!bt_yaml_is_null(bt_yaml_get(root->node, name)))
         return;
@@ -213,9 +211,10 @@ static void read_flow(struct parse *parse, struct bt_yaml_node *node)
 {
     struct place root = {.name = "", .node = node};
     if (node->kind != BT_YAML_MAP) {
-        bt_diag_hint(parse, bt_model_error(parse, &root, "not-a-flow",
-                                           "a flow is a map of properties, here it is %s",
-                                           bt_yaml_kind_name(node)),
+        bt_diag_hint(parse,
+                     bt_model_error(parse, &root, "not-a-flow",
+                                    "a flow is a map of properties, here it is %s",
+                                    bt_yaml_kind_name(node)),
                      "start with id: my_flow");
         return;
     }
@@ -277,9 +276,9 @@ static void read_documents(struct parse *parse, const struct bt_yaml *yaml)
     struct bt_yaml_node *root = yaml->docs[0];
     if (yaml->count > 1) {
         struct place place = {.name = "", .node = yaml->docs[1]};
-        bt_diag_hint(parse, bt_model_error(parse, &place, "several-documents",
-                                           "the file holds %u documents, a flow is one",
-                                           yaml->count),
+        bt_diag_hint(parse,
+                     bt_model_error(parse, &place, "several-documents",
+                                    "the file holds %u documents, a flow is one", yaml->count),
                      "put each flow into a file of its own");
     }
     struct bt_value *tree = NULL;
