@@ -21,7 +21,7 @@ struct warden_message {
     uint32_t order, id;
     int32_t signal_number;
     uint32_t argc, envc;
-    uint32_t size;      /* SPAWN: bytes of text: directory, arguments, environment, each with NUL. */
+    uint32_t size; /* SPAWN: bytes of text: directory, arguments, environment, each with NUL. */
     uint32_t is_inline; /* The text follows; else it is in the third descriptor. */
 };
 
@@ -47,7 +47,8 @@ struct warden_exec {
     int null_fd;
 };
 
-/* Starts the command of an order; `mark` is its WARDEN_MARK variable. BT_OK or BT_IO with the stage. */
+/* Starts the command of an order; `mark` is its WARDEN_MARK variable. BT_OK or BT_IO with the
+ * stage. */
 int warden_exec(struct warden_exec *exec, const struct warden_message *message, const int *fds,
                 const char *mark, struct bt_spawned *ret_child);
 

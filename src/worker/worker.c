@@ -196,9 +196,9 @@ static void *run_thread(void *data)
     struct bt_worker *worker = data;
     sigset_t all;
     sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, NULL); /* Signals are for other threads. */
+    (void)pthread_sigmask(SIG_SETMASK, &all, NULL);        /* Signals are for other threads. */
     (void)pthread_setname_np(pthread_self(), "bt-worker"); /* Cosmetic. */
-    (void)uv_run(&worker->loop, UV_RUN_DEFAULT); /* Until all handles are closed. */
+    (void)uv_run(&worker->loop, UV_RUN_DEFAULT);           /* Until all handles are closed. */
     return NULL;
 }
 
@@ -214,7 +214,7 @@ static int init_loop(struct bt_worker *worker, struct bt_err *err)
     int rc = uv_async_init(&worker->loop, &worker->wake, on_wake);
     assert(rc == 0); /* The loop has its descriptors already. */
     rc = uv_poll_init(&worker->loop, &worker->epoll_poll, worker->epoll);
-    assert(rc == 0); /* It can be polled. */
+    assert(rc == 0);                                          /* It can be polled. */
     (void)uv_timer_init(&worker->loop, &worker->flush_timer); /* Never fails. */
     worker->wake.data = worker->epoll_poll.data = worker->flush_timer.data = worker;
     for (unsigned i = 0; i < worker->config.slots; i++)

@@ -213,8 +213,9 @@ static int make_argv(struct bt_planner *planner, const struct bt_value *interpre
     plan->argv = argv;
     for (size_t i = 0; i < count; i++) {
         struct bt_value *item = bt_list_at(interpreter, i);
-        struct bt_str part = interpreter ? bt_value_str(item) : i == 0 ? BT_STR("/bin/sh")
-                                                                       : BT_STR("-c");
+        struct bt_str part = interpreter ? bt_value_str(item)
+                             : i == 0    ? BT_STR("/bin/sh")
+                                         : BT_STR("-c");
         BT_TRY(check_nul(planner, part, "interpreter"));
         BT_TRY(keep_text(planner, part, &argv[i]));
     }
