@@ -422,7 +422,7 @@ static int eval_contains(struct bt_run *run, const struct bt_node *node,
 {
     BT_VALUE left = NULL;
     BT_VALUE right = NULL;
-    bool is_true;
+    bool is_true = false;
     BT_TRY(bt_eval(run, node->left, &left));
     BT_TRY(bt_eval(run, node->right, &right));
     BT_TRY(contains(run, node, left, right, &is_true));
@@ -558,6 +558,6 @@ int bt_eval_binary(struct bt_run *run, const struct bt_node *node, struct bt_val
     case BT_OP_NOT:
     case BT_OP_COUNT: break;
     }
-    assert(!"no binary operator");
+    assert(false); /* No binary operator. */
     return BT_INVALID;
 }
