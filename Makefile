@@ -1,10 +1,91 @@
-# The front door. `make help` lists the commands.
+# The front door: `make help` lists the commands. Wraps CMake and Ninja; installs what is missing.
 SHELL := /bin/bash
-BUILD ?= build
+.SHELLFLAGS := -eu -o pipefail -c
 JOBS ?= $(shell nproc)
+SECONDS_PER_TARGET ?= 30
+SEEDS ?= 200
+
+configure = cmake -G Ninja -S . -B $(1) $(2) >/dev/null
+RELEASE := -DCMAKE_BUILD_TYPE=Release
+ASAN := -DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=address,undefined
+TSAN := -DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=thread
+FUZZ := -DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=address,undefined -DBT_FUZZ=ON -DCMAKE_C_COMPILER=clang-14
 
 .PHONY: all
 all: ## Build the release binary at build/baton
 	@tools/setup.sh build
-	@cmake -G Ninja -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release >/dev/null
-	@ninja -C $(BUILD)
+	@$(call configure,build,$(RELEASE))
+	@ninja -C build -j$(JOBS) baton
+
+.PHONY: run
+run: ## Build, and run the first example
+	@tools/setup.sh run
+	@$(MAKE) --no-print-directory all
+	build/baton run examples/etl/etl.yml -f orders=@examples/etl/orders.csv
+
+.PHONY: test
+test: ## All checks in short form (at most 25 minutes on two cores)
+	@tools/setup.sh test
+	@tools/setup.sh lint
+	@tools/test.sh
+
+.PHONY: test-long
+test-long: ## The same for hours: more seeds, longer fuzzing
+	@SEEDS=5000 SECONDS_PER_TARGET=1800 $(MAKE) --no-print-directory test
+
+.PHONY: asan
+asan: ## Unit tests under AddressSanitizer and UBSan
+	@tools/setup.sh test
+	@$(call configure,build-asan,$(ASAN))
+	@ninja -C build-asan -j$(JOBS)
+	@ctest --test-dir build-asan --output-on-failure -j$(JOBS)
+
+.PHONY: tsan
+tsan: ## Unit tests under ThreadSanitizer
+	@tools/setup.sh test
+	@$(call configure,build-tsan,$(TSAN))
+	@ninja -C build-tsan -j$(JOBS)
+	@ctest --test-dir build-tsan --output-on-failure -j$(JOBS)
+
+.PHONY: scenario
+scenario: all ## Scenarios on the release binary (NAMES="basics")
+	@tools/setup.sh test
+	@test/scenario/run.py --baton build/baton $(NAMES)
+
+.PHONY: sim
+sim: ## Simulate: SEEDS=200, or one with SEED=7
+	@tools/setup.sh test
+	@$(call configure,build,$(RELEASE))
+	@ninja -C build -j$(JOBS) sim
+	@build/test/sim/sim $(if $(SEED),--seed $(SEED) --verbose,--seeds $(SEEDS))
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for SECONDS_PER_TARGET (30)
+	@tools/setup.sh fuzz
+	@$(call configure,build-fuzz,$(FUZZ))
+	@ninja -C build-fuzz -j$(JOBS)
+	@tools/fuzz.sh build-fuzz $(SECONDS_PER_TARGET)
+
+.PHONY: bench
+bench: all ## Measure against limits of the same run: a table, and build/bench.json
+	@ninja -C build -j$(JOBS) bench
+	@build/test/bench/bench build/baton build/bench.json
+
+.PHONY: fmt
+fmt: ## Format C sources
+	@tools/setup.sh lint
+	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+
+.PHONY: lint
+lint: ## Includes, banned functions, sizes, format, clang-tidy on changed files
+	@tools/setup.sh lint
+	@$(call configure,build,$(RELEASE))
+	@python3 tools/lint.py
+
+.PHONY: clean
+clean: ## Remove everything built
+	rm -rf build build-asan build-tsan build-fuzz
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14

@@ -1,5 +1,7 @@
 /* main.c — Entry point: hands the command line to the CLI. */
-int main(void)
+#include "cli/cli.h"
+
+int main(int argc, char **argv)
 {
-    return 0;
+    return bt_cli_main(argc, argv);
 }

@@ -48,3 +48,14 @@
 #define BT_OUTPUT_LINE_MAX (1u << 20)       /* A "::{…}::" line. */
 #define BT_OUTPUT_FILES_MAX 10000u
 #define BT_KILL_GRACE_MS 5000               /* From SIGTERM to SIGKILL. */
+#define BT_WALK_DEPTH_MAX 64                /* Nested directories looked through for output files. */
+#define BT_GLOB_BYTES_MAX 4096u             /* One pattern. */
+#define BT_GLOB_BRACES_MAX 256              /* Patterns that one with {a,b} stands for. */
+#define BT_COMMAND_INLINE_MAX (96u << 10)   /* Longer command texts are handed over in a file. */
+#define BT_COMMAND_BYTES_MAX (8u << 20)     /* Arguments and environment of one command. */
+#define BT_METRICS_MAX 10000u               /* Metrics of one attempt. */
+#define BT_PATH_BYTES_MAX 4000u             /* A path of the internal storage. */
+#define BT_DRAIN_MS 250                     /* Wait for output after the command has ended. */
+#define BT_LOG_FLUSH_MS 100                 /* A line waits no longer before it is handed over. */
+#define BT_SWEEP_MS 250                     /* A daemon outlives its command no longer. */
+#define BT_END_MS 30000                     /* Wait for killed processes to be gone. */

@@ -17,6 +17,8 @@ struct bt_job {
     int64_t timeout_us;         /* 0 = none. */
     int64_t now_us;
     uint64_t seed;
+    struct bt_job *next; /* The worker's: its queue … */
+    bool is_kill_asked;  /* … and its mark. */
 };
 struct bt_job *bt_job_free(struct bt_job *job); /* Accepts and returns NULL. */
 

@@ -47,6 +47,7 @@ struct bt_values_row {
 
 /* Everything that one commit writes. All borrowed. */
 struct bt_batch {
+    int64_t now_us; /* The batch's time; the next start's time is not before it. */
     const struct bt_exec *const *execs;
     size_t exec_count;
     const struct bt_run_row *runs;
@@ -102,7 +103,12 @@ struct bt_journal_ops {
                   void *data, struct bt_err *err);
     int (*jobs)(struct bt_journal *journal, int (*each)(void *data, const struct bt_job_row *row),
                 void *data, struct bt_err *err);
+    /* Keys of the executions that have not ended and drained, oldest first. */
+    int (*live)(struct bt_journal *journal, int (*each)(void *data, uint64_t key), void *data,
+                struct bt_err *err);
     int (*last_key)(struct bt_journal *journal, uint64_t *ret_key, struct bt_err *err);
+    /* The time of the last commit, 0 before the first. */
+    int (*last_now)(struct bt_journal *journal, uint64_t *ret_now_us, struct bt_err *err);
     /* Lines logged so far by an execution. */
     int (*log_lines)(struct bt_journal *journal, uint64_t exec, uint64_t *ret_lines,
                      struct bt_err *err);

@@ -1,35 +1,95 @@
-/* check.c — What can only be seen over the whole flow. */
-#include "model/parse_int.h"
+/* check.c — Names that must be unique: tasks of all levels, inputs, outputs, triggers. */
+#include "model/id_set_int.h"
+#include "model/model_int.h"
 
 #include "base/own.h"
 
-static void check_duplicates(struct parse *parse)
+/* The list of names that the original says at once: "Duplicate task id with name [a, b]". */
+struct duplicates {
+    struct bt_id_set seen;
+    struct bt_id_set told;
+    struct bt_buf names;
+    size_t first_at; /* Index of the first diagnostic: they move while their list grows. */
+    const char *what, *original;
+};
+
+static bool duplicates_init(struct duplicates *duplicates, const char *what,
+                            const char *original, size_t count_max)
 {
-    const struct bt_flow *flow = &parse->box->flow;
-    struct bt_buf names = BT_BUF_INIT(800);
-    struct bt_diag *first = NULL;
-    for (uint32_t i = 0; i < flow->task_count; i++) {
-        const struct bt_task *task = &flow->tasks[i];
-        const struct bt_task *other = *task->id ? bt_flow_task(flow, bt_str_of(task->id)) : task;
-        if (other == task || !other)
-            continue;
-        struct place place = {.name = "", .node = parse->notes[i].id};
-        struct bt_diag *diag =
-            bt_parse_error(parse, &place, "duplicate-id",
-                           "task id \"%s\" is used twice (first in line %u)", task->id,
-                           parse->notes[other->index].id->at.line);
-        bt_diag_hint(parse, diag, "ids are unique in the whole flow");
-        if (!first)
-            first = diag;
-        bt_buf_addf(&names, "%s%s", names.len ? ", " : "", task->id);
-    }
-    const char *list = bt_buf_cstr(&names);
-    if (first && list)
-        bt_diag_original(parse, first, "Duplicate task id with name [%s]", list);
-    bt_buf_done(&names);
+    *duplicates = (struct duplicates){
+        .names = BT_BUF_INIT(800), .what = what, .original = original, .first_at = SIZE_MAX};
+    return bt_id_set_init(&duplicates->seen, count_max) &&
+           bt_id_set_init(&duplicates->told, count_max);
 }
 
-void bt_check_flow(struct parse *parse)
+static void duplicates_put(struct parse *parse, struct duplicates *duplicates, const char *id,
+                           const struct bt_yaml_node *node)
 {
-    check_duplicates(parse);
+    const struct bt_yaml_node *first = bt_id_set_put(&duplicates->seen, id, node);
+    if (!first)
+        return;
+    struct place place = {.name = "", .node = node};
+    struct bt_diag *diag =
+        bt_model_error(parse, &place, "duplicate-id", "%s \"%s\" is used twice (first in line %u)",
+                       duplicates->what, id, first->at.line);
+    bt_diag_hint(parse, diag, "give one of the two another id");
+    if (diag && duplicates->first_at == SIZE_MAX)
+        duplicates->first_at = parse->diags->count - 1;
+    if (!bt_id_set_put(&duplicates->told, id, node))
+        bt_buf_addf(&duplicates->names, "%s%s", duplicates->names.len ? ", " : "", id);
+}
+
+static void duplicates_done(struct parse *parse, struct duplicates *duplicates)
+{
+    const char *names = bt_buf_cstr(&duplicates->names);
+    if (duplicates->first_at < parse->diags->count && names)
+        bt_diag_original(parse, &parse->diags->items[duplicates->first_at],
+                         "Duplicate %s with name [%s]", duplicates->original, names);
+    bt_buf_done(&duplicates->names);
+    bt_id_set_done(&duplicates->seen);
+    bt_id_set_done(&duplicates->told);
+}
+
+void bt_check_list_ids(struct parse *parse, const struct place *list, const char *what)
+{
+    struct duplicates duplicates;
+    if (!duplicates_init(&duplicates, what, what, list->node->count + 1))
+        parse->rc = BT_NO_MEM;
+    for (uint32_t i = 0; i < list->node->count && parse->rc == BT_OK; i++) {
+        const struct bt_yaml_node *item = list->node->items[i];
+        const struct bt_yaml_node *id = bt_yaml_get(item, "id");
+        id = id ? id : bt_yaml_get(item, "name");
+        if (id && id->kind == BT_YAML_SCALAR && id->text.len)
+            duplicates_put(parse, &duplicates, bt_model_cstr(parse, id->text), id);
+    }
+    duplicates_done(parse, &duplicates);
+}
+
+void bt_note_id(struct parse *parse, const struct bt_yaml_node *node)
+{
+    struct other_id *other = bt_arena_alloc(parse->scratch, sizeof *other);
+    if (!other) {
+        parse->rc = BT_NO_MEM;
+        return;
+    }
+    other->node = node;
+    other->next = parse->other_ids;
+    parse->other_ids = other;
+    parse->other_count++;
+}
+
+void bt_check_task_ids(struct parse *parse)
+{
+    const struct bt_flow *flow = &parse->box->flow;
+    struct duplicates duplicates;
+    if (!duplicates_init(&duplicates, "task id", "task id",
+                         flow->task_count + parse->other_count + 1))
+        parse->rc = BT_NO_MEM;
+    for (uint32_t i = 0; i < flow->task_count && parse->rc == BT_OK; i++)
+        if (*flow->tasks[i].id)
+            duplicates_put(parse, &duplicates, flow->tasks[i].id, parse->notes[i].id);
+    for (const struct other_id *other = parse->other_ids; other && parse->rc == BT_OK;
+         other = other->next)
+        duplicates_put(parse, &duplicates, bt_model_cstr(parse, other->node->text), other->node);
+    duplicates_done(parse, &duplicates);
 }

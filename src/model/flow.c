@@ -1,11 +1,13 @@
 /* flow.c — A flow from its source: the properties of the flow itself, and its life. */
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include "base/limits.h"
 #include "base/own.h"
 
 #include <assert.h>
 #include <stdlib.h>
+
+enum { LISTS_MAX = 3 }; /* tasks, errors, finally. */
 
 /* --- Life --- */
 
@@ -103,7 +105,7 @@ static void on_timeout(struct parse *parse, const struct place *place)
 
 static void on_retry(struct parse *parse, const struct place *place)
 {
-    bt_parse_retry(parse, place, &parse->box->flow.retry);
+    bt_model_retry(parse, place, &parse->box->flow.retry);
 }
 
 static void on_variables(struct parse *parse, const struct place *place)
@@ -114,7 +116,7 @@ static void on_variables(struct parse *parse, const struct place *place)
     if (bt_yaml_value(place->node, &value, NULL) != BT_OK)
         parse->rc = BT_NO_MEM;
     else
-        parse->box->flow.variables = bt_parse_keep(parse, value);
+        parse->box->flow.variables = bt_model_keep(parse, value);
 }
 
 static void on_tasks(struct parse *parse, const struct place *place)
@@ -125,17 +127,16 @@ static void on_tasks(struct parse *parse, const struct place *place)
                                                                  : BT_BRANCH_FINALLY;
     struct branch_spec spec = {
         .branch = branch, .parent = BT_NO_TASK, .list = parse->box->flow.list_count, .depth = 1};
-    bt_parse_task_list(parse, place, &spec, &lists[parse->box->flow.list_count++]);
+    struct place key = bt_place_key(place);
+    if (branch == BT_BRANCH_FINALLY)
+        bt_model_warn(parse, &key, "not-yet", "\"finally\" is not run by this version");
+    assert(parse->box->flow.list_count < LISTS_MAX); /* Keys are unique. */
+    bt_model_task_list(parse, place, &spec, &lists[parse->box->flow.list_count++]);
 }
 
-static void on_map(struct parse *parse, const struct place *place)
+static void on_worker_group(struct parse *parse, const struct place *place)
 {
     bt_read_is_map(parse, place);
-}
-
-static void on_list(struct parse *parse, const struct place *place)
-{
-    bt_read_is_list(parse, place);
 }
 
 struct property {
@@ -148,24 +149,24 @@ static const struct property properties[] = {
     {"namespace", on_namespace},
     {"description", on_description},
     {"disabled", on_disabled},
-    {"labels", bt_parse_labels},
-    {"inputs", bt_parse_inputs},
+    {"labels", bt_model_labels},
+    {"inputs", bt_model_inputs},
     {"variables", on_variables},
     {"tasks", on_tasks},
     {"errors", on_tasks},
     {"finally", on_tasks},
-    {"outputs", bt_parse_outputs},
+    {"outputs", bt_model_outputs},
     {"timeout", on_timeout},
     {"retry", on_retry},
-    {"triggers", on_list},
-    {"pluginDefaults", on_list},
-    {"taskDefaults", on_list},
-    {"concurrency", on_map},
-    {"listeners", on_list},
-    {"afterExecution", on_list},
-    {"sla", on_list},
-    {"checks", on_list},
-    {"workerGroup", on_map},
+    {"triggers", bt_model_triggers},
+    {"pluginDefaults", on_nothing}, /* See defaults.c. */
+    {"taskDefaults", on_nothing},
+    {"concurrency", bt_model_concurrency},
+    {"listeners", bt_model_listeners},
+    {"afterExecution", bt_model_later_tasks},
+    {"sla", bt_model_later_list},
+    {"checks", bt_model_later_list},
+    {"workerGroup", on_worker_group},
     {"revision", on_nothing},
     {"tenantId", on_nothing},
     {"deleted", on_bool},
@@ -179,7 +180,7 @@ static void read_property(struct parse *parse, const struct place *root,
     for (size_t i = 0; i < BT_COUNT(properties); i++) {
         if (!bt_str_is(pair->key->text, properties[i].name))
             continue;
-        struct place place = bt_place_in(root, properties[i].name, pair->value);
+        struct place place = bt_place_pair(root, properties[i].name, pair);
         if (!bt_yaml_is_null(pair->value))
             properties[i].read(parse, &place);
         return;
@@ -187,7 +188,7 @@ static void read_property(struct parse *parse, const struct place *root,
     const char *known[BT_COUNT(properties)];
     for (size_t i = 0; i < BT_COUNT(properties); i++)
         known[i] = properties[i].name;
-    struct place place = bt_place_in(root, bt_parse_cstr(parse, pair->key->text), pair->key);
+    struct place place = bt_place_in(root, bt_model_cstr(parse, pair->key->text), pair->key);
     bt_read_unknown(parse, &place, "io.kestra.core.models.flows.Flow", known,
                     BT_COUNT(properties) - 4); /* The last four are never meant. */
 }
@@ -199,18 +200,20 @@ static void need(struct parse *parse, const struct place *root, const char *name
         return;
     struct place place = bt_place_in(root, name, root->node);
     struct bt_diag *diag =
-        bt_parse_error(parse, &place, "missing-property", "the flow has no \"%s\"", name);
+        bt_model_error(parse, &place, "missing-property", "the flow has no \"%s\"", name);
     bt_diag_hint(parse, diag, "%s", hint);
-    bt_diag_original(parse, diag, strcmp(name, "tasks") == 0
-                                      ? "must not be empty"
-                                      : "must not be null\nmust not be blank");
+    if (strcmp(name, "tasks") == 0)
+        bt_diag_original(parse, diag, "must not be empty");
+    else
+        bt_diag_original(parse, diag, "must not be null%s",
+                         strcmp(name, "id") == 0 ? "\nmust not be blank" : "");
 }
 
 static void read_flow(struct parse *parse, struct bt_yaml_node *node)
 {
     struct place root = {.name = "", .node = node};
     if (node->kind != BT_YAML_MAP) {
-        bt_diag_hint(parse, bt_parse_error(parse, &root, "not-a-flow",
+        bt_diag_hint(parse, bt_model_error(parse, &root, "not-a-flow",
                                            "a flow is a map of properties, here it is %s",
                                            bt_yaml_kind_name(node)),
                      "start with id: my_flow");
@@ -219,7 +222,7 @@ static void read_flow(struct parse *parse, struct bt_yaml_node *node)
     need(parse, &root, "id", "for example id: my_flow");
     need(parse, &root, "namespace", "for example namespace: company.team");
     need(parse, &root, "tasks", "a flow is a list of tasks: tasks:");
-    struct bt_task_list *lists = bt_parse_alloc(parse, 3 * sizeof *lists);
+    struct bt_task_list *lists = bt_model_alloc(parse, LISTS_MAX * sizeof *lists);
     parse->box->flow.lists = lists;
     for (uint32_t i = 0; i < node->count && parse->rc == BT_OK; i++)
         read_property(parse, &root, &node->pairs[i]);
@@ -248,7 +251,7 @@ static void finish(struct parse *parse)
     size_t size = 16;
     while (size < (size_t)parse->task_count * 2)
         size *= 2;
-    struct bt_task *tasks = bt_parse_alloc(parse, (parse->task_count + 1) * sizeof *tasks);
+    struct bt_task *tasks = bt_model_alloc(parse, (parse->task_count + 1) * sizeof *tasks);
     box->slots = calloc(size, sizeof *box->slots);
     if (!tasks || !box->slots) {
         parse->rc = BT_NO_MEM;
@@ -274,7 +277,7 @@ static void read_documents(struct parse *parse, const struct bt_yaml *yaml)
     struct bt_yaml_node *root = yaml->docs[0];
     if (yaml->count > 1) {
         struct place place = {.name = "", .node = yaml->docs[1]};
-        bt_diag_hint(parse, bt_parse_error(parse, &place, "several-documents",
+        bt_diag_hint(parse, bt_model_error(parse, &place, "several-documents",
                                            "the file holds %u documents, a flow is one",
                                            yaml->count),
                      "put each flow into a file of its own");
@@ -284,12 +287,14 @@ static void read_documents(struct parse *parse, const struct bt_yaml *yaml)
         parse->rc = BT_NO_MEM;
         return;
     }
-    parse->box->flow.tree = bt_parse_keep(parse, tree);
+    parse->box->flow.tree = bt_model_keep(parse, tree);
     bt_apply_defaults(parse, root);
     read_flow(parse, root);
     finish(parse);
     if (parse->rc == BT_OK)
-        bt_check_flow(parse);
+        bt_check_task_ids(parse);
+    if (parse->rc == BT_OK && !parse->has_unknown_type)
+        bt_check_references(parse);
 }
 
 static int parse_source(struct parse *parse)

@@ -81,6 +81,10 @@ struct bt_input {
     const struct bt_value *defaults; /* NULL: none. */
     const struct bt_value *spec;     /* The whole map as written: values, min, max, validator … */
     struct bt_mark at;
+    const uint32_t *depends_on; /* Indexes of the inputs that this one waits for. */
+    uint32_t depends_count;
+    struct bt_dyn *condition;  /* dependsOn.condition: the input exists only when true; or NULL. */
+    struct bt_dyn *expression; /* SELECT, MULTISELECT: renders to the list of values; or NULL. */
 };
 
 struct bt_output {
@@ -99,6 +103,7 @@ struct bt_flow {
     const struct bt_value *variables;  /* Map, un-rendered, or NULL. */
     const struct bt_input *inputs;
     uint32_t input_count;
+    const uint32_t *input_order; /* Indexes of the inputs, each behind those it depends on. */
     const struct bt_output *outputs;
     uint32_t output_count;
     const struct bt_task *tasks;

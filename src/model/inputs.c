@@ -1,43 +1,34 @@
-/* inputs.c — Given values to the inputs of an execution. Pure. */
+/* inputs.c — Given values to the inputs of an execution. Pure.
+ *
+ * Inputs are resolved behind those they depend on. An input whose condition is not true does not
+ * exist; conditions and expressions see the flow's name and the inputs that they say they need. */
 #include "model/input_int.h"
 
+#include "base/limits.h"
 #include "base/own.h"
+
+struct resolving {
+    const struct bt_flow *flow;
+    const struct bt_value *given;
+    struct bt_value **values; /* By index of the input; owned. NULL: it does not exist. */
+    struct bt_err *err;
+};
 
 static int fail_input(const struct bt_input *input, const char *msg, const struct bt_value *value,
                       struct bt_err *err)
 {
-    struct bt_buf text = BT_BUF_INIT(1 << 20);
-    bool is_null = bt_value_is_null(value);
-    char copy[sizeof err->msg];
-    size_t len = strlen(msg) < sizeof copy ? strlen(msg) : sizeof copy - 1;
-    memcpy(copy, msg, len);
-    copy[len] = '\0';
-    if (!is_null && bt_value_print(value, &text, NULL) != BT_OK)
-        bt_buf_clear(&text);
-    struct bt_str shown = is_null ? BT_STR("null") : bt_buf_str(&text);
-    if (shown.len > 200)
-        shown.len = 200;
+    enum { SHOWN_MAX = 200 };
+    struct bt_buf text = BT_BUF_INIT(BT_JSON_BYTES_MAX);
+    struct bt_str shown = BT_STR("null");
+    if (!bt_value_is_null(value)) {
+        if (bt_value_print(value, &text, NULL) != BT_OK)
+            bt_buf_clear(&text);
+        shown = bt_buf_str(&text);
+    }
     int rc = bt_fail(err, BT_INVALID, "Invalid input for `%s`, %s, but received `%.*s`", input->id,
-                     copy, BT_FMT(shown));
+                     msg, BT_FMT(bt_str_slice(shown, 0, SHOWN_MAX)));
     bt_buf_done(&text);
     return rc;
-}
-
-static int resolve_one(const struct bt_input *input, const struct bt_value *given,
-                       struct bt_value **ret_value, struct bt_err *err)
-{
-    const struct bt_value *value = bt_map_gets(given, input->id);
-    bool is_empty = bt_value_is(value, BT_KIND_STRING) && bt_value_str(value).len == 0 &&
-                    input->type != BT_INPUT_STRING && input->type != BT_INPUT_EMAIL;
-    if (bt_value_is_null(value) || is_empty)
-        value = input->defaults;
-    if (bt_value_is_null(value) && input->is_required)
-        return fail_input(input, "missing required input", NULL, err);
-    struct bt_err cause = BT_ERR_INIT;
-    int rc = bt_input_convert(input->type, input->spec, value, ret_value, &cause);
-    if (rc == BT_NO_MEM)
-        return bt_fail_mem(err, "resolving inputs");
-    return rc == BT_OK ? rc : fail_input(input, cause.msg, value, err);
 }
 
 /* Puts a value under a dotted id: "a.b" → {"a": {"b": value}}. Takes the value. */
@@ -48,7 +39,7 @@ static int put_nested(struct bt_value *map, struct bt_str id, struct bt_value *v
         return bt_map_put(map, id, value);
     struct bt_str name = bt_str_slice(id, 0, (size_t)dot);
     BT_VALUE held = value;
-    struct bt_value *old = bt_map_get(map, name);
+    const struct bt_value *old = bt_map_get(map, name);
     BT_VALUE inner = bt_value_is(old, BT_KIND_MAP) ? bt_value_copy(old) : bt_map_new(4);
     if (!inner)
         return BT_NO_MEM;
@@ -56,18 +47,137 @@ static int put_nested(struct bt_value *map, struct bt_str id, struct bt_value *v
     return bt_map_put(map, name, BT_TAKE(inner));
 }
 
+/* What a condition or expression of an input may see. */
+static int variables_of(const struct resolving *resolving, const struct bt_input *input,
+                        struct bt_value **ret_variables)
+{
+    BT_VALUE inputs = bt_map_new(input->depends_count);
+    BT_VALUE flow = bt_map_new(3);
+    BT_VALUE variables = bt_map_new(2);
+    bool is_good = inputs && flow && variables;
+    for (uint32_t i = 0; is_good && i < input->depends_count; i++) {
+        uint32_t index = input->depends_on[i];
+        if (resolving->values[index])
+            is_good = put_nested(inputs, bt_str_of(resolving->flow->inputs[index].id),
+                                 bt_value_ref(resolving->values[index])) == BT_OK;
+    }
+    is_good = is_good &&
+              bt_map_puts(flow, "id", bt_value_cstr(resolving->flow->id)) == BT_OK &&
+              bt_map_puts(flow, "namespace", bt_value_cstr(resolving->flow->namespace)) == BT_OK &&
+              bt_map_puts(flow, "revision", bt_value_int(resolving->flow->revision)) == BT_OK &&
+              bt_map_puts(variables, "flow", BT_TAKE(flow)) == BT_OK &&
+              bt_map_puts(variables, "inputs", BT_TAKE(inputs)) == BT_OK;
+    if (!is_good)
+        return bt_fail_mem(resolving->err, "resolving inputs");
+    *ret_variables = BT_TAKE(variables);
+    return BT_OK;
+}
+
+/* Renders one property of an input; a failure to render is in *cause. */
+static int render(const struct resolving *resolving, const struct bt_input *input,
+                  const struct bt_dyn *dyn, struct bt_value **ret_value, struct bt_err *cause)
+{
+    BT_VALUE variables = NULL;
+    BT_TRY(variables_of(resolving, input, &variables));
+    BT_CLEANUP(bt_template_unref_p) struct bt_template *template = NULL;
+    BT_TRY(bt_template_parse(bt_value_str(bt_dyn_raw(dyn)), &template, cause));
+    struct bt_scope scope;
+    bt_scope_of_map(&scope, variables);
+    return bt_template_render_typed(template, &scope, ret_value, cause);
+}
+
+/* Whether the condition is exactly true. One that cannot be rendered is not. */
+static int is_enabled(const struct resolving *resolving, const struct bt_input *input,
+                      bool *ret_is_enabled)
+{
+    *ret_is_enabled = true;
+    if (!input->condition)
+        return BT_OK;
+    BT_VALUE value = NULL;
+    struct bt_err cause = BT_ERR_INIT;
+    int rc = render(resolving, input, input->condition, &value, &cause);
+    if (rc == BT_NO_MEM)
+        return bt_fail_mem(resolving->err, "resolving inputs");
+    *ret_is_enabled = rc == BT_OK && bt_value_is(value, BT_KIND_BOOL) && bt_value_as_bool(value);
+    return BT_OK;
+}
+
+/* The spec with `values` from the input's expression. */
+static int spec_of(const struct resolving *resolving, const struct bt_input *input,
+                   struct bt_value **ret_spec)
+{
+    if (!input->expression) {
+        *ret_spec = bt_value_ref(input->spec);
+        return BT_OK;
+    }
+    BT_VALUE values = NULL;
+    struct bt_err cause = BT_ERR_INIT;
+    int rc = render(resolving, input, input->expression, &values, &cause);
+    if (rc != BT_OK)
+        return fail_input(input, cause.msg, NULL, resolving->err);
+    BT_VALUE spec = bt_value_copy(input->spec);
+    if (!spec || bt_map_puts(spec, "values", BT_TAKE(values)) != BT_OK)
+        return bt_fail_mem(resolving->err, "resolving inputs");
+    *ret_spec = BT_TAKE(spec);
+    return BT_OK;
+}
+
+static bool takes_empty(enum bt_input_type type)
+{
+    return type == BT_INPUT_STRING || type == BT_INPUT_SECRET || type == BT_INPUT_EMAIL;
+}
+
+static int resolve_one(const struct resolving *resolving, const struct bt_input *input,
+                       struct bt_value **ret_value)
+{
+    const struct bt_value *value = bt_map_gets(resolving->given, input->id);
+    bool is_empty = bt_value_is(value, BT_KIND_STRING) && bt_value_str(value).len == 0 &&
+                    !takes_empty(input->type);
+    if (bt_value_is_null(value) || is_empty)
+        value = input->defaults;
+    if (bt_value_is_null(value) && input->is_required)
+        return fail_input(input, "missing required input", NULL, resolving->err);
+    BT_VALUE spec = NULL;
+    BT_TRY(spec_of(resolving, input, &spec));
+    struct bt_err cause = BT_ERR_INIT;
+    int rc = bt_input_convert(input->type, spec, value, ret_value, &cause);
+    if (rc == BT_NO_MEM)
+        return bt_fail_mem(resolving->err, "resolving inputs");
+    return rc == BT_OK ? rc : fail_input(input, cause.msg, value, resolving->err);
+}
+
+static int resolve_all(struct resolving *resolving, struct bt_value **ret_inputs)
+{
+    const struct bt_flow *flow = resolving->flow;
+    for (uint32_t i = 0; i < flow->input_count; i++) {
+        uint32_t index = flow->input_order[i];
+        bool is_on;
+        BT_TRY(is_enabled(resolving, &flow->inputs[index], &is_on));
+        if (is_on)
+            BT_TRY(resolve_one(resolving, &flow->inputs[index], &resolving->values[index]));
+    }
+    BT_VALUE inputs = bt_map_new(flow->input_count);
+    for (uint32_t i = 0; inputs && i < flow->input_count; i++)
+        if (resolving->values[i] &&
+            put_nested(inputs, bt_str_of(flow->inputs[i].id),
+                       bt_value_ref(resolving->values[i])) != BT_OK)
+            inputs = bt_value_unref(inputs);
+    if (!inputs)
+        return bt_fail_mem(resolving->err, "resolving inputs");
+    *ret_inputs = BT_TAKE(inputs);
+    return BT_OK;
+}
+
 int bt_inputs_resolve(const struct bt_flow *flow, const struct bt_value *given,
                       struct bt_value **ret_inputs, struct bt_err *err)
 {
-    BT_VALUE inputs = bt_map_new(flow->input_count);
-    if (!inputs)
+    struct resolving resolving = {.flow = flow, .given = given, .err = err};
+    resolving.values = calloc(flow->input_count + 1u, sizeof *resolving.values);
+    if (!resolving.values)
         return bt_fail_mem(err, "resolving inputs");
-    for (uint32_t i = 0; i < flow->input_count; i++) {
-        struct bt_value *value = NULL;
-        BT_TRY(resolve_one(&flow->inputs[i], given, &value, err));
-        if (put_nested(inputs, bt_str_of(flow->inputs[i].id), value) != BT_OK)
-            return bt_fail_mem(err, "resolving inputs");
-    }
-    *ret_inputs = BT_TAKE(inputs);
-    return BT_OK;
+    int rc = resolve_all(&resolving, ret_inputs);
+    for (uint32_t i = 0; i < flow->input_count; i++)
+        bt_value_unref(resolving.values[i]);
+    free(resolving.values);
+    return rc;
 }

@@ -1,9 +1,9 @@
 /* own.c — What a flow owns, and its end. Values and compiled properties hang in one list. */
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include <stdlib.h>
 
-void *bt_parse_alloc(struct parse *parse, size_t size)
+void *bt_model_alloc(struct parse *parse, size_t size)
 {
     void *memory = bt_arena_alloc(parse->arena, size);
     if (!memory)
@@ -11,7 +11,7 @@ void *bt_parse_alloc(struct parse *parse, size_t size)
     return memory;
 }
 
-const char *bt_parse_cstr(struct parse *parse, struct bt_str text)
+const char *bt_model_cstr(struct parse *parse, struct bt_str text)
 {
     const char *copy = bt_arena_dup(parse->arena, text);
     if (!copy)
@@ -21,7 +21,7 @@ const char *bt_parse_cstr(struct parse *parse, struct bt_str text)
 
 static struct owned *add_owned(struct parse *parse)
 {
-    struct owned *owned = bt_parse_alloc(parse, sizeof *owned);
+    struct owned *owned = bt_model_alloc(parse, sizeof *owned);
     if (owned) {
         owned->next = parse->box->owned;
         parse->box->owned = owned;
@@ -29,7 +29,7 @@ static struct owned *add_owned(struct parse *parse)
     return owned;
 }
 
-struct bt_value *bt_parse_keep(struct parse *parse, struct bt_value *value)
+struct bt_value *bt_model_keep(struct parse *parse, struct bt_value *value)
 {
     struct owned *owned = value ? add_owned(parse) : NULL;
     if (!owned) {
@@ -41,7 +41,7 @@ struct bt_value *bt_parse_keep(struct parse *parse, struct bt_value *value)
     return value;
 }
 
-struct bt_dyn *bt_parse_keep_dyn(struct parse *parse, struct bt_dyn *dyn)
+struct bt_dyn *bt_model_keep_dyn(struct parse *parse, struct bt_dyn *dyn)
 {
     struct owned *owned = dyn ? add_owned(parse) : NULL;
     if (!owned) {

@@ -1,5 +1,5 @@
 /* parse_input.c — `inputs` and `outputs` of a flow. */
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include "base/limits.h"
 #include "base/own.h"
@@ -91,7 +91,7 @@ static void check_names(struct parse *parse, const struct place *place, const ch
             is_known = bt_str_is(key->text, known[k]);
         if (is_known)
             continue;
-        struct place at = bt_place_in(place, bt_parse_cstr(parse, key->text), key);
+        struct place at = bt_place_in(place, bt_model_cstr(parse, key->text), key);
         bool is_output = known == output_commons;
         bt_read_unknown(parse, &at,
                         is_output ? "io.kestra.core.models.flows.Output"
@@ -100,14 +100,14 @@ static void check_names(struct parse *parse, const struct place *place, const ch
     }
 }
 
-bool bt_parse_input_type(struct parse *parse, const struct place *place,
+bool bt_model_input_type(struct parse *parse, const struct place *place,
                          enum bt_input_type *ret_type)
 {
     const struct bt_yaml_node *node = bt_yaml_get(place->node, "type");
     struct place at = bt_place_in(place, "type", node ? node : place->node);
     struct bt_diag *diag = NULL;
     if (bt_yaml_is_null(node)) {
-        diag = bt_parse_error(parse, &at, "missing-type", "\"type\" is missing");
+        diag = bt_model_error(parse, &at, "missing-type", "\"type\" is missing");
         bt_diag_hint(parse, diag, "for example type: STRING");
         bt_diag_original(parse, diag, "Invalid type: null");
         return false;
@@ -117,7 +117,7 @@ bool bt_parse_input_type(struct parse *parse, const struct place *place,
         return false;
     if (bt_input_type_parse(bt_str_of(name), ret_type))
         return true;
-    diag = bt_parse_error(parse, &at, "unknown-type", "unknown input type \"%s\"", name);
+    diag = bt_model_error(parse, &at, "unknown-type", "unknown input type \"%s\"", name);
     char upper[32];
     size_t len = strlen(name) < sizeof upper - 1 ? strlen(name) : sizeof upper - 1;
     for (size_t i = 0; i < len; i++)
@@ -142,7 +142,7 @@ static void check_defaults(struct parse *parse, const struct place *place,
         return;
     struct place at = bt_place_in(place, "defaults", node);
     if (input->type == BT_INPUT_FILE) {
-        struct bt_diag *diag = bt_parse_error(parse, &at, "no-defaults",
+        struct bt_diag *diag = bt_model_error(parse, &at, "no-defaults",
                                               "an input of type FILE takes no \"defaults\"");
         bt_diag_original(parse, diag, "no `defaults` can be set for inputs of type 'FILE'");
         return;
@@ -154,8 +154,8 @@ static void check_defaults(struct parse *parse, const struct place *place,
     if (rc == BT_NO_MEM)
         parse->rc = rc;
     else if (rc != BT_OK)
-        bt_diag_hint(parse, bt_parse_error(parse, &at, "bad-defaults", "\"defaults\": %s", err.msg),
-                     "%s", err.hint);
+        bt_model_error(parse, &at, "bad-defaults", "\"defaults\" is not a valid %s: %s",
+                       bt_input_type_name(input->type), err.msg);
 }
 
 static struct bt_value *spec_value(struct parse *parse, const struct bt_yaml_node *node)
@@ -163,7 +163,7 @@ static struct bt_value *spec_value(struct parse *parse, const struct bt_yaml_nod
     struct bt_value *spec = NULL;
     if (bt_yaml_value(node, &spec, NULL) != BT_OK)
         parse->rc = BT_NO_MEM;
-    return spec ? bt_parse_keep(parse, spec) : NULL;
+    return spec ? bt_model_keep(parse, spec) : NULL;
 }
 
 static const char *read_input_id(struct parse *parse, const struct place *place)
@@ -174,12 +174,13 @@ static const char *read_input_id(struct parse *parse, const struct place *place)
     struct place at = bt_place_in(place, node && node == name ? "name" : "id",
                                   node ? node : place->node);
     if (bt_yaml_is_null(node)) {
-        struct bt_diag *diag = bt_parse_error(parse, &at, "missing-id", "\"id\" is missing");
+        struct bt_diag *diag = bt_model_error(parse, &at, "missing-id", "\"id\" is missing");
+        bt_diag_hint(parse, diag, "give it a name: id: my_name");
         bt_diag_original(parse, diag, "must not be null\nmust not be blank");
         return NULL;
     }
     if (node == name)
-        bt_diag_hint(parse, bt_parse_warn(parse, &at, "deprecated", "\"name\" is deprecated"),
+        bt_diag_hint(parse, bt_model_warn(parse, &at, "deprecated", "\"name\" is deprecated"),
                      "write id: %.*s", BT_FMT(node->text));
     return bt_read_id(parse, &at, ID_INPUT);
 }
@@ -197,7 +198,7 @@ static void check_spec(struct parse *parse, const struct place *place, struct bt
     check_names(parse, place, known, known_names(input->type, known));
     input->is_required = read_required(parse, place);
     size_t errors = parse->diags->errors;
-    bt_parse_input_spec(parse, place, input);
+    bt_model_input_spec(parse, place, input);
     if (parse->diags->errors == errors)
         check_defaults(parse, place, input);
 }
@@ -207,14 +208,14 @@ static bool read_input(struct parse *parse, const struct place *list, uint32_t i
 {
     struct place place = bt_place_at(list, index, list->node->items[index]);
     if (place.node->kind != BT_YAML_MAP) {
-        bt_parse_error(parse, &place, "wrong-type", "an input must be a map, here it is %s",
+        bt_model_error(parse, &place, "wrong-type", "an input must be a map, here it is %s",
                        bt_yaml_kind_name(place.node));
         return false;
     }
     struct bt_input input = {.id = read_input_id(parse, &place), .at = place.node->at};
     place.kind = "input";
     place.id = input.id;
-    bool is_typed = bt_parse_input_type(parse, &place, &input.type);
+    bool is_typed = bt_model_input_type(parse, &place, &input.type);
     input.spec = spec_value(parse, place.node);
     if (is_typed && input.spec)
         check_spec(parse, &place, &input);
@@ -222,20 +223,27 @@ static bool read_input(struct parse *parse, const struct place *list, uint32_t i
     return is_typed && input.id && input.spec;
 }
 
-void bt_parse_inputs(struct parse *parse, const struct place *place)
+void bt_model_inputs(struct parse *parse, const struct place *place)
 {
     if (!bt_read_is_list(parse, place))
         return;
     if (place->node->count > BT_INPUTS_MAX) {
-        bt_parse_error(parse, place, "too-many-inputs", "a flow may have %u inputs",
+        bt_model_error(parse, place, "too-many-inputs", "a flow may have %u inputs",
                        BT_INPUTS_MAX);
         return;
     }
-    struct bt_input *inputs = bt_parse_alloc(parse, (place->node->count + 1) * sizeof *inputs);
+    struct bt_input *inputs = bt_model_alloc(parse, (place->node->count + 1) * sizeof *inputs);
+    const struct bt_yaml_node **nodes =
+        bt_arena_alloc(parse->scratch, (place->node->count + 1) * sizeof *nodes);
     uint32_t count = 0;
+    if (!nodes)
+        parse->rc = BT_NO_MEM;
     for (uint32_t i = 0; inputs && i < place->node->count && parse->rc == BT_OK; i++)
         if (read_input(parse, place, i, &inputs[count]))
-            count++;
+            nodes[count++] = place->node->items[i];
+    if (parse->rc == BT_OK)
+        bt_model_depends(parse, place, inputs, nodes, count);
+    bt_check_list_ids(parse, place, "input");
     parse->box->flow.inputs = inputs;
     parse->box->flow.input_count = count;
 }
@@ -245,21 +253,21 @@ static bool read_output(struct parse *parse, const struct place *list, uint32_t 
 {
     struct place place = bt_place_at(list, index, list->node->items[index]);
     if (place.node->kind != BT_YAML_MAP) {
-        bt_parse_error(parse, &place, "wrong-type", "an output must be a map, here it is %s",
+        bt_model_error(parse, &place, "wrong-type", "an output must be a map, here it is %s",
                        bt_yaml_kind_name(place.node));
         return false;
     }
     struct bt_output output = {.id = read_input_id(parse, &place)};
     place.kind = "output";
     place.id = output.id;
-    bool is_typed = bt_parse_input_type(parse, &place, &output.type);
+    bool is_typed = bt_model_input_type(parse, &place, &output.type);
     check_names(parse, &place, output_commons, BT_COUNT(output_commons));
     output.is_required = read_required(parse, &place);
     struct bt_yaml_node *value = bt_yaml_get(place.node, "value");
     struct place at = bt_place_in(&place, "value", value ? value : place.node);
     if (bt_yaml_is_null(value)) {
         struct bt_diag *diag =
-            bt_parse_error(parse, &at, "missing-property", "\"value\" is missing");
+            bt_model_error(parse, &at, "missing-property", "\"value\" is missing");
         bt_diag_original(parse, diag, "must not be null");
         return false;
     }
@@ -269,20 +277,25 @@ static bool read_output(struct parse *parse, const struct place *list, uint32_t 
     return is_typed && output.id && output.value;
 }
 
-void bt_parse_outputs(struct parse *parse, const struct place *place)
+void bt_model_outputs(struct parse *parse, const struct place *place)
 {
     if (!bt_read_is_list(parse, place))
         return;
     if (place->node->count > BT_INPUTS_MAX) {
-        bt_parse_error(parse, place, "too-many-outputs", "a flow may have %u outputs",
+        bt_model_error(parse, place, "too-many-outputs", "a flow may have %u outputs",
                        BT_INPUTS_MAX);
         return;
     }
-    struct bt_output *outputs = bt_parse_alloc(parse, (place->node->count + 1) * sizeof *outputs);
+    struct bt_output *outputs = bt_model_alloc(parse, (place->node->count + 1) * sizeof *outputs);
+    parse->output_nodes =
+        bt_arena_alloc(parse->scratch, (place->node->count + 1) * sizeof *parse->output_nodes);
     uint32_t count = 0;
+    if (!parse->output_nodes)
+        parse->rc = BT_NO_MEM;
     for (uint32_t i = 0; outputs && i < place->node->count && parse->rc == BT_OK; i++)
         if (read_output(parse, place, i, &outputs[count]))
-            count++;
+            parse->output_nodes[count++] = bt_yaml_get(place->node->items[i], "value");
+    bt_check_list_ids(parse, place, "output");
     parse->box->flow.outputs = outputs;
     parse->box->flow.output_count = count;
 }

@@ -1,6 +1,6 @@
 /* parse_input_spec.c — What the type of an input asks of its other properties. */
 #include "model/input_int.h"
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include "base/own.h"
 
@@ -11,7 +11,7 @@ static void check_pattern(struct parse *parse, const struct place *place)
     bool is_match;
     if (!pattern || bt_regex_matches(bt_str_of(pattern), BT_STR(""), &is_match, &err) == BT_OK)
         return;
-    struct bt_diag *diag = bt_parse_error(parse, place, "bad-pattern",
+    struct bt_diag *diag = bt_model_error(parse, place, "bad-pattern",
                                           "\"%s\" is not a regular expression", pattern);
     bt_diag_original(parse, diag, "%s", err.msg);
 }
@@ -23,11 +23,11 @@ static void check_values(struct parse *parse, const struct place *place)
     for (uint32_t i = 0; i < place->node->count; i++) {
         struct place at = bt_place_at(place, i, place->node->items[i]);
         if (at.node->kind != BT_YAML_SCALAR)
-            bt_parse_error(parse, &at, "wrong-type", "an item of \"values\" must be a text");
+            bt_model_error(parse, &at, "wrong-type", "an item of \"values\" must be a text");
     }
     if (place->node->count == 0) {
         struct bt_diag *diag =
-            bt_parse_error(parse, place, "no-values", "\"%s\" is empty", place->name);
+            bt_model_error(parse, place, "no-values", "\"%s\" is empty", place->name);
         bt_diag_original(parse, diag, "must not be empty");
     }
 }
@@ -39,7 +39,7 @@ static void check_item_type(struct parse *parse, const struct place *place)
     if (!name)
         return;
     if (!bt_input_type_parse(bt_str_of(name), &type)) {
-        struct bt_diag *diag = bt_parse_error(parse, place, "unknown-type",
+        struct bt_diag *diag = bt_model_error(parse, place, "unknown-type",
                                               "unknown item type \"%s\"", name);
         bt_diag_hint(parse, diag, "for example STRING or INT");
         return;
@@ -47,7 +47,7 @@ static void check_item_type(struct parse *parse, const struct place *place)
     if (type != BT_INPUT_ARRAY)
         return;
     struct bt_diag *diag =
-        bt_parse_error(parse, place, "bad-item-type", "\"itemType\" cannot be ARRAY");
+        bt_model_error(parse, place, "bad-item-type", "\"itemType\" cannot be ARRAY");
     bt_diag_original(parse, diag, "`itemType` cannot be `ARRAY`");
 }
 
@@ -62,7 +62,8 @@ static void check_bound(struct parse *parse, const struct place *place,
     if (rc == BT_NO_MEM)
         parse->rc = rc;
     else if (rc != BT_OK)
-        bt_parse_error(parse, place, "bad-bound", "\"%s\": %s", place->name, err.msg);
+        bt_model_error(parse, place, "bad-bound", "\"%s\" is not a valid %s: %s", place->name,
+                       bt_input_type_name(input->type), err.msg);
 }
 
 static void need_one(struct parse *parse, const struct place *place, const char *name,
@@ -73,7 +74,7 @@ static void need_one(struct parse *parse, const struct place *place, const char 
         return;
     struct place at = bt_place_in(place, name, place->node);
     struct bt_diag *diag =
-        bt_parse_error(parse, &at, "missing-property", "\"%s\" is missing", name);
+        bt_model_error(parse, &at, "missing-property", "\"%s\" is missing", name);
     bt_diag_original(parse, diag, "must not be null");
 }
 
@@ -93,12 +94,12 @@ static void check_property(struct parse *parse, const struct place *place,
             check_bound(parse, place, input);
 }
 
-void bt_parse_input_spec(struct parse *parse, const struct place *place,
+void bt_model_input_spec(struct parse *parse, const struct place *place,
                          const struct bt_input *input)
 {
     for (uint32_t i = 0; i < place->node->count; i++) {
         const struct bt_yaml_pair *pair = &place->node->pairs[i];
-        struct place at = bt_place_in(place, bt_parse_cstr(parse, pair->key->text), pair->value);
+        struct place at = bt_place_in(place, bt_model_cstr(parse, pair->key->text), pair->value);
         if (!bt_yaml_is_null(pair->value))
             check_property(parse, &at, input);
     }

@@ -1,12 +1,13 @@
 /* parse_labels.c — `labels` of a flow: a map of texts, or a list of {key, value}. */
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include "base/own.h"
 
 static void report_system(struct parse *parse, const struct place *place, struct bt_str key,
                           struct bt_str value)
 {
-    struct bt_diag *diag = bt_parse_error(parse, place, "system-label",
+    struct place at = bt_place_key(place);
+    struct bt_diag *diag = bt_model_error(parse, &at, "system-label",
                                           "label \"%.*s\": names that start with \"system.\" are "
                                           "set by the server only", BT_FMT(key));
     bt_diag_hint(parse, diag, "choose another name");
@@ -21,7 +22,7 @@ static void put_label(struct parse *parse, const struct place *place, struct bt_
     BT_VALUE value =
         place->node->kind == BT_YAML_SCALAR ? bt_yaml_scalar_value(place->node) : NULL;
     if (bt_value_is_null(value)) {
-        struct bt_diag *diag = bt_parse_error(parse, place, "wrong-type",
+        struct bt_diag *diag = bt_model_error(parse, place, "wrong-type",
                                               "label \"%.*s\" must be a text, here it is %s",
                                               BT_FMT(key), bt_yaml_kind_name(place->node));
         bt_diag_original(parse, diag, "Unsupported type for key: %.*s, value: %.*s", BT_FMT(key),
@@ -43,7 +44,7 @@ static void put_pair(struct parse *parse, const struct place *place, struct bt_v
     struct bt_yaml_node *key = bt_yaml_get(place->node, "key");
     struct bt_yaml_node *value = bt_yaml_get(place->node, "value");
     if (!key || !value || key->kind != BT_YAML_SCALAR || place->node->count != 2) {
-        bt_diag_hint(parse, bt_parse_error(parse, place, "wrong-type",
+        bt_diag_hint(parse, bt_model_error(parse, place, "wrong-type",
                                            "a label in a list is {key: …, value: …}"),
                      "or write labels as a map: name: value");
         return;
@@ -52,7 +53,7 @@ static void put_pair(struct parse *parse, const struct place *place, struct bt_v
     put_label(parse, &at, key->text, labels);
 }
 
-void bt_parse_labels(struct parse *parse, const struct place *place)
+void bt_model_labels(struct parse *parse, const struct place *place)
 {
     const struct bt_yaml_node *node = place->node;
     BT_VALUE labels = bt_map_new(node->count);
@@ -71,8 +72,8 @@ void bt_parse_labels(struct parse *parse, const struct place *place)
             continue;
         }
         const struct bt_yaml_pair *pair = &node->pairs[i];
-        struct place at = bt_place_in(place, bt_parse_cstr(parse, pair->key->text), pair->value);
+        struct place at = bt_place_pair(place, bt_model_cstr(parse, pair->key->text), pair);
         put_label(parse, &at, pair->key->text, labels);
     }
-    parse->box->flow.labels = bt_parse_keep(parse, BT_TAKE(labels));
+    parse->box->flow.labels = bt_model_keep(parse, BT_TAKE(labels));
 }

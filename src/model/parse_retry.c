@@ -1,5 +1,5 @@
 /* parse_retry.c — `retry:` of tasks and flows. */
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include "base/limits.h"
 #include "base/own.h"
@@ -25,7 +25,7 @@ static enum bt_retry_kind read_kind(struct parse *parse, const struct place *pla
     struct place at = bt_place_in(place, "type", node ? node : place->node);
     if (bt_yaml_is_null(node)) {
         struct bt_diag *diag =
-            bt_parse_error(parse, &at, "missing-property", "\"retry\" needs \"type\"");
+            bt_model_error(parse, &at, "missing-property", "\"retry\" needs \"type\"");
         bt_diag_hint(parse, diag, "one of constant, exponential, random");
         bt_diag_original(parse, diag, "Invalid type: null");
         return BT_RETRY_NONE;
@@ -33,7 +33,7 @@ static enum bt_retry_kind read_kind(struct parse *parse, const struct place *pla
     for (size_t i = BT_RETRY_CONSTANT; i < BT_COUNT(kind_names); i++)
         if (bt_str_is(node->text, kind_names[i]))
             return (enum bt_retry_kind)i;
-    struct bt_diag *diag = bt_parse_error(parse, &at, "unknown-retry-type",
+    struct bt_diag *diag = bt_model_error(parse, &at, "unknown-retry-type",
                                           "unknown retry type \"%.*s\"", BT_FMT(node->text));
     const char *near = bt_str_nearest(node->text, kind_names + 1, BT_COUNT(kind_names) - 1);
     if (near)
@@ -52,7 +52,7 @@ static void read_factor(struct parse *parse, const struct place *place, struct b
     if (factor >= 1 && factor <= 1000)
         retry->delay_factor = factor;
     else
-        bt_parse_error(parse, place, "out-of-range", "\"delayFactor\" must be 1 to 1000");
+        bt_model_error(parse, place, "out-of-range", "\"delayFactor\" must be 1 to 1000");
 }
 
 static void read_attempts(struct parse *parse, const struct place *place, struct bt_retry *retry)
@@ -64,7 +64,7 @@ static void read_attempts(struct parse *parse, const struct place *place, struct
         retry->attempts_max = (uint32_t)number;
         return;
     }
-    struct bt_diag *diag = bt_parse_error(parse, place, "out-of-range",
+    struct bt_diag *diag = bt_model_error(parse, place, "out-of-range",
                                           "\"%s\" must be 1 to %u", place->name, BT_ATTEMPTS_MAX);
     if (number < 1)
         bt_diag_original(parse, diag, "must be greater than or equal to 1");
@@ -79,7 +79,7 @@ static void read_behavior(struct parse *parse, const struct place *place, struct
     retry->is_new_execution = strcmp(text, names[1]) == 0;
     if (retry->is_new_execution || strcmp(text, names[0]) == 0)
         return;
-    bt_diag_hint(parse, bt_parse_error(parse, place, "not-in-enum",
+    bt_diag_hint(parse, bt_model_error(parse, place, "not-in-enum",
                                        "\"behavior\" cannot be \"%s\"", text),
                  "it is one of RETRY_FAILED_TASK, CREATE_NEW_EXECUTION");
 }
@@ -121,15 +121,16 @@ static void read_property(struct parse *parse, const struct place *place, struct
     } else if (bt_str_is(name, "behavior")) {
         read_behavior(parse, place, retry);
     } else if (!read_interval(parse, place, retry, read)) {
+        struct place key = bt_place_key(place);
         bool is_other = false;
         for (size_t i = 0; i < BT_COUNT(known) - 1; i++)
             is_other = is_other || bt_str_is(name, known[i]);
         if (is_other)
-            bt_parse_error(parse, place, "unknown-property",
+            bt_model_error(parse, &key, "unknown-property",
                            "a retry of type \"%s\" has no \"%s\"", kind_names[retry->kind],
                            place->name);
         else
-            bt_read_unknown(parse, place, "io.kestra.core.models.tasks.retrys.AbstractRetry",
+            bt_read_unknown(parse, &key, "io.kestra.core.models.tasks.retrys.AbstractRetry",
                             known, BT_COUNT(known) - 1);
     }
 }
@@ -138,7 +139,7 @@ static void need(struct parse *parse, const struct place *place, const char *nam
 {
     struct place at = bt_place_in(place, name, place->node);
     struct bt_diag *diag =
-        bt_parse_error(parse, &at, "missing-property", "\"retry\" needs \"%s\"", name);
+        bt_model_error(parse, &at, "missing-property", "\"retry\" needs \"%s\"", name);
     bt_diag_hint(parse, diag, "for example %s: PT10S", name);
     bt_diag_original(parse, diag, "must not be null");
 }
@@ -155,7 +156,7 @@ static void check_order(struct parse *parse, const struct place *place,
     if (!rule->less_us || !rule->more_us || rule->less_us < rule->more_us || !rule->node)
         return;
     struct place at = bt_place_in(place, rule->less, rule->node);
-    struct bt_diag *diag = bt_parse_error(parse, &at, "retry-order", "\"%s\" must be less than \"%s\"",
+    struct bt_diag *diag = bt_model_error(parse, &at, "retry-order", "\"%s\" must be less than \"%s\"",
                                           rule->less, rule->more);
     bt_diag_original(parse, diag, "'%s' must be less than '%s' but is %.*s", rule->less,
                      rule->more, BT_FMT(rule->node->text));
@@ -181,7 +182,7 @@ static void check(struct parse *parse, const struct place *place, const struct b
         check_order(parse, place, &rules[i]);
 }
 
-void bt_parse_retry(struct parse *parse, const struct place *place, struct bt_retry *ret_retry)
+void bt_model_retry(struct parse *parse, const struct place *place, struct bt_retry *ret_retry)
 {
     if (!bt_read_is_map(parse, place))
         return;
@@ -191,7 +192,7 @@ void bt_parse_retry(struct parse *parse, const struct place *place, struct bt_re
         return;
     for (uint32_t i = 0; i < place->node->count; i++) {
         const struct bt_yaml_pair *pair = &place->node->pairs[i];
-        struct place at = bt_place_in(place, bt_parse_cstr(parse, pair->key->text), pair->value);
+        struct place at = bt_place_pair(place, bt_model_cstr(parse, pair->key->text), pair);
         read_property(parse, &at, &retry, &read);
     }
     check(parse, place, &retry, &read);

@@ -2,7 +2,7 @@
  *
  * Recursion follows the nesting of flowables and is bounded by BT_FLOW_DEPTH_MAX. Tasks move while
  * the array grows: they are held by index across calls. */
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include "base/limits.h"
 #include "base/own.h"
@@ -72,7 +72,7 @@ static void on_timeout(struct reading *reading, const struct place *place)
 static void on_retry(struct reading *reading, const struct place *place)
 {
     struct bt_retry retry = {0};
-    bt_parse_retry(reading->parse, place, &retry);
+    bt_model_retry(reading->parse, place, &retry);
     task_of(reading)->retry = retry;
 }
 
@@ -81,7 +81,7 @@ static void on_log_level(struct reading *reading, const struct place *place)
     const struct bt_value *schema = bt_map_gets(bt_type_common(), "logLevel");
     BT_VALUE level = bt_schema_value(reading->parse, schema, place);
     if (level)
-        task_of(reading)->log_level = bt_parse_cstr(reading->parse, bt_value_str(level));
+        task_of(reading)->log_level = bt_model_cstr(reading->parse, bt_value_str(level));
 }
 
 static void on_map(struct reading *reading, const struct place *place)
@@ -91,7 +91,8 @@ static void on_map(struct reading *reading, const struct place *place)
 
 static void on_worker_group(struct reading *reading, const struct place *place)
 {
-    struct bt_diag *diag = bt_parse_error(reading->parse, place, "not-available",
+    struct place key = bt_place_key(place);
+    struct bt_diag *diag = bt_model_error(reading->parse, &key, "not-available",
                                           "\"workerGroup\" is not available");
     bt_diag_hint(reading->parse, diag, "remove it: any worker may take the task");
     bt_diag_original(reading->parse, diag, "Worker Group is an Enterprise Edition functionality");
@@ -164,7 +165,7 @@ static void read_list(struct reading *reading, const struct place *place, enum b
                                .depth = reading->spec.depth + 1};
     if (is_each(reading->type) && branch == BT_BRANCH_TASKS)
         spec.iterations++;
-    bt_parse_task_list(reading->parse, place, &spec, &reading->lists[reading->list_count++]);
+    bt_model_task_list(reading->parse, place, &spec, &reading->lists[reading->list_count++]);
 }
 
 static void read_cases(struct reading *reading, const struct place *place)
@@ -173,7 +174,7 @@ static void read_cases(struct reading *reading, const struct place *place)
         return;
     for (uint32_t i = 0; i < place->node->count; i++) {
         const struct bt_yaml_pair *pair = &place->node->pairs[i];
-        const char *name = bt_parse_cstr(reading->parse, pair->key->text);
+        const char *name = bt_model_cstr(reading->parse, pair->key->text);
         struct place at = bt_place_in(place, name, pair->value);
         read_list(reading, &at, BT_BRANCH_CASE, bt_str_of(name));
     }
@@ -192,15 +193,15 @@ static void check_runner(struct reading *reading, const struct place *place)
     const struct bt_runner_type *runner = bt_runner_find(name);
     if (!runner) {
         struct bt_diag *diag =
-            name.len ? bt_parse_error(parse, &at, "unknown-type", "unknown task runner \"%.*s\"",
+            name.len ? bt_model_error(parse, &at, "unknown-type", "unknown task runner \"%.*s\"",
                                       BT_FMT(name))
-                     : bt_parse_error(parse, &at, "missing-property",
+                     : bt_model_error(parse, &at, "missing-property",
                                       "\"taskRunner\" needs \"type\"");
         bt_diag_hint(parse, diag, "use \"process\"");
         bt_diag_original(parse, diag, "Invalid type: %.*s",
                          BT_FMT(name.len ? name : BT_STR("null")));
     } else if (!runner->is_available) {
-        bt_diag_hint(parse, bt_parse_warn(parse, &at, "runner-replaced",
+        bt_diag_hint(parse, bt_model_warn(parse, &at, "runner-replaced",
                                           "task runner \"%s\" is not available: the commands run "
                                           "as processes on this machine", runner->name),
                      "use \"process\" to say so");
@@ -210,7 +211,7 @@ static void check_runner(struct reading *reading, const struct place *place)
 static void check_old_runner(struct reading *reading, const struct place *place)
 {
     if (place->node->kind == BT_YAML_SCALAR && bt_str_is(place->node->text, "DOCKER"))
-        bt_parse_warn(reading->parse, place, "runner-replaced",
+        bt_model_warn(reading->parse, place, "runner-replaced",
                       "the docker runner is not available: the commands run as processes on this "
                       "machine");
 }
@@ -228,7 +229,7 @@ static void read_property(struct reading *reading, const struct place *place,
     size_t errors = parse->diags->errors;
     const struct bt_yaml_node *node = place->node;
     if (!is_dynamic(schema) && node->kind == BT_YAML_SCALAR && bt_has_expression(node->text)) {
-        bt_diag_hint(parse, bt_parse_error(parse, place, "not-dynamic",
+        bt_diag_hint(parse, bt_model_error(parse, place, "not-dynamic",
                                            "\"%s\" takes no expression", place->name),
                      "write the value itself");
         return;
@@ -255,9 +256,13 @@ static void read_typed(struct reading *reading, const struct place *place,
                        const struct bt_value *schema)
 {
     struct bt_str kind = bt_map_str(schema, "x-kind");
+    struct place key = bt_place_key(place);
     if (bt_value_as_bool(bt_map_gets(schema, "deprecated")))
-        bt_parse_warn(reading->parse, place, "deprecated", "\"%s\" is deprecated", place->name);
+        bt_model_warn(reading->parse, &key, "deprecated", "\"%s\" is deprecated", place->name);
     if (bt_str_is(kind, "tasks")) {
+        if (strcmp(place->name, "finally") == 0)
+            bt_model_warn(reading->parse, &key, "not-yet",
+                          "\"finally\" is not run by this version");
         read_list(reading, place, branch_of(place->name), BT_STR_NONE);
         return;
     }
@@ -284,7 +289,7 @@ static void report_unknown(struct reading *reading, const struct place *place)
         known[count++] = commons[i].name;
     const struct bt_value *schema = reading->type->schema;
     for (size_t i = 0; i < bt_value_count(schema) && count < BT_COUNT(known); i++)
-        known[count++] = bt_parse_cstr(reading->parse, bt_map_key(schema, i));
+        known[count++] = bt_model_cstr(reading->parse, bt_map_key(schema, i));
     bt_read_unknown(reading->parse, place, reading->type->class_name, known, count);
 }
 
@@ -292,7 +297,7 @@ static void read_pair(struct reading *reading, const struct bt_yaml_pair *pair)
 {
     struct parse *parse = reading->parse;
     const struct common *common = common_find(pair->key->text);
-    struct place place = bt_place_in(reading->place, NULL, pair->value);
+    struct place place = bt_place_pair(reading->place, "", pair);
     if (common) {
         place.name = common->name;
         if (!bt_yaml_is_null(pair->value))
@@ -301,7 +306,7 @@ static void read_pair(struct reading *reading, const struct bt_yaml_pair *pair)
     }
     if (!reading->type)
         return;
-    place.name = bt_parse_cstr(parse, pair->key->text);
+    place.name = bt_model_cstr(parse, pair->key->text);
     const struct bt_value *schema = bt_map_get(reading->type->schema, pair->key->text);
     if (!schema) {
         place.node = pair->key;
@@ -319,7 +324,7 @@ static const struct bt_type *read_type(struct parse *parse, const struct place *
     struct place at = bt_place_in(place, "type", node ? node : place->node);
     struct bt_diag *diag = NULL;
     if (bt_yaml_is_null(node)) {
-        diag = bt_parse_error(parse, &at, "missing-type", "\"type\" is missing");
+        diag = bt_model_error(parse, &at, "missing-type", "\"type\" is missing");
         bt_diag_hint(parse, diag, "say what the task does: type: log");
         bt_diag_original(parse, diag, "Invalid type: null");
         return NULL;
@@ -329,7 +334,7 @@ static const struct bt_type *read_type(struct parse *parse, const struct place *
     if (!name)
         return NULL;
     if (!type) {
-        diag = bt_parse_error(parse, &at, "unknown-type", "unknown task type \"%s\"", name);
+        diag = bt_model_error(parse, &at, "unknown-type", "unknown task type \"%s\"", name);
         const char *near = bt_type_nearest(bt_str_of(name));
         if (near)
             bt_diag_hint(parse, diag, "did you mean \"%s\"?", near);
@@ -339,7 +344,7 @@ static const struct bt_type *read_type(struct parse *parse, const struct place *
         return NULL;
     }
     if (type->is_deprecated)
-        bt_diag_hint(parse, bt_parse_warn(parse, &at, "deprecated", "type \"%s\" is deprecated",
+        bt_diag_hint(parse, bt_model_warn(parse, &at, "deprecated", "type \"%s\" is deprecated",
                                           name), "%s", type->title);
     return type;
 }
@@ -373,9 +378,9 @@ static const struct bt_type *choose_variant(struct parse *parse, const struct pl
         if (!has_required(type, place->node))
             return bt_type_find(variant);
         struct place at = bt_place_in(place, NULL, place->node);
-        at.name = bt_parse_cstr(parse, bt_value_str(key));
+        at.name = bt_model_cstr(parse, bt_value_str(key));
         at.node = bt_yaml_get(place->node, at.name);
-        bt_diag_hint(parse, bt_parse_error(parse, &at, "both-given",
+        bt_diag_hint(parse, bt_model_error(parse, &at, "both-given",
                                            "\"commands\" and \"script\" exclude each other"),
                      "keep one of the two");
     }
@@ -390,13 +395,13 @@ static void check_required(struct reading *reading)
         struct bt_str name = bt_value_str(bt_list_at(type->required, i));
         if (is_given(reading->place->node, name))
             continue;
-        struct place at = bt_place_in(reading->place, bt_parse_cstr(parse, name),
+        struct place at = bt_place_in(reading->place, bt_model_cstr(parse, name),
                                       reading->place->node);
         bool is_list = bt_str_is(bt_map_str(bt_map_get(type->schema, name), "x-kind"), "tasks");
-        struct bt_diag *diag = bt_parse_error(parse, &at, "missing-property",
+        struct bt_diag *diag = bt_model_error(parse, &at, "missing-property",
                                               "\"%s\" is missing", at.name);
         struct bt_str words = bt_map_str(bt_map_get(type->schema, name), "description");
-        bt_diag_hint(parse, diag, "%.*s", BT_FMT(words));
+        bt_diag_hint(parse, diag, "%s: %.*s", at.name, BT_FMT(words));
         bt_diag_original(parse, diag,
                          is_list ? "must not be null\nmust not be empty" : "must not be null");
     }
@@ -408,7 +413,7 @@ static void check_switch(struct reading *reading)
         if (reading->lists[i].count && (reading->lists[i].branch == BT_BRANCH_CASE ||
                                         reading->lists[i].branch == BT_BRANCH_DEFAULTS))
             return;
-    struct bt_diag *diag = bt_parse_error(reading->parse, reading->place, "no-tasks",
+    struct bt_diag *diag = bt_model_error(reading->parse, reading->place, "no-tasks",
                                           "neither \"cases\" nor \"defaults\" holds a task");
     bt_diag_original(reading->parse, diag,
                      "No task defined, neither cases or default have any tasks");
@@ -419,7 +424,7 @@ static void check_switch(struct reading *reading)
 static bool grow_tasks(struct parse *parse, const struct place *place)
 {
     if (parse->task_count == BT_FLOW_TASKS_MAX) {
-        bt_parse_error(parse, place, "too-many-tasks", "a flow may have %u tasks",
+        bt_model_error(parse, place, "too-many-tasks", "a flow may have %u tasks",
                        BT_FLOW_TASKS_MAX);
         parse->rc = BT_LIMIT;
         return false;
@@ -446,7 +451,7 @@ static const char *read_task_id(struct parse *parse, const struct place *place)
     struct place at = bt_place_in(place, "id", node ? node : place->node);
     if (!bt_yaml_is_null(node))
         return bt_read_id(parse, &at, ID_TASK);
-    struct bt_diag *diag = bt_parse_error(parse, &at, "missing-id", "the task has no \"id\"");
+    struct bt_diag *diag = bt_model_error(parse, &at, "missing-id", "the task has no \"id\"");
     bt_diag_hint(parse, diag, "give each task a name: id: my_task");
     bt_diag_original(parse, diag, "must not be null\nmust not be blank");
     return NULL;
@@ -462,8 +467,8 @@ static void read_body(struct reading *reading)
 {
     const struct bt_yaml_node *map = reading->place->node;
     uint32_t lists_max = children_max(map);
-    reading->props = bt_parse_alloc(reading->parse, (map->count + 1) * sizeof *reading->props);
-    reading->lists = bt_parse_alloc(reading->parse, (lists_max + 1) * sizeof *reading->lists);
+    reading->props = bt_model_alloc(reading->parse, (map->count + 1) * sizeof *reading->props);
+    reading->lists = bt_model_alloc(reading->parse, (lists_max + 1) * sizeof *reading->lists);
     for (uint32_t i = 0; i < map->count && reading->parse->rc == BT_OK; i++)
         read_pair(reading, &map->pairs[i]);
     if (reading->type)
@@ -484,7 +489,7 @@ static uint32_t read_task(struct parse *parse, const struct place *list_place,
     struct place place = bt_place_at(list_place, place_index, list_place->node->items[place_index]);
     place.kind = place.id = NULL;
     if (place.node->kind != BT_YAML_MAP) {
-        bt_diag_hint(parse, bt_parse_error(parse, &place, "wrong-type",
+        bt_diag_hint(parse, bt_model_error(parse, &place, "wrong-type",
                                            "a task must be a map, here it is %s",
                                            bt_yaml_kind_name(place.node)),
                      "write \"- id: …\" and below it \"type: …\"");
@@ -516,30 +521,31 @@ static uint32_t read_task(struct parse *parse, const struct place *list_place,
     if (reading.type && (reading.type->op == BT_OP_FOREACH ||
                          reading.type->op == BT_OP_EACH_SEQUENTIAL))
         parse->tasks[reading.index].concurrent = 1;
+    parse->has_unknown_type = parse->has_unknown_type || !reading.type;
     if (reading.type && reading.type->op == BT_OP_SET_VARIABLES)
         parse->has_set_variables = true;
     read_body(&reading);
     return reading.index;
 }
 
-void bt_parse_task_list(struct parse *parse, const struct place *place,
+void bt_model_task_list(struct parse *parse, const struct place *place,
                         const struct branch_spec *spec, struct bt_task_list *ret_list)
 {
     *ret_list = (struct bt_task_list){.branch = spec->branch, .key = spec->key};
     if (!bt_read_is_list(parse, place))
         return;
     if (spec->depth > BT_FLOW_DEPTH_MAX) {
-        bt_parse_error(parse, place, "too-deep", "flowables may be nested %d deep",
+        bt_model_error(parse, place, "too-deep", "flowables may be nested %d deep",
                        BT_FLOW_DEPTH_MAX);
         return;
     }
     if (place->node->count == 0 && spec->branch == BT_BRANCH_TASKS) {
         struct bt_diag *diag =
-            bt_parse_error(parse, place, "no-tasks", "\"%s\" holds no task", place->name);
+            bt_model_error(parse, place, "no-tasks", "\"%s\" holds no task", place->name);
         bt_diag_original(parse, diag, "must not be empty");
         return;
     }
-    uint32_t *indexes = bt_parse_alloc(parse, (place->node->count + 1) * sizeof *indexes);
+    uint32_t *indexes = bt_model_alloc(parse, (place->node->count + 1) * sizeof *indexes);
     uint32_t count = 0;
     for (uint32_t i = 0; indexes && i < place->node->count && parse->rc == BT_OK; i++) {
         uint32_t index = read_task(parse, place, spec, i);

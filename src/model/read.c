@@ -1,5 +1,5 @@
 /* read.c — Reading one property of a simple kind, with its complaint when it is something else. */
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include "base/limits.h"
 #include "base/own.h"
@@ -13,7 +13,7 @@ static const char *article(enum bt_kind kind)
 
 static void wrong(struct parse *parse, const struct place *place, const char *wanted)
 {
-    bt_parse_error(parse, place, "wrong-type", "\"%s\" must be %s, here it is %s", place->name,
+    bt_model_error(parse, place, "wrong-type", "\"%s\" must be %s, here it is %s", place->name,
                    wanted, bt_yaml_kind_name(place->node));
 }
 
@@ -57,12 +57,12 @@ const char *bt_read_text(struct parse *parse, const struct place *place)
     }
     BT_VALUE value = bt_yaml_scalar_value(place->node);
     if (bt_value_is(value, BT_KIND_STRING) || bt_value_is_null(value))
-        return bt_parse_cstr(parse, bt_value_str(value));
+        return bt_model_cstr(parse, bt_value_str(value));
     struct bt_buf text = BT_BUF_INIT(BT_YAML_BYTES_MAX);
     struct bt_err err = BT_ERR_INIT;
     const char *copy = NULL;
     if (bt_value_print(value, &text, &err) == BT_OK)
-        copy = bt_parse_cstr(parse, bt_buf_str(&text));
+        copy = bt_model_cstr(parse, bt_buf_str(&text));
     else
         parse->rc = BT_NO_MEM;
     bt_buf_done(&text);
@@ -82,6 +82,9 @@ bool bt_read_is_list(struct parse *parse, const struct place *place)
     if (place->node->kind == BT_YAML_LIST)
         return true;
     wrong(parse, place, "a list");
+    if (place->node->kind == BT_YAML_MAP && place->node->style == BT_YAML_BLOCK &&
+        parse->diags->count && !parse->diags->left_out)
+        parse->diags->items[parse->diags->count - 1].hint = "begin each item with \"- \"";
     return false;
 }
 
@@ -92,8 +95,8 @@ static bool parse_duration(struct parse *parse, const struct place *place, struc
     if (bt_duration_parse(text, ret_us, &err) == BT_OK && *ret_us > 0)
         return true;
     struct bt_diag *diag =
-        err.code ? bt_parse_error(parse, place, "bad-duration", "\"%s\": %s", place->name, err.msg)
-                 : bt_parse_error(parse, place, "bad-duration", "\"%s\" must be longer than 0",
+        err.code ? bt_model_error(parse, place, "bad-duration", "\"%s\": %s", place->name, err.msg)
+                 : bt_model_error(parse, place, "bad-duration", "\"%s\" must be longer than 0",
                                   place->name);
     bt_diag_hint(parse, diag, "%s", err.hint);
     return false;
@@ -124,6 +127,18 @@ int64_t bt_read_duration_us(struct parse *parse, const struct place *place)
     return 0;
 }
 
+static struct bt_diag *report_expression(struct parse *parse, const struct place *place,
+                                         const struct bt_err *err)
+{
+    struct bt_err words = *err;
+    bt_expression_words(&words);
+    struct bt_diag *diag = bt_model_error(parse, place, "bad-expression", "\"%s\": %s",
+                                          place->name ? place->name : "", words.msg);
+    bt_diag_hint(parse, diag, "%s", words.hint);
+    bt_diag_original(parse, diag, "%s", err->msg);
+    return diag;
+}
+
 /* Reports the expressions of one text that do not compile; true when there was one. */
 static bool report_text(struct parse *parse, const struct place *place,
                         const struct bt_yaml_node *scalar)
@@ -138,9 +153,7 @@ static bool report_text(struct parse *parse, const struct place *place,
     }
     struct place at = *place;
     at.node = scalar;
-    struct bt_diag *diag = bt_parse_error(parse, &at, "bad-expression", "\"%s\": %s",
-                                          place->name ? place->name : "", err.msg);
-    bt_diag_hint(parse, diag, "%s", err.hint);
+    struct bt_diag *diag = report_expression(parse, &at, &err);
     if (diag && err.line)
         diag->at = diag->end = bt_yaml_locate_line(parse->source, scalar, err.line, err.col);
     return true;
@@ -170,13 +183,11 @@ struct bt_dyn *bt_read_dyn(struct parse *parse, const struct place *place,
     struct bt_err err = BT_ERR_INIT;
     int rc = bt_dyn_compile(value, &dyn, &err);
     if (rc == BT_OK)
-        return bt_parse_keep_dyn(parse, dyn);
+        return bt_model_keep_dyn(parse, dyn);
     if (rc == BT_NO_MEM)
         parse->rc = rc;
     else if (!report_expressions(parse, place, place->node))
-        bt_diag_hint(parse, bt_parse_error(parse, place, "bad-expression", "\"%s\": %s",
-                                           place->name ? place->name : "", err.msg),
-                     "%s", err.hint);
+        report_expression(parse, place, &err);
     return NULL;
 }
 
@@ -211,7 +222,7 @@ struct bt_dyn *bt_read_dyn_duration(struct parse *parse, const struct place *pla
 void bt_read_unknown(struct parse *parse, const struct place *place, const char *class_name,
                      const char *const *known, size_t known_count)
 {
-    struct bt_diag *diag = bt_parse_error(parse, place, "unknown-property",
+    struct bt_diag *diag = bt_model_error(parse, place, "unknown-property",
                                           "unknown property \"%s\"", place->name);
     const char *near = bt_str_nearest(bt_str_of(place->name), known, known_count);
     if (near)
@@ -267,18 +278,23 @@ const char *bt_read_id(struct parse *parse, const struct place *place, enum id_k
         return NULL;
     struct bt_diag *diag = NULL;
     if (!*id) {
-        diag = bt_parse_error(parse, place, "missing-id", "\"%s\" is empty", place->name);
-        bt_diag_original(parse, diag, "must not be blank");
+        diag = bt_model_error(parse, place, "missing-id", "\"%s\" is empty", place->name);
+        bt_diag_original(parse, diag, "%s%smust match \"%s\"",
+                         kind == ID_NAMESPACE ? "" : "must not be blank\n",
+                         kind == ID_NAMESPACE ? "size must be between 1 and 150\n"
+                         : kind == ID_FLOW    ? "size must be between 1 and 100\n"
+                                              : "",
+                         rule->pattern);
         return NULL;
     }
     if (strlen(id) > rule->len_max) {
-        diag = bt_parse_error(parse, place, "id-too-long",
+        diag = bt_model_error(parse, place, "id-too-long",
                               "\"%s\" is longer than %zu characters", place->name, rule->len_max);
         bt_diag_original(parse, diag, "size must be between 1 and %zu", rule->len_max);
         return NULL;
     }
     if (!fits_pattern(rule, id)) {
-        diag = bt_parse_error(parse, place, "bad-id", "\"%s\" is not a valid %s", id,
+        diag = bt_model_error(parse, place, "bad-id", "\"%s\" is not a valid %s", id,
                               kind == ID_NAMESPACE ? "namespace" : "id");
         bt_diag_hint(parse, diag, "%s", rule->words);
         bt_diag_original(parse, diag, "must match \"%s\"", rule->pattern);
@@ -286,7 +302,7 @@ const char *bt_read_id(struct parse *parse, const struct place *place, enum id_k
     }
     if (bt_yaml_scalar_kind(place->node) == BT_KIND_BOOL &&
         !bt_str_is(place->node->text, "true") && !bt_str_is(place->node->text, "false"))
-        bt_diag_hint(parse, bt_parse_warn(parse, place, "boolean-id",
+        bt_diag_hint(parse, bt_model_warn(parse, place, "boolean-id",
                                           "YAML reads %.*s as %s; the id is \"%s\"",
                                           BT_FMT(place->node->text), id, id),
                      "put it in quotes: \"%.*s\"", BT_FMT(place->node->text));

@@ -1,5 +1,5 @@
 /* report.c — Diagnostics of a flow: who is wrong, where, in our words and the original's. */
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include "base/own.h"
 
@@ -23,6 +23,21 @@ struct place bt_place_at(const struct place *up, uint32_t index, const struct bt
     struct place place = bt_place_in(up, NULL, node);
     place.index = index;
     return place;
+}
+
+struct place bt_place_pair(const struct place *up, const char *name,
+                           const struct bt_yaml_pair *pair)
+{
+    struct place place = bt_place_in(up, name, pair->value);
+    place.key = pair->key;
+    return place;
+}
+
+struct place bt_place_key(const struct place *place)
+{
+    struct place at = *place;
+    at.node = place->key ? place->key : place->node;
+    return at;
 }
 
 static void add_path(const struct place *place, struct bt_buf *out)
@@ -58,7 +73,7 @@ static struct bt_diag *report(struct parse *parse, const struct place *place,
     return diag;
 }
 
-struct bt_diag *bt_parse_error(struct parse *parse, const struct place *place, const char *code,
+struct bt_diag *bt_model_error(struct parse *parse, const struct place *place, const char *code,
                                const char *format, ...)
 {
     char msg[MSG_MAX_BYTES];
@@ -69,7 +84,7 @@ struct bt_diag *bt_parse_error(struct parse *parse, const struct place *place, c
     return report(parse, place, BT_SEVERITY_ERROR, code, msg);
 }
 
-struct bt_diag *bt_parse_warn(struct parse *parse, const struct place *place, const char *code,
+struct bt_diag *bt_model_warn(struct parse *parse, const struct place *place, const char *code,
                               const char *format, ...)
 {
     char msg[MSG_MAX_BYTES];

@@ -3,11 +3,13 @@
  *
  * Where text is wanted, numbers and booleans become text, as the original does. A text that holds an
  * expression may stand for anything where expressions are allowed. */
-#include "model/parse_int.h"
+#include "model/model_int.h"
 
 #include "base/num.h"
 #include "base/own.h"
 #include "value/json.h"
+
+#include <strings.h>
 
 bool bt_has_expression(struct bt_str text)
 {
@@ -70,9 +72,15 @@ static struct bt_value *wrong_type(struct parse *parse, const struct bt_value *s
     struct bt_buf expected = BT_BUF_INIT(256);
     add_expected(schema, &expected);
     const char *words = bt_buf_cstr(&expected);
-    bt_parse_error(parse, place, "wrong-type", "%s\"%s\" must be %s, here it is %s",
-                   place->name ? "" : "an item of ", name_of(place), words ? words : "a value",
-                   bt_yaml_kind_name(place->node));
+    struct bt_diag *diag = bt_model_error(
+        parse, place, "wrong-type", "%s\"%s\" must be %s, here it is %s",
+        place->name ? "" : "an item of ", name_of(place), words ? words : "a value",
+        bt_yaml_kind_name(place->node));
+    const struct bt_yaml_node *node = place->node;
+    if (node->kind == BT_YAML_SCALAR && node->style != BT_YAML_LITERAL &&
+        bt_str_is(bt_map_str(schema, "type"), "array"))
+        bt_diag_hint(parse, diag, "write it as an item of a list: - %.*s",
+                     BT_FMT(bt_str_slice(node->text, 0, 80)));
     bt_buf_done(&expected);
     return NULL;
 }
@@ -84,13 +92,16 @@ static struct bt_value *wrong_enum(struct parse *parse, const struct bt_value *v
     size_t count = 0;
     struct bt_buf all = BT_BUF_INIT(512);
     for (size_t i = 0; i < bt_value_count(values) && count < BT_COUNT(names); i++) {
-        names[count] = bt_parse_cstr(parse, bt_value_str(bt_list_at(values, i)));
+        names[count] = bt_model_cstr(parse, bt_value_str(bt_list_at(values, i)));
         bt_buf_addf(&all, "%s%s", i ? ", " : "", names[count++]);
     }
-    struct bt_diag *diag = bt_parse_error(parse, place, "not-in-enum",
+    struct bt_diag *diag = bt_model_error(parse, place, "not-in-enum",
                                           "\"%s\" cannot be \"%.*s\"", name_of(place),
                                           BT_FMT(text));
     const char *near = bt_str_nearest(text, names, count);
+    for (size_t i = 0; i < count; i++)
+        if (text.len == strlen(names[i]) && strncasecmp(text.at, names[i], text.len) == 0)
+            near = names[i];
     const char *list = bt_buf_cstr(&all);
     if (near)
         bt_diag_hint(parse, diag, "did you mean \"%s\"?", near);
@@ -121,7 +132,7 @@ static struct bt_value *check_text(struct parse *parse, const struct bt_value *s
     int64_t us;
     if (bt_duration_parse(text, &us, &err) == BT_OK)
         return bt_value_string(text);
-    bt_diag_hint(parse, bt_parse_error(parse, place, "bad-duration", "\"%s\": %s",
+    bt_diag_hint(parse, bt_model_error(parse, place, "bad-duration", "\"%s\": %s",
                                        name_of(place), err.msg), "%s", err.hint);
     return NULL;
 }
@@ -147,7 +158,7 @@ static struct bt_value *check_int(struct parse *parse, const struct bt_value *sc
     const struct bt_value *least = bt_map_gets(schema, "minimum");
     if (!least || bt_value_as_int(value) >= bt_value_as_int(least))
         return bt_value_ref(value);
-    struct bt_diag *diag = bt_parse_error(parse, place, "too-small",
+    struct bt_diag *diag = bt_model_error(parse, place, "too-small",
                                           "\"%s\" must be at least %lld", name_of(place),
                                           (long long)bt_value_as_int(least));
     bt_diag_original(parse, diag, "must be greater than or equal to %lld",
@@ -256,10 +267,10 @@ static struct bt_value *map_value(struct parse *parse, const struct bt_value *sc
     for (uint32_t i = 0; map && i < place->node->count; i++) {
         const struct bt_yaml_pair *pair = &place->node->pairs[i];
         const struct bt_value *inner = schema_of_key(schema, pair->key->text);
-        struct place at = bt_place_in(place, bt_parse_cstr(parse, pair->key->text), pair->value);
+        struct place at = bt_place_in(place, bt_model_cstr(parse, pair->key->text), pair->value);
         if (!inner) {
             at.node = pair->key;
-            bt_parse_error(parse, &at, "unknown-property", "unknown property \"%s\" in \"%s\"",
+            bt_model_error(parse, &at, "unknown-property", "unknown property \"%s\" in \"%s\"",
                            at.name, name_of(place));
         }
         struct bt_value *value = inner ? bt_schema_value(parse, inner, &at) : NULL;

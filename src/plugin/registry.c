@@ -71,7 +71,7 @@ static size_t index_of(const char *const *names, size_t count, struct bt_str nam
     for (size_t i = 0; i < count; i++)
         if (bt_str_is(name, names[i]))
             return i;
-    assert(!"a manifest names an unknown exec or op");
+    assert(count == 0); /* A manifest names an unknown exec or op. */
     return 0;
 }
 
@@ -232,10 +232,31 @@ const struct bt_type *const *bt_types(size_t *ret_count)
     return registry.list;
 }
 
+/* What stands behind the last dot: the part of a class name where the typo is. */
+static const char *tail_of(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
 const char *bt_type_nearest(struct bt_str name)
 {
     pthread_once(&registry.once, load);
-    return bt_str_nearest(name, registry.names, registry.name_count);
+    if (!bt_str_starts(name, BT_STR("io.")))
+        return bt_str_nearest(name, registry.names, registry.name_count);
+    /* Class names are alike in front: compare only their ends, so that a class that does not exist
+     * here is not taken for its neighbour. */
+    size_t at = name.len;
+    while (at > 0 && name.at[at - 1] != '.')
+        at--;
+    const char *tails[TYPES_MAX];
+    for (size_t i = 0; i < registry.count; i++)
+        tails[i] = tail_of(registry.types[i].class_name);
+    const char *tail = bt_str_nearest(bt_str_slice(name, at, name.len), tails, registry.count);
+    for (size_t i = 0; tail && i < registry.count; i++)
+        if (tails[i] == tail)
+            return registry.types[i].class_name;
+    return NULL;
 }
 
 const struct bt_value *bt_type_common(void)

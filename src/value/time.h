@@ -81,5 +81,5 @@ struct bt_duration {
 };
 
 /* "PT1H30M", "P2DT3.5S", "-PT5S". BT_INVALID in the original's words. */
-int bt_duration_parse(struct bt_str text, struct bt_duration *ret_duration, struct bt_err *err);
+int bt_time_duration_parse(struct bt_str text, struct bt_duration *ret_duration, struct bt_err *err);
 int bt_duration_format(const struct bt_duration *duration, struct bt_buf *out);

@@ -84,7 +84,7 @@ static bool parse(struct bt_str text, struct bt_duration *ret_duration)
     return true;
 }
 
-int bt_duration_parse(struct bt_str text, struct bt_duration *ret_duration, struct bt_err *err)
+int bt_time_duration_parse(struct bt_str text, struct bt_duration *ret_duration, struct bt_err *err)
 {
     if (parse(text, ret_duration))
         return BT_OK;

@@ -304,6 +304,7 @@ int bt_taskrun_decode(struct bt_str text, struct bt_taskrun **ret_run, struct bt
     if (get_text(record, "id", run->id.text, sizeof run->id.text) < 0 ||
         get_histories(record, &run->histories, &run->state) < 0 || get_attempts(record, run) < 0)
         return corrupt(err, "task run");
+    run->told = run->histories.count;
     run->n = get_u32(record, "n");
     run->parent = get_u32(record, "p");
     run->task = get_u32(record, "t");

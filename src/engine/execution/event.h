@@ -59,6 +59,7 @@ struct bt_effect {
     enum bt_level level;
     int64_t due_us;
     int64_t timeout_us;     /* SUBMIT */
+    uint64_t place;         /* LOG: state changes made before it. */
     struct bt_value *value; /* Owned. */
     struct bt_event event;
 };

@@ -18,6 +18,7 @@ void run_move(struct bt_step *step, struct bt_taskrun *run, enum bt_state state)
     assert(bt_state_is_legal(run->state, state));
     run->state = state;
     add_history(step, &run->histories, state);
+    run->moved = step->transitions;
     step_changed(step, run);
 }
 

@@ -61,6 +61,8 @@ struct bt_taskrun {
     struct bt_group group;   /* Of a flowable. */
     /* Not stored: */
     bool is_dirty;
+    uint32_t told;  /* Histories that the listener knows. */
+    uint64_t moved; /* Place of its last move among all of the process. */
 };
 
 struct bt_exec {

@@ -88,6 +88,7 @@ void step_log_value(struct bt_step *step, const struct bt_taskrun *run, enum bt_
     effect->taskrun = run ? run->n : 0;
     effect->token = run ? run->attempt_count : 0;
     effect->level = level;
+    effect->place = step->transitions;
     effect->value = text;
 }
 

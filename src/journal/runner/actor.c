@@ -71,9 +71,10 @@ struct queued actor_pop(struct actor *actor)
     return actor->queue.items[actor->queue_head++];
 }
 
-void actor_log(struct actor *actor, const struct bt_log_entry *entry, struct bt_value *text)
+void actor_log(struct actor *actor, const struct bt_log_entry *entry, struct bt_value *text,
+               uint64_t place)
 {
-    bt_vec_push(&actor->logs, ((struct actor_log){*entry, text}));
+    bt_vec_push(&actor->logs, ((struct actor_log){*entry, text, place}));
 }
 
 void actor_put_values(struct actor *actor, uint32_t n, struct bt_value *values, bool is_dirty)

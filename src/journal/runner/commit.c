@@ -97,32 +97,67 @@ static int gather(struct bt_runner *runner, struct rows *rows, struct bt_err *er
 
 /* --- After the commit --------------------------------------------------------------------------- */
 
+/* A change and its place in the order in which things happened. */
+struct placed {
+    struct bt_change change;
+    uint64_t place;
+    size_t index; /* Keeps the order of equals. */
+};
+typedef BT_VEC(struct placed) placed_vec;
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct placed *one = a, *two = b;
+    if (one->place != two->place)
+        return one->place < two->place ? -1 : 1;
+    return one->index < two->index ? -1 : one->index > two->index;
+}
+
+static void place(placed_vec *changes, const struct bt_change *change, uint64_t at)
+{
+    bt_vec_push(changes, ((struct placed){*change, at, changes->count}));
+}
+
+/* Task runs whose state is news, and log lines. A line follows the moves made before it. */
+static void collect(const struct actor *actor, placed_vec *changes)
+{
+    struct bt_change change = {.kind = BT_CHANGE_RUN, .exec = actor->exec, .flow = actor->flow};
+    for (size_t i = 0; i < actor->dirty.count; i++) {
+        struct bt_taskrun *run = actor->dirty.items[i];
+        if (run->told == run->histories.count)
+            continue;
+        run->told = run->histories.count;
+        change.run = run;
+        place(changes, &change, 2 * run->moved);
+    }
+    change.kind = BT_CHANGE_LOG;
+    for (size_t i = 0; i < actor->logs.count; i++) {
+        change.log = &actor->logs.items[i].entry;
+        change.run = bt_map64_get(&actor->runs, change.log->taskrun);
+        place(changes, &change, 2 * actor->logs.items[i].place + 1);
+    }
+    if (!actor->is_exec_dirty)
+        return;
+    change = (struct bt_change){
+        .kind = BT_CHANGE_EXEC, .exec = actor->exec, .flow = actor->flow};
+    place(changes, &change, UINT64_MAX);
+}
+
 static void tell_listener(struct bt_runner *runner)
 {
+    placed_vec placed = {0};
     BT_VEC(struct bt_change) changes = {0};
-    for (size_t i = 0; i < runner->touched.count; i++) {
-        struct actor *actor = runner->touched.items[i];
-        struct bt_change change = {.exec = actor->exec, .flow = actor->flow};
-        for (size_t j = 0; j < actor->dirty.count; j++) {
-            change.kind = BT_CHANGE_RUN;
-            change.run = actor->dirty.items[j];
-            bt_vec_push(&changes, change);
-        }
-        for (size_t j = 0; j < actor->logs.count; j++) {
-            change.kind = BT_CHANGE_LOG;
-            change.log = &actor->logs.items[j].entry;
-            change.run = bt_map64_get(&actor->runs, change.log->taskrun);
-            bt_vec_push(&changes, change);
-        }
-        change.run = NULL;
-        change.kind = BT_CHANGE_EXEC;
-        if (actor->is_exec_dirty)
-            bt_vec_push(&changes, change);
-    }
+    for (size_t i = 0; i < runner->touched.count; i++)
+        collect(runner->touched.items[i], &placed);
+    if (placed.count)
+        qsort(placed.items, placed.count, sizeof *placed.items, compare_places);
+    for (size_t i = 0; i < placed.count; i++)
+        bt_vec_push(&changes, placed.items[i].change);
     if (changes.count)
         runner->config.listener.changes(runner->config.listener.data, changes.items,
                                         changes.count);
     bt_vec_done(&changes);
+    bt_vec_done(&placed);
 }
 
 static void send_submits(struct bt_runner *runner)
@@ -226,6 +261,8 @@ static void after_commit(struct bt_runner *runner)
         tell_listener(runner);
     for (size_t i = 0; i < runner->touched.count; i++)
         settle_actor(runner, runner->touched.items[i]);
+    for (size_t i = 0; i < runner->jobs_clear.count; i++)
+        free(bt_map64_remove(&runner->jobs, runner->jobs_clear.items[i].token));
     clear_batch(runner);
     send_submits(runner);
     send_kills(runner);
@@ -241,6 +278,7 @@ int runner_commit(struct bt_runner *runner, struct bt_err *err)
     struct bt_journal *journal = runner->config.journal;
     int rc = gather(runner, &rows, err);
     struct bt_batch batch = {
+        .now_us = runner->now_us,
         .execs = rows.execs.items, .exec_count = rows.execs.count,
         .runs = rows.runs.items, .run_count = rows.runs.count,
         .values = rows.values.items, .values_count = rows.values.count,
@@ -279,10 +317,29 @@ static int load_event(void *data, struct bt_event_row *row)
     return BT_OK;
 }
 
-int runner_load_events(struct bt_runner *runner, struct bt_err *err)
+/* A job that no worker has: given out by an earlier process, or by a commit whose answer was lost. */
+static int load_job(void *data, const struct bt_job_row *row)
+{
+    struct bt_runner *runner = data;
+    struct actor *actor;
+    if (bt_map64_get(&runner->jobs, row->token))
+        return BT_OK;
+    if (runner_actor(runner, row->exec, &actor, NULL) < 0) {
+        bt_vec_push(&runner->jobs_clear, *row); /* Its execution is gone. */
+        return BT_OK;
+    }
+    runner_send(runner, actor,
+                (struct bt_event){
+                    .kind = BT_EVENT_LOST, .taskrun = row->taskrun, .token = row->token},
+                0);
+    return BT_OK;
+}
+
+int runner_load(struct bt_runner *runner, struct bt_err *err)
 {
     struct bt_journal *journal = runner->config.journal;
-    return journal->ops->events(journal, load_event, runner, err);
+    BT_TRY(journal->ops->events(journal, load_event, runner, err));
+    return journal->ops->jobs(journal, load_job, runner, err);
 }
 
 static void drop_actors(struct bt_runner *runner)
@@ -327,9 +384,54 @@ static void return_messages(struct bt_runner *runner, const struct bt_err *err)
     (void)pthread_mutex_unlock(&runner->lock);
 }
 
+/* What a failed batch had changed. */
+struct suspect {
+    uint64_t key;
+    BT_VEC(uint32_t) runs;
+};
+
+static struct suspect suspect_of(const struct actor *actor)
+{
+    struct suspect suspect = {.key = actor->key};
+    for (size_t i = 0; i < actor->dirty.count; i++)
+        bt_vec_push(&suspect.runs, actor->dirty.items[i]->n);
+    return suspect;
+}
+
+static void tell_stored_run(struct bt_runner *runner, const struct actor *actor, uint32_t n)
+{
+    struct bt_journal *journal = runner->config.journal;
+    BT_CLEANUP(bt_taskrun_free_p) struct bt_taskrun *run = NULL;
+    if (journal->ops->taskrun(journal, actor->key, n, &run, NULL) < 0)
+        return; /* It was being created, and is not there. */
+    struct bt_change change = {
+        .kind = BT_CHANGE_RUN, .exec = actor->exec, .flow = actor->flow, .run = run};
+    runner->config.listener.changes(runner->config.listener.data, &change, 1);
+}
+
+/* Whether the failed commit was written is unknown: the listener hears what is stored now. */
+static void tell_stored(struct bt_runner *runner, const struct suspect *suspect)
+{
+    struct actor *actor;
+    if (!runner->config.listener.changes ||
+        runner_actor(runner, suspect->key, &actor, NULL) < 0)
+        return; /* It was being created, and is not there. */
+    for (size_t i = 0; i < suspect->runs.count; i++)
+        tell_stored_run(runner, actor, suspect->runs.items[i]);
+    struct bt_change change = {.kind = BT_CHANGE_EXEC, .exec = actor->exec, .flow = actor->flow};
+    runner->config.listener.changes(runner->config.listener.data, &change, 1);
+    if (!actor_has_events(actor)) {
+        (void)bt_map64_remove(&runner->actors, actor->key); /* Freed next. */
+        actor_free(actor);
+    }
+}
+
 void runner_commit_failed(struct bt_runner *runner, const struct bt_err *err)
 {
     struct bt_err again = BT_ERR_INIT;
+    BT_VEC(struct suspect) suspects = {0};
+    for (size_t i = 0; i < runner->touched.count; i++)
+        bt_vec_push(&suspects, suspect_of(runner->touched.items[i]));
     if (runner->config.listener.trouble)
         runner->config.listener.trouble(runner->config.listener.data, err);
     for (size_t i = 0; i < runner->put_flows.count; i++) { /* Their revisions do not exist. */
@@ -349,6 +451,11 @@ void runner_commit_failed(struct bt_runner *runner, const struct bt_err *err)
     runner->next_due_us = 0;
     runner->failures++;
     runner->retry_us = runner->now_us + RETRY_US * (runner->failures > 10 ? 10 : runner->failures);
-    if (runner_load_events(runner, &again) < 0 && runner->config.listener.trouble)
+    if (runner_load(runner, &again) < 0 && runner->config.listener.trouble)
         runner->config.listener.trouble(runner->config.listener.data, &again);
+    for (size_t i = 0; i < suspects.count; i++) {
+        tell_stored(runner, &suspects.items[i]);
+        bt_vec_done(&suspects.items[i].runs);
+    }
+    bt_vec_done(&suspects);
 }

@@ -306,29 +306,15 @@ static void read_clock(struct bt_runner *runner)
         runner->now_us = now_us;
 }
 
-/* A job that was out when the last process ended: its worker is gone. */
-static int recover_job(void *data, const struct bt_job_row *row)
-{
-    struct bt_runner *runner = data;
-    struct actor *actor;
-    if (runner_actor(runner, row->exec, &actor, NULL) < 0) {
-        bt_vec_push(&runner->jobs_clear, *row); /* Its execution is gone. */
-        return BT_OK;
-    }
-    runner_send(runner, actor,
-                (struct bt_event){
-                    .kind = BT_EVENT_LOST, .taskrun = row->taskrun, .token = row->token},
-                0);
-    return BT_OK;
-}
-
 int bt_runner_recover(struct bt_runner *runner, struct bt_err *err)
 {
     struct bt_journal *journal = runner->config.journal;
+    uint64_t last_now_us = 0;
+    BT_TRY(journal->ops->last_now(journal, &last_now_us, err));
+    runner->now_us = (int64_t)last_now_us;
     read_clock(runner);
     BT_TRY(journal->ops->last_key(journal, &runner->last_key, err));
-    BT_TRY(runner_load_events(runner, err));
-    return journal->ops->jobs(journal, recover_job, runner, err);
+    return runner_load(runner, err);
 }
 
 bool bt_runner_turn(struct bt_runner *runner, int64_t *ret_wake_us)
@@ -363,11 +349,8 @@ static bool wait_for_work(struct bt_runner *runner, int64_t wake_us)
     int64_t wait_us = WAIT_US_MAX;
     if (wake_us != INT64_MAX && wake_us - bt_clock_wall_us(runner->config.clock) < wait_us)
         wait_us = wake_us - bt_clock_wall_us(runner->config.clock);
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until); /* Cannot fail. */
-    int64_t ns = until.tv_nsec + (wait_us > 0 ? wait_us : 0) * 1000;
-    until.tv_sec += ns / 1000000000;
-    until.tv_nsec = ns % 1000000000;
+    int64_t until_us = bt_clock_mono_us(bt_clock_system()) + (wait_us > 0 ? wait_us : 0);
+    struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
     (void)pthread_mutex_lock(&runner->lock);
     int rc = 0;
     bool is_failing = runner->failures > 0; /* Messages wait for the next try. */

@@ -39,6 +39,7 @@ struct queued {
 struct actor_log {
     struct bt_log_entry entry;
     struct bt_value *text; /* Keeps entry.text alive; may be NULL. */
+    uint64_t place;        /* State changes made before it: its place among them. */
 };
 
 struct actor_values {
@@ -81,7 +82,9 @@ void actor_free(struct actor *actor);
 void actor_push(struct actor *actor, struct bt_event event, uint64_t stored_id);
 bool actor_has_events(const struct actor *actor);
 struct queued actor_pop(struct actor *actor);
-void actor_log(struct actor *actor, const struct bt_log_entry *entry, struct bt_value *text);
+/* Takes a reference of `text`. */
+void actor_log(struct actor *actor, const struct bt_log_entry *entry, struct bt_value *text,
+               uint64_t place);
 void actor_put_values(struct actor *actor, uint32_t n, struct bt_value *values, bool is_dirty);
 /* Drops ended, clean runs. */
 void actor_evict(struct actor *actor);
@@ -155,4 +158,5 @@ size_t turn_steps(struct bt_runner *runner);
 bool runner_has_changes(const struct bt_runner *runner);
 int runner_commit(struct bt_runner *runner, struct bt_err *err);
 void runner_commit_failed(struct bt_runner *runner, const struct bt_err *err);
-int runner_load_events(struct bt_runner *runner, struct bt_err *err);
+/* Takes up what is on its way according to the journal: events, and jobs that no worker has. */
+int runner_load(struct bt_runner *runner, struct bt_err *err);

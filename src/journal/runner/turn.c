@@ -150,12 +150,10 @@ static int apply_event(struct bt_runner *runner, struct message *message, struct
 {
     struct actor *actor;
     BT_TRY(runner_actor(runner, message->exec_key, &actor, err));
-    if (message->event.kind == BT_EVENT_RESULT) {
-        free(bt_map64_remove(&runner->jobs, message->event.token));
-        bt_vec_push(&runner->jobs_clear,
-                    ((struct bt_job_row){message->exec_key, message->event.taskrun,
-                                         message->event.token}));
-    }
+    if (message->event.kind == BT_EVENT_RESULT)
+        bt_vec_push(&runner->jobs_clear, ((struct bt_job_row){message->exec_key,
+                                                              message->event.taskrun,
+                                                              message->event.token}));
     runner_send(runner, actor, event_copy(&message->event), 0);
     return BT_OK;
 }
@@ -166,7 +164,8 @@ static int apply_logs(struct bt_runner *runner, struct message *message, struct 
     BT_TRY(runner_actor(runner, message->exec_key, &actor, err));
     runner_touch(runner, actor);
     for (size_t i = 0; i < message->entry_count; i++)
-        actor_log(actor, &message->entries[i], NULL); /* Texts live as long as the batch. */
+        actor_log(actor, &message->entries[i], NULL, /* Texts live as long as the batch. */
+                  runner->step.transitions);
     return BT_OK;
 }
 
@@ -329,7 +328,7 @@ static void effect_log(struct bt_runner *runner, struct actor *actor, struct bt_
         while (len < rest.len && len > 0 && ((unsigned char)rest.at[len] & 0xC0) == 0x80)
             len--;
         entry.text = bt_str_slice(rest, 0, len);
-        actor_log(actor, &entry, bt_value_ref(effect->value));
+        actor_log(actor, &entry, bt_value_ref(effect->value), effect->place);
         rest = bt_str_slice(rest, len, rest.len);
         entry.time_us++;
     } while (rest.len);

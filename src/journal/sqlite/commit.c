@@ -26,6 +26,7 @@ static const char sql_drop_event[] = "DELETE FROM events WHERE id=?1";
 static const char sql_put_chunk[] =
     "INSERT INTO log_chunks(exec,first_line,lines,levels,from_us,to_us,segment,offset,length)"
     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)";
+static const char sql_put_now[] = "INSERT OR REPLACE INTO numbers VALUES('now_us',?1)";
 static const char sql_put_flow[] =
     "INSERT INTO flow_revisions(tenant,namespace,id,revision,source,created_us)"
     " VALUES(?1,?2,?3,?4,?5,?6)";
@@ -178,6 +179,7 @@ static int put_chunk(struct sqlite_journal *self, const struct bt_log_chunk *chu
 
 static int put_all(struct sqlite_journal *self, const struct bt_batch *batch, struct bt_err *err)
 {
+    BT_TRY(write_numbers(self, sql_put_now, &batch->now_us, 1, err));
     for (size_t i = 0; i < batch->flow_count; i++)
         BT_TRY(put_flow(self, &batch->flows[i], err));
     for (size_t i = 0; i < batch->exec_count; i++)

@@ -20,7 +20,9 @@ static const char sql_next_due[] = "SELECT min(due_us) FROM timers WHERE due_us>
 static const char sql_timers_of[] = "SELECT exec,taskrun,kind,due_us FROM timers WHERE exec=?1";
 static const char sql_events[] = "SELECT id,exec,record FROM events ORDER BY id";
 static const char sql_jobs[] = "SELECT exec,taskrun,token FROM jobs ORDER BY exec,taskrun";
+static const char sql_live[] = "SELECT key FROM executions WHERE is_drained=0 ORDER BY key";
 static const char sql_last_key[] = "SELECT coalesce(max(key),0) FROM executions";
+static const char sql_last_now[] = "SELECT value FROM numbers WHERE name='now_us'";
 static const char sql_log_lines[] = "SELECT first_line+lines FROM log_chunks WHERE exec=?1"
                                     " ORDER BY first_line DESC LIMIT 1";
 static const char sql_flow[] = "SELECT source,revision FROM flow_revisions WHERE tenant=?1 AND"
@@ -224,6 +226,20 @@ static int read_jobs(struct bt_journal *journal,
     return rc;
 }
 
+static int read_live(struct bt_journal *journal, int (*each)(void *data, uint64_t key), void *data,
+                     struct bt_err *err)
+{
+    struct sqlite_journal *self = (struct sqlite_journal *)journal;
+    sqlite3_stmt *statement;
+    BT_TRY(open_query(self, sql_live, NULL, 0, &statement, err));
+    int rc = BT_OK;
+    bool is_row = true;
+    while (rc == BT_OK && (rc = bt_db_step(self->db, statement, &is_row, err)) == BT_OK && is_row)
+        rc = each(data, (uint64_t)sqlite3_column_int64(statement, 0));
+    (void)sqlite3_reset(statement);
+    return rc;
+}
+
 static int read_number(struct sqlite_journal *self, const char *sql, const int64_t *argument,
                        uint64_t *ret_number, struct bt_err *err)
 {
@@ -239,6 +255,11 @@ static int read_number(struct sqlite_journal *self, const char *sql, const int64
 static int read_last_key(struct bt_journal *journal, uint64_t *ret_key, struct bt_err *err)
 {
     return read_number((struct sqlite_journal *)journal, sql_last_key, NULL, ret_key, err);
+}
+
+static int read_last_now(struct bt_journal *journal, uint64_t *ret_now_us, struct bt_err *err)
+{
+    return read_number((struct sqlite_journal *)journal, sql_last_now, NULL, ret_now_us, err);
 }
 
 static int read_log_lines(struct bt_journal *journal, uint64_t exec, uint64_t *ret_lines,
@@ -285,7 +306,9 @@ static const struct bt_journal_ops ops = {
     .timers_of = read_timers_of,
     .events = read_events,
     .jobs = read_jobs,
+    .live = read_live,
     .last_key = read_last_key,
+    .last_now = read_last_now,
     .log_lines = read_log_lines,
     .flow = read_flow,
     .close = close_journal,

@@ -118,7 +118,7 @@ int bt_parse_push(struct bt_parser *parser, struct bt_vec *vec, void *item)
     return BT_OK;
 }
 
-int bt_parse_keep(struct bt_parser *parser, struct bt_value *value)
+int bt_expr_keep(struct bt_parser *parser, struct bt_value *value)
 {
     struct bt_template *template = parser->template;
     if (!value)
@@ -381,7 +381,7 @@ static int parse_text(struct bt_parser *parser, struct bt_node **ret_node)
     BT_TRY(bt_parse_node(parser, BT_NODE_TEXT, token->at, ret_node));
     (*ret_node)->value = bt_value_string(token->text);
     bt_parse_next(parser);
-    return bt_parse_keep(parser, (*ret_node)->value);
+    return bt_expr_keep(parser, (*ret_node)->value);
 }
 
 /* One text, print or tag. *ret_is_end: a tag named in `stops` stands there. */

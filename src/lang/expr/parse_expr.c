@@ -30,7 +30,7 @@ int bt_parse_new_name(struct bt_parser *parser, struct bt_str *ret_name)
 
 static int literal(struct bt_parser *parser, struct bt_value *value, struct bt_node **ret_node)
 {
-    BT_TRY(bt_parse_keep(parser, value));
+    BT_TRY(bt_expr_keep(parser, value));
     BT_TRY(bt_parse_node(parser, BT_NODE_LITERAL, bt_parse_token(parser)->at, ret_node));
     (*ret_node)->value = value;
     return BT_OK;

@@ -38,7 +38,7 @@ int bt_parse_node(struct bt_parser *parser, enum bt_node_kind kind, uint32_t at,
                   struct bt_node **ret_node);
 int bt_parse_push(struct bt_parser *parser, struct bt_vec *vec, void *item);
 /* Keeps a literal for the life of the template (takes it; NULL is BT_NO_MEM). */
-int bt_parse_keep(struct bt_parser *parser, struct bt_value *value);
+int bt_expr_keep(struct bt_parser *parser, struct bt_value *value);
 /* Notes the depth of a child. */
 int bt_parse_deepen(struct bt_parser *parser, struct bt_node *node, const struct bt_node *child);
 int bt_parse_enter(struct bt_parser *parser); /* One level deeper; leave with parser->depth--. */

@@ -35,6 +35,17 @@ static bool is_plain(unsigned char byte)
     return (byte >= 0x20 && byte < 0x7F) || byte == '\n';
 }
 
+/* The reader would count it as an end of line, nobody else does. */
+static int report_lone_return(struct bt_str source, size_t at, struct bt_diags *diags)
+{
+    struct bt_diag *diag =
+        bt_diags_add(diags, BT_SEVERITY_ERROR, "control-character", mark_of(source, at),
+                     "a carriage return stands without a line feed");
+    if (diag)
+        diag->hint = "save the file with line ends of Unix or Windows";
+    return BT_INVALID;
+}
+
 static int check_rune(struct bt_str source, size_t at, size_t *ret_len, struct bt_diags *diags)
 {
     uint32_t rune = 0;
@@ -48,6 +59,8 @@ static int check_rune(struct bt_str source, size_t at, size_t *ret_len, struct b
             diag->hint = "save the file as UTF-8";
         return BT_INVALID;
     }
+    if (rune == '\r' && (at + 1 == source.len || source.at[at + 1] != '\n'))
+        return report_lone_return(source, at, diags);
     if (is_allowed(rune))
         return BT_OK;
     struct bt_diag *diag =

@@ -2,6 +2,8 @@
  * without quotes, which YAML reads as a map in a map. Only ever adds diagnostics. */
 #include "lang/yaml/yaml_int.h"
 
+#include "base/utf8.h"
+
 /* The rest of the line from an offset on, without a comment and blanks at its end. */
 static struct bt_str line_rest(struct bt_str source, size_t from)
 {
@@ -16,6 +18,9 @@ static struct bt_str line_rest(struct bt_str source, size_t from)
 static void report_unquoted(struct bt_str source, struct bt_mark at, struct bt_diags *diags)
 {
     struct bt_str text = line_rest(source, at.byte);
+    const struct bt_diag *last = diags->count ? &diags->items[diags->count - 1] : NULL;
+    if (last && last->at.byte == at.byte && strcmp(last->code, "unquoted-expression") == 0)
+        return; /* The reader stumbles over the same text again. */
     struct bt_diag *diag = bt_diags_add(diags, BT_SEVERITY_ERROR, "unquoted-expression", at,
                                         "an expression must stand in quotes");
     if (!diag)
@@ -68,13 +73,18 @@ static struct bt_str line_of(struct bt_str source, uint32_t number, size_t *ret_
     size_t start = 0;
     for (uint32_t line = 1; line < number; line++) {
         ptrdiff_t end = bt_str_find(source, BT_STR("\n"), start);
-        if (end < 0)
-            break;
-        start = (size_t)end + 1;
+        start = end < 0 ? source.len : (size_t)end + 1;
     }
     *ret_start = start;
     ptrdiff_t end = bt_str_find(source, BT_STR("\n"), start);
     return bt_str_slice(source, start, end < 0 ? source.len : (size_t)end);
+}
+
+bool bt_yaml_is_end(struct bt_str source, uint32_t line)
+{
+    size_t start;
+    (void)line_of(source, line, &start); /* For its start alone. */
+    return bt_str_trim(bt_str_slice(source, start, source.len)).len == 0;
 }
 
 struct words {
@@ -92,6 +102,10 @@ static const struct words known[] = {
      "indent it like the lines of its own item"},
     {"did not find expected key", "this line is not indented like the map it stands in",
      "indent it like the other keys"},
+    {"wrongly indented double-quoted", "a text in double quotes goes on in a line without indent",
+     "close it with \", or indent the lines that belong to it"},
+    {"wrongly indented single-quoted", "a text in single quotes goes on in a line without indent",
+     "close it with ', or indent the lines that belong to it"},
     {"double-quoted scalar", "a text in double quotes has no end", "close it with \""},
     {"single-quoted scalar", "a text in single quotes has no end", "close it with '"},
     {"flow sequence without", "a list opened with [ has no end", "close it with ]"},
@@ -128,6 +142,13 @@ static bool explain_tab(struct bt_str source, struct bt_mark at, struct bt_diags
     return false;
 }
 
+/* Whether the rune in this column (1-based) is a quote. */
+static bool is_quote(struct bt_str line, uint32_t col)
+{
+    size_t at = bt_utf8_offset(line, col - 1);
+    return at < line.len && (line.at[at] == '"' || line.at[at] == '\'');
+}
+
 void bt_yaml_explain(struct bt_str source, struct bt_mark at, const char *msg,
                      struct bt_diags *diags)
 {
@@ -143,6 +164,8 @@ void bt_yaml_explain(struct bt_str source, struct bt_mark at, const char *msg,
     }
     if (explain_tab(source, at, diags))
         return;
+    if (strstr(msg, "-quoted scalar") && at.col > 1)
+        at.col -= is_quote(line, at.col - 1) && !is_quote(line, at.col) ? 1 : 0;
     const struct words *words = NULL;
     for (size_t i = 0; i < sizeof known / sizeof *known && !words; i++)
         if (bt_str_find(bt_str_of(msg), bt_str_of(known[i].theirs), 0) >= 0)

@@ -145,12 +145,17 @@ int bt_yaml_map_close(struct bt_arena *arena, struct bt_yaml_node *map, size_t *
     if (!set_init(&set, arena, map->count))
         return BT_NO_MEM;
     bool has_merge = false;
+    uint32_t kept = 0; /* A duplicate is reported and dropped: keys of a map are unique. */
     for (uint32_t i = 0; i < map->count; i++) {
-        has_merge = has_merge || is_merge(map->pairs[i].key);
-        uint32_t first = set_put(&set, map->pairs, i);
-        if (first != i)
-            report_duplicate(map->pairs[i].key, map->pairs[first].key, diags);
+        map->pairs[kept] = map->pairs[i];
+        has_merge = has_merge || is_merge(map->pairs[kept].key);
+        uint32_t first = set_put(&set, map->pairs, kept);
+        if (first == kept)
+            kept++;
+        else
+            report_duplicate(map->pairs[kept].key, map->pairs[first].key, diags);
     }
+    map->count = kept;
     free(set.slots);
     if (!has_merge)
         return BT_OK;

@@ -148,6 +148,15 @@ static enum bt_yaml_style scalar_style(struct fy_token *token)
     return BT_YAML_PLAIN;
 }
 
+/* The reader's marks leave the quotes out. */
+static void take_quotes(struct bt_yaml_node *node)
+{
+    node->at.col--;
+    node->at.byte--;
+    node->end.col++;
+    node->end.byte++;
+}
+
 static void on_scalar(struct parser *parser, struct fy_event *event)
 {
     struct bt_yaml_node *node = new_node(parser, event, event->scalar.tag);
@@ -156,6 +165,8 @@ static void on_scalar(struct parser *parser, struct fy_event *event)
     node->kind = BT_YAML_SCALAR;
     node->style = scalar_style(event->scalar.value);
     node->text = token_text(parser, event->scalar.value);
+    if (node->style == BT_YAML_SINGLE || node->style == BT_YAML_DOUBLE)
+        take_quotes(node);
     add_anchor(parser, event->scalar.anchor, node, false);
     push_child(parser, node);
 }
@@ -186,7 +197,7 @@ static void on_open(struct parser *parser, struct fy_event *event, enum bt_yaml_
 static bool take_children(struct parser *parser, struct bt_yaml_node *node, size_t first)
 {
     size_t count = parser->pending_count - first;
-    struct bt_yaml_node **children = parser->pending + first;
+    struct bt_yaml_node **children = count ? parser->pending + first : NULL;
     parser->pending_count = first;
     size_t size = 1;
     uint32_t height = 0;
@@ -298,17 +309,32 @@ static void ignore_output(struct fy_diag *diag, void *user, const char *text, si
     (void)diag, (void)user, (void)text, (void)len; /* Errors are collected instead. */
 }
 
+/* The innermost list or map in brackets that is open, or NULL. */
+static const struct bt_yaml_node *open_flow(const struct parser *parser)
+{
+    for (size_t i = parser->depth; i > 0; i--)
+        if (parser->frames[i - 1].node->style == BT_YAML_FLOW)
+            return parser->frames[i - 1].node;
+    return NULL;
+}
+
 static void report_syntax(struct parser *parser, struct fy_diag *diag)
 {
     void *place = NULL;
     const struct fy_diag_error *error = fy_diag_errors_iterate(diag, &place);
+    const char *msg = error ? error->msg : "the text is not YAML";
     struct bt_mark at = parser->last;
     if (error && error->line > 0) {
         at.line = (uint32_t)error->line;
         at.col = (uint32_t)(error->column > 0 ? error->column : 1);
     }
-    bt_yaml_explain(parser->source, at, error ? error->msg : "the text is not YAML",
-                    parser->diags);
+    const struct bt_yaml_node *open = open_flow(parser);
+    if (open && (strstr(msg, "without a closing") || bt_yaml_is_end(parser->source, at.line))) {
+        at = open->at; /* Not the end of the file: where it opened. */
+        msg = open->kind == BT_YAML_LIST ? "flow sequence without a closing bracket"
+                                         : "flow mapping without a closing brace";
+    }
+    bt_yaml_explain(parser->source, at, msg, parser->diags);
     parser->rc = BT_INVALID;
 }
 
@@ -316,7 +342,7 @@ static void run(struct parser *parser, struct fy_diag *diag)
 {
     struct fy_parse_cfg config = {
         .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_ALLOW_DUPLICATE_KEYS |
-                 FYPCF_DISABLE_DEPTH_LIMIT,
+                 FYPCF_DISABLE_DEPTH_LIMIT | FYPCF_SLOPPY_FLOW_INDENTATION,
         .diag = diag,
     };
     struct fy_parser *reader = fy_parser_create(&config);

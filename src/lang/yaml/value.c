@@ -1,15 +1,27 @@
 /* value.c — Trees to values, and the small questions about nodes. Depth is bounded by the parser. */
 #include "lang/yaml/yaml_int.h"
 
-struct bt_yaml_node *bt_yaml_get(const struct bt_yaml_node *node, const char *key)
+static const struct bt_yaml_pair *pair_of(const struct bt_yaml_node *node, const char *key)
 {
     if (!node || node->kind != BT_YAML_MAP)
         return NULL;
     struct bt_str name = bt_str_of(key);
     for (uint32_t i = 0; i < node->count; i++)
         if (bt_str_eq(node->pairs[i].key->text, name))
-            return node->pairs[i].value;
+            return &node->pairs[i];
     return NULL;
+}
+
+struct bt_yaml_node *bt_yaml_get(const struct bt_yaml_node *node, const char *key)
+{
+    const struct bt_yaml_pair *pair = pair_of(node, key);
+    return pair ? pair->value : NULL;
+}
+
+struct bt_yaml_node *bt_yaml_get_key(const struct bt_yaml_node *node, const char *key)
+{
+    const struct bt_yaml_pair *pair = pair_of(node, key);
+    return pair ? pair->key : NULL;
 }
 
 bool bt_yaml_is_null(const struct bt_yaml_node *node)

@@ -31,6 +31,7 @@ struct bt_yaml_node {
     uint32_t count;              /* Of items or pairs. */
     uint32_t size;   /* Nodes of the subtree, aliases expanded. */
     uint32_t height; /* Levels below, 1 for a scalar. */
+    bool is_seen;    /* For one walk of the tree's owner: a node may hang at several places. */
 };
 
 struct bt_yaml_pair {
@@ -49,6 +50,8 @@ int bt_yaml_parse(struct bt_str source, struct bt_arena *arena, struct bt_yaml *
 
 /* The value under a key of a MAP, or NULL (also for other kinds). O(n). */
 struct bt_yaml_node *bt_yaml_get(const struct bt_yaml_node *node, const char *key);
+/* The key itself, or NULL. */
+struct bt_yaml_node *bt_yaml_get_key(const struct bt_yaml_node *node, const char *key);
 /* Whether it is null: an empty plain scalar, ~, null. NULL is null. */
 bool bt_yaml_is_null(const struct bt_yaml_node *node);
 /* "a text", "a list", "a map", "a number", … for messages. */

@@ -13,6 +13,8 @@ int bt_yaml_map_close(struct bt_arena *arena, struct bt_yaml_node *map, size_t *
 /* Whether a flow map that was just closed is `{{ … }}` without quotes; then it is reported and
  * becomes a scalar with the text of the source. */
 bool bt_yaml_unquoted(struct bt_str source, struct bt_yaml_node *map, struct bt_diags *diags);
+/* Whether nothing but white space stands from this line on. */
+bool bt_yaml_is_end(struct bt_str source, uint32_t line);
 /* Explains a syntax error of the reader at this place. */
 void bt_yaml_explain(struct bt_str source, struct bt_mark at, const char *msg,
                      struct bt_diags *diags);

@@ -7,6 +7,8 @@
 
 /* Each entry takes the schema from its index to the next version. */
 static const char *const migrations[BT_SCHEMA_VERSION] = {
+    "CREATE TABLE numbers(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+
     "CREATE TABLE flow_revisions("
     " tenant TEXT NOT NULL, namespace TEXT NOT NULL, id TEXT NOT NULL, revision INTEGER NOT NULL,"
     " source TEXT NOT NULL, created_us INTEGER NOT NULL, is_deleted INTEGER NOT NULL DEFAULT 0,"
@@ -17,6 +19,7 @@ static const char *const migrations[BT_SCHEMA_VERSION] = {
     " flow_id TEXT NOT NULL, revision INTEGER NOT NULL, state TEXT NOT NULL,"
     " start_us INTEGER NOT NULL, end_us INTEGER, is_drained INTEGER NOT NULL, record TEXT NOT NULL);"
     "CREATE UNIQUE INDEX executions_id ON executions(tenant, id);"
+    "CREATE INDEX executions_live ON executions(key) WHERE is_drained=0;"
 
     "CREATE TABLE task_runs("
     " exec INTEGER NOT NULL, n INTEGER NOT NULL, task_id TEXT NOT NULL, task INTEGER NOT NULL,"

@@ -1,4 +1,4 @@
-/* parse_int.h — What the sources that read a flow share. Private to the room.
+/* model_int.h — What the sources that read a flow share. Private to the room.
  *
  * Reading goes over the YAML tree once. Everything wrong is reported at its node and skipped; reading
  * goes on, so that one run tells all. Only running out of memory (parse->rc) ends it early. */
@@ -31,12 +31,19 @@ struct place {
     const char *name; /* A property, or NULL: an index. */
     uint32_t index;
     const struct bt_yaml_node *node; /* What to point at. */
+    const struct bt_yaml_node *key;  /* Of a property, or NULL. */
     const char *kind, *id;           /* What it is in: task "load"; NULL: the flow itself. */
 };
 
 /* What reading remembers of a task beside the task. */
 struct task_note {
     const struct bt_yaml_node *map, *id;
+};
+
+/* An id of a task that is not in the flow's tasks (of listeners). */
+struct other_id {
+    struct other_id *next;
+    const struct bt_yaml_node *node;
 };
 
 struct parse {
@@ -48,14 +55,18 @@ struct parse {
     struct bt_task *tasks; /* Growing; moves to the arena at the end. */
     struct task_note *notes;
     uint32_t task_count, task_cap;
+    const struct bt_yaml_node **output_nodes; /* Values of the flow's outputs, in their order. */
+    struct other_id *other_ids;
+    size_t other_count;
     bool has_set_variables; /* Some task makes variables. */
+    bool has_unknown_type;  /* Some task's type is not known: what it holds was not read. */
     int rc;                 /* BT_OK, or BT_NO_MEM: stop. */
 };
 
 /* --- report.c --- */
-struct bt_diag *bt_parse_error(struct parse *parse, const struct place *place, const char *code,
+struct bt_diag *bt_model_error(struct parse *parse, const struct place *place, const char *code,
                                const char *format, ...) __attribute__((format(printf, 4, 5)));
-struct bt_diag *bt_parse_warn(struct parse *parse, const struct place *place, const char *code,
+struct bt_diag *bt_model_warn(struct parse *parse, const struct place *place, const char *code,
                               const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Sets the hint or the original's words of a diagnostic (NULL: none was kept). */
 void bt_diag_hint(struct parse *parse, struct bt_diag *diag, const char *format, ...)
@@ -65,12 +76,16 @@ void bt_diag_original(struct parse *parse, struct bt_diag *diag, const char *for
 struct place bt_place_in(const struct place *up, const char *name,
                          const struct bt_yaml_node *node);
 struct place bt_place_at(const struct place *up, uint32_t index, const struct bt_yaml_node *node);
+struct place bt_place_pair(const struct place *up, const char *name,
+                           const struct bt_yaml_pair *pair);
+/* The same place, pointing at the property's name instead of its value. */
+struct place bt_place_key(const struct place *place);
 
 /* --- own.c --- */
-void *bt_parse_alloc(struct parse *parse, size_t size);  /* Of the flow; NULL sets rc. */
-const char *bt_parse_cstr(struct parse *parse, struct bt_str text);
-struct bt_value *bt_parse_keep(struct parse *parse, struct bt_value *value); /* Takes. */
-struct bt_dyn *bt_parse_keep_dyn(struct parse *parse, struct bt_dyn *dyn);   /* Takes. */
+void *bt_model_alloc(struct parse *parse, size_t size);  /* Of the flow; NULL sets rc. */
+const char *bt_model_cstr(struct parse *parse, struct bt_str text);
+struct bt_value *bt_model_keep(struct parse *parse, struct bt_value *value); /* Takes. */
+struct bt_dyn *bt_model_keep_dyn(struct parse *parse, struct bt_dyn *dyn);   /* Takes. */
 void bt_flow_box_free(struct flow_box *box);
 
 /* --- schema.c --- */
@@ -95,20 +110,28 @@ bool bt_read_is_list(struct parse *parse, const struct place *place);
 void bt_read_unknown(struct parse *parse, const struct place *place, const char *class_name,
                      const char *const *known, size_t known_count);
 
+/* --- expression_words.c --- */
+/* Puts the words of a syntax error of an expression into plain ones; adds a hint where one helps. */
+void bt_expression_words(struct bt_err *err);
+
 /* --- the parts of a flow --- */
-void bt_parse_retry(struct parse *parse, const struct place *place, struct bt_retry *ret_retry);
-void bt_parse_labels(struct parse *parse, const struct place *place);
-void bt_parse_inputs(struct parse *parse, const struct place *place);
-void bt_parse_outputs(struct parse *parse, const struct place *place);
-bool bt_parse_input_type(struct parse *parse, const struct place *place,
+void bt_model_retry(struct parse *parse, const struct place *place, struct bt_retry *ret_retry);
+void bt_model_labels(struct parse *parse, const struct place *place);
+void bt_model_inputs(struct parse *parse, const struct place *place);
+void bt_model_outputs(struct parse *parse, const struct place *place);
+bool bt_model_input_type(struct parse *parse, const struct place *place,
                          enum bt_input_type *ret_type);
 /* Checks an id against the pattern of tasks (no dots) or inputs (dots); NULL when reported. */
 enum id_kind { ID_FLOW, ID_NAMESPACE, ID_TASK, ID_INPUT };
 const char *bt_read_id(struct parse *parse, const struct place *place, enum id_kind kind);
 
 /* Checks what an input's type asks of its other properties. */
-void bt_parse_input_spec(struct parse *parse, const struct place *place,
+void bt_model_input_spec(struct parse *parse, const struct place *place,
                          const struct bt_input *input);
+
+/* Reads `dependsOn` of all inputs and finds an order to resolve them in. `nodes` are their maps. */
+void bt_model_depends(struct parse *parse, const struct place *list, struct bt_input *inputs,
+                      const struct bt_yaml_node **nodes, uint32_t count);
 
 /* Where a list of tasks hangs. */
 struct branch_spec {
@@ -118,10 +141,22 @@ struct branch_spec {
     uint32_t list;   /* Index of the list there. */
     uint32_t iterations, depth;
 };
-void bt_parse_task_list(struct parse *parse, const struct place *place,
+void bt_model_task_list(struct parse *parse, const struct place *place,
                         const struct branch_spec *spec, struct bt_task_list *ret_list);
 
-/* Checks over the whole flow: duplicate ids, names in expressions. */
-void bt_check_flow(struct parse *parse);
+/* --- checks over the whole flow --- */
+void bt_check_task_ids(struct parse *parse);
+/* Ids of the items of a list (inputs, outputs, triggers); `what` for messages: "input". */
+void bt_check_list_ids(struct parse *parse, const struct place *list, const char *what);
+/* Remembers an id that must differ from those of tasks. */
+void bt_note_id(struct parse *parse, const struct bt_yaml_node *node);
+/* Expressions that name tasks, inputs or variables that do not exist: warnings. */
+void bt_check_references(struct parse *parse);
+/* The flow's properties that later versions act on; here their shape is checked. */
+void bt_model_triggers(struct parse *parse, const struct place *place);
+void bt_model_concurrency(struct parse *parse, const struct place *place);
+void bt_model_listeners(struct parse *parse, const struct place *place);
+void bt_model_later_tasks(struct parse *parse, const struct place *place);
+void bt_model_later_list(struct parse *parse, const struct place *place);
 /* Applies `pluginDefaults` to the tree; reports wrong ones. */
 void bt_apply_defaults(struct parse *parse, struct bt_yaml_node *root);

@@ -1,0 +1,81 @@
+/* cli.c — The command table, help, and the way into a command. */
+#include "cli/cli.h"
+
+#include "base/own.h"
+#include "base/str.h"
+
+#include <stdio.h>
+
+const struct bt_command bt_commands[] = {
+    {"run", "Run a flow here and now, and show it", bt_cmd_run},
+    {"validate", "Check flows and say all that is wrong", bt_cmd_validate},
+    {"expr", "Evaluate an expression", bt_cmd_expr},
+    {"completion", "Print completion for bash, zsh or fish", bt_cmd_completion},
+    {"version", "Print the version", bt_cmd_version},
+    {NULL, NULL, NULL},
+};
+
+static void print_help(FILE *out)
+{
+    (void)fprintf(out, "Baton runs flows: lists of tasks written in YAML.\n\n"
+                       "Usage: baton COMMAND [ARGUMENTS]\n\nCommands:\n");
+    for (const struct bt_command *command = bt_commands; command->name; command++)
+        (void)fprintf(out, "  %-12s %s\n", command->name, command->summary);
+    (void)fprintf(out, "\nbaton COMMAND --help tells more. A first flow:\n\n"
+                       "  id: hello\n  namespace: demo\n  tasks:\n"
+                       "    - id: greet\n      type: log\n      message: Hello\n\n"
+                       "  baton run hello.yml\n");
+}
+
+int bt_cli_fail(const char *command, const struct bt_err *err, int code)
+{
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "baton %s: %s\n", command, err->msg);
+    if (err->hint[0])
+        (void)fprintf(stderr, "  %s\n", err->hint);
+    return code;
+}
+
+int bt_cmd_version(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        (void)puts("Usage: baton version\n\nPrints the version of this program.");
+        return BT_EXIT_OK;
+    }
+    (void)printf("baton %s\n", BT_VERSION);
+    return BT_EXIT_OK;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[32];
+    size_t count = 0;
+    for (const struct bt_command *command = bt_commands; command->name; command++)
+        names[count++] = command->name;
+    const char *near = bt_str_nearest(bt_str_of(name), names, count);
+    (void)fprintf(stderr, "baton: there is no command '%s'\n", name);
+    if (near)
+        (void)fprintf(stderr, "  did you mean 'baton %s'?\n", near);
+    else
+        (void)fprintf(stderr, "  'baton --help' lists the commands\n");
+    return BT_EXIT_USAGE;
+}
+
+int bt_cli_main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return BT_EXIT_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(stdout);
+        return BT_EXIT_OK;
+    }
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        return bt_cmd_version(1, argv);
+    for (const struct bt_command *command = bt_commands; command->name; command++)
+        if (strcmp(name, command->name) == 0)
+            return command->run(argc - 1, argv + 1);
+    return unknown_command(name);
+}

@@ -1,0 +1,292 @@
+/* instance.c — Wiring of the rooms over one data directory. */
+#include "config/instance.h"
+
+#include "base/vec.h"
+#include "journal/sqlite/sqlite.h"
+#include "sys/fs.h"
+#include "sys/random.h"
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { SLOTS_PER_CORE = 8 };
+
+struct bt_instance {
+    char *dir;
+    bool is_temporary;
+    int lock_fd;
+    bool has_db;
+    struct bt_db db;
+    struct bt_journal *journal;
+    struct bt_logs *logs;
+    struct bt_files *files;
+    struct bt_runner *runner;
+    struct bt_worker *worker;
+    struct bt_service service;
+    struct bt_value *envs;
+    BT_VEC(uint64_t) unfinished;
+};
+
+static char *path_join(const char *dir, const char *name)
+{
+    char *path = NULL;
+    return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
+}
+
+/* --- The directory ------------------------------------------------------------------------------ */
+
+static int make_dir(const char *dir, struct bt_err *err)
+{
+    if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+        return BT_OK;
+    int why = errno;
+    (void)bt_fail_errno(err, BT_IO, why, "cannot make the data directory '%s'", dir);
+    if (why == ENOENT)
+        (void)bt_hint(err, "make its parent directory first");
+    return BT_IO;
+}
+
+static int make_temporary(struct bt_instance *self, struct bt_err *err)
+{
+    const char *base = getenv("TMPDIR");
+    self->dir = path_join(base && *base ? base : "/tmp", "baton-XXXXXX");
+    if (!self->dir)
+        return bt_fail_mem(err, "data directory");
+    if (!mkdtemp(self->dir)) {
+        (void)bt_fail_errno(err, BT_IO, errno, "cannot make a temporary directory '%s'", self->dir);
+        return bt_hint(err, "set TMPDIR to a directory that can be written, or use --data DIR");
+    }
+    self->is_temporary = true;
+    return BT_OK;
+}
+
+static int lock_dir(struct bt_instance *self, struct bt_err *err)
+{
+    BT_CLEANUP(bt_buf_done) struct bt_buf path = BT_BUF_INIT(8192);
+    (void)bt_buf_addf(&path, "%s/lock", self->dir);
+    const char *name = bt_buf_cstr(&path);
+    if (!name)
+        return bt_fail(err, BT_INVALID, "the path of the data directory is too long");
+    self->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (self->lock_fd < 0) {
+        (void)bt_fail_errno(err, BT_IO, errno, "cannot write in the data directory '%s'", self->dir);
+        return bt_hint(err, "check its permissions and that the disk is not full");
+    }
+    if (flock(self->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+        char pid[32] = "";
+        ssize_t len = pread(self->lock_fd, pid, sizeof pid - 1, 0);
+        pid[len > 0 ? len : 0] = '\0';
+        (void)bt_fail(err, BT_BUSY, "the data directory '%s' is in use by another Baton (process %s)",
+                      self->dir, *pid ? pid : "unknown");
+        return bt_hint(err, "wait until it ends, or use another directory with --data");
+    }
+    char pid[32];
+    int len = snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    if (ftruncate(self->lock_fd, 0) < 0 || pwrite(self->lock_fd, pid, (size_t)len, 0) != len) {
+        (void)bt_fail_errno(err, BT_IO, errno, "cannot write in the data directory '%s'", self->dir);
+        return bt_hint(err, "check its permissions and that the disk is not full");
+    }
+    return BT_OK;
+}
+
+/* --- Opening ------------------------------------------------------------------------------------ */
+
+/* KESTRA_X and BATON_X of the environment become envs.x. */
+static int read_envs(struct bt_value **ret_envs, struct bt_err *err)
+{
+    static const char *const prefixes[] = {"KESTRA_", "BATON_"};
+    BT_VALUE envs = bt_map_new(0);
+    for (char **env = environ; *env; env++) {
+        for (size_t i = 0; i < BT_COUNT(prefixes); i++) {
+            struct bt_str text = bt_str_of(*env), prefix = bt_str_of(prefixes[i]);
+            ptrdiff_t equals = bt_str_find(text, BT_STR("="), 0);
+            if (!bt_str_starts(text, prefix) || equals < (ptrdiff_t)prefix.len)
+                continue;
+            char name[256];
+            size_t len = (size_t)equals - prefix.len;
+            if (len == 0 || len >= sizeof name)
+                continue;
+            for (size_t j = 0; j < len; j++) {
+                char c = text.at[prefix.len + j];
+                name[j] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+            }
+            struct bt_str value = bt_str_slice(text, (size_t)equals + 1, text.len);
+            if (bt_map_put(envs, (struct bt_str){name, len}, bt_value_string(value)) < 0)
+                return bt_fail_mem(err, "environment");
+        }
+    }
+    *ret_envs = BT_TAKE(envs);
+    return BT_OK;
+}
+
+static int open_stores(struct bt_instance *self, struct bt_err *err)
+{
+    char *db = path_join(self->dir, "baton.db"), *logs = path_join(self->dir, "logs");
+    char *storage = path_join(self->dir, "storage");
+    int rc = db && logs && storage ? BT_OK : bt_fail_mem(err, "data directory");
+    if (rc == BT_OK)
+        rc = bt_db_open(db, self->is_temporary ? BT_DB_TEMPORARY : BT_DB_DURABLE, &self->db, err);
+    self->has_db = rc == BT_OK;
+    if (rc == BT_OK)
+        rc = bt_journal_sqlite(&self->db, &self->journal, err);
+    if (rc == BT_OK)
+        rc = bt_logs_open(logs, !self->is_temporary, &self->logs, err);
+    if (rc == BT_OK)
+        rc = bt_files_open_local(storage, &self->files, err);
+    free(db);
+    free(logs);
+    free(storage);
+    return rc;
+}
+
+static void submit_job(void *data, struct bt_job *job)
+{
+    struct bt_instance *self = data;
+    bt_worker_submit(self->worker, job);
+}
+
+static void kill_job(void *data, uint64_t token)
+{
+    struct bt_instance *self = data;
+    bt_worker_kill(self->worker, token);
+}
+
+static int open_runner(struct bt_instance *self, const struct bt_instance_config *config,
+                       struct bt_err *err)
+{
+    struct bt_runner_config runner = {
+        .journal = self->journal,
+        .logs = self->logs,
+        .clock = bt_clock_system(),
+        .seed = bt_random_u64(),
+        .dispatcher = {self, submit_job, kill_job},
+        .listener = config->listener,
+        .envs = self->envs,
+    };
+    BT_TRY(bt_runner_new(&runner, &self->runner, err));
+    self->service = (struct bt_service){.runner = self->runner, .files = self->files};
+    return bt_runner_recover(self->runner, err);
+}
+
+static int keep_key(void *data, uint64_t key)
+{
+    struct bt_instance *self = data;
+    bt_vec_push(&self->unfinished, key);
+    return BT_OK;
+}
+
+static int open_worker(struct bt_instance *self, const struct bt_instance_config *config,
+                       struct bt_err *err)
+{
+    char *work = path_join(self->dir, "work");
+    if (!work)
+        return bt_fail_mem(err, "worker");
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct bt_worker_config worker = {
+        .slots = config->slots ? config->slots : (unsigned)(cores > 0 ? cores : 1) * SLOTS_PER_CORE,
+        .work_dir = work,
+        .files = self->files,
+        .clock = bt_clock_system(),
+        .sink = {self->runner, bt_runner_logs, bt_runner_started, bt_runner_result},
+    };
+    int rc = bt_worker_start(&worker, &self->worker, err);
+    free(work);
+    return rc;
+}
+
+static int open_all(struct bt_instance *self, const struct bt_instance_config *config,
+                    struct bt_err *err)
+{
+    if (config->data_dir) {
+        self->dir = bt_str_dup(bt_str_of(config->data_dir));
+        if (!self->dir)
+            return bt_fail_mem(err, "data directory");
+        BT_TRY(make_dir(self->dir, err));
+    } else {
+        BT_TRY(make_temporary(self, err));
+    }
+    BT_TRY(lock_dir(self, err));
+    BT_TRY(open_stores(self, err));
+    BT_TRY(read_envs(&self->envs, err));
+    BT_TRY(self->journal->ops->live(self->journal, keep_key, self, err));
+    return open_runner(self, config, err);
+}
+
+int bt_instance_open(const struct bt_instance_config *config, struct bt_instance **ret_instance,
+                     struct bt_err *err)
+{
+    struct bt_instance *self = calloc(1, sizeof *self);
+    if (!self)
+        return bt_fail_mem(err, "Baton");
+    self->lock_fd = -1;
+    int rc = open_all(self, config, err);
+    if (rc == BT_OK)
+        rc = open_worker(self, config, err);
+    if (rc < 0) {
+        bt_instance_close(self, true);
+        return rc;
+    }
+    *ret_instance = self;
+    return BT_OK;
+}
+
+int bt_instance_start(struct bt_instance *self, struct bt_err *err)
+{
+    return bt_runner_start(self->runner, err);
+}
+
+struct bt_service *bt_instance_service(struct bt_instance *self)
+{
+    return &self->service;
+}
+
+const uint64_t *bt_instance_unfinished(const struct bt_instance *self, size_t *ret_count)
+{
+    *ret_count = self->unfinished.count;
+    return self->unfinished.items;
+}
+
+const char *bt_instance_dir(const struct bt_instance *self)
+{
+    return self->dir;
+}
+
+/* A leftover in the temporary directory harms nobody, so errors are not told. */
+static void remove_temporary(const char *dir)
+{
+    const char *slash = strrchr(dir, '/');
+    char *parent = slash ? bt_str_dup((struct bt_str){dir, (size_t)(slash - dir)}) : NULL;
+    BT_FD root = -1;
+    if (parent && *parent && bt_fs_open_root(parent, &root, NULL) == BT_OK)
+        (void)bt_fs_remove_tree(root, slash + 1, NULL);
+    free(parent);
+}
+
+struct bt_instance *bt_instance_close(struct bt_instance *self, bool is_now)
+{
+    if (!self)
+        return NULL;
+    bt_worker_stop(self->worker, is_now); /* Its last results still reach the runner. */
+    bt_runner_free(self->runner);
+    if (self->journal)
+        self->journal->ops->close(self->journal);
+    bt_logs_close(self->logs);
+    bt_files_close(self->files);
+    if (self->has_db)
+        bt_db_close(&self->db);
+    bt_value_unref(self->envs);
+    bt_vec_done(&self->unfinished);
+    if (self->lock_fd >= 0)
+        (void)close(self->lock_fd);
+    if (self->is_temporary)
+        remove_temporary(self->dir);
+    free(self->dir);
+    free(self);
+    return NULL;
+}

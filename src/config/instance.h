@@ -1,0 +1,26 @@
+/* instance.h — A Baton over a data directory: database, logs, files, runner and worker, wired.
+ *
+ * The directory belongs to one process at a time (a lock file). Layout: baton.db, logs/, storage/,
+ * work/, lock. */
+#pragma once
+#include "service/service.h"
+
+struct bt_instance; /* Opaque. */
+
+struct bt_instance_config {
+    const char *data_dir; /* NULL: a new temporary directory, removed at close. */
+    unsigned slots;       /* Process tasks at once; 0 = a default by the number of cores. */
+    struct bt_listener listener;
+};
+
+/* Opens, recovers what was on its way, but runs nothing before bt_instance_start(). */
+int bt_instance_open(const struct bt_instance_config *config, struct bt_instance **ret_instance,
+                     struct bt_err *err);
+int bt_instance_start(struct bt_instance *instance, struct bt_err *err);
+struct bt_service *bt_instance_service(struct bt_instance *instance); /* Borrowed. */
+/* Keys of unfinished executions found at open. Borrowed. */
+const uint64_t *bt_instance_unfinished(const struct bt_instance *instance, size_t *ret_count);
+const char *bt_instance_dir(const struct bt_instance *instance);
+/* Stops worker and runner and frees. `is_now`: running processes get no grace; what they did is
+ * taken up again at the next open. Accepts NULL. */
+struct bt_instance *bt_instance_close(struct bt_instance *instance, bool is_now);

@@ -1,0 +1,61 @@
+/* files.c — URIs of the internal storage. The one place that decides which paths are allowed. */
+#include "files/files.h"
+
+#include "base/limits.h"
+#include "base/own.h"
+
+static const struct bt_str schemes[] = {{"baton:///", 9}, {"kestra:///", 10}};
+
+static size_t scheme_len(struct bt_str text)
+{
+    for (size_t i = 0; i < BT_COUNT(schemes); i++) {
+        if (bt_str_starts(text, schemes[i]))
+            return schemes[i].len;
+    }
+    return 0;
+}
+
+bool bt_files_is_uri(struct bt_str text)
+{
+    return scheme_len(text) > 0;
+}
+
+int bt_files_uri(struct bt_str path, struct bt_buf *out)
+{
+    BT_TRY(bt_buf_add(out, schemes[0]));
+    return bt_buf_add(out, path);
+}
+
+static bool is_segment_ok(struct bt_str segment)
+{
+    if (segment.len == 0 || bt_str_is(segment, ".") || bt_str_is(segment, ".."))
+        return false;
+    for (size_t i = 0; i < segment.len; i++) {
+        if ((unsigned char)segment.at[i] < 0x20 || segment.at[i] == 0x7F)
+            return false;
+    }
+    return true;
+}
+
+int bt_files_path(struct bt_str uri, struct bt_str *ret_path, struct bt_err *err)
+{
+    size_t skip = scheme_len(uri);
+    if (skip == 0)
+        return bt_fail(err, BT_INVALID, "'%.*s' is not a URI of the internal storage",
+                       BT_FMT(uri));
+    struct bt_str path = bt_str_slice(uri, skip, uri.len);
+    if (path.len > BT_PATH_BYTES_MAX)
+        return bt_fail(err, BT_LIMIT, "a path of the internal storage has at most %u bytes",
+                       BT_PATH_BYTES_MAX);
+    for (size_t at = 0; at <= path.len;) {
+        const char *slash = at < path.len ? memchr(path.at + at, '/', path.len - at) : NULL;
+        size_t end = slash ? (size_t)(slash - path.at) : path.len;
+        bool is_last_empty = at == path.len && at > 0; /* "a/b/": the name of a directory. */
+        if (!is_last_empty && !is_segment_ok(bt_str_slice(path, at, end)))
+            return bt_fail(err, BT_INVALID, "'%.*s': not a path of the internal storage",
+                           BT_FMT(uri));
+        at = end + 1;
+    }
+    *ret_path = path;
+    return BT_OK;
+}

@@ -1,0 +1,314 @@
+/* local.c — Internal storage in a directory: <root>/<tenant>/<path>. Must never follow a link, show a
+ * file before it is whole and synced, or leave the tenant's folder.
+ *
+ * A file is written to <root>/.tmp under a random name, synced, and renamed into its place; then the
+ * directories above it are synced as far up as they are new. A writer holds a lock on its file, so
+ * that whoever opens the storage next can tell the leftovers of a dead one. */
+#include "base/limits.h"
+#include "base/own.h"
+#include "files/files.h"
+#include "sys/fs.h"
+#include "sys/random.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = BT_PATH_BYTES_MAX + 80, NAME_SIZE = 24, CREATE_TRIES_MAX = 16 };
+
+struct bt_files {
+    int root;
+    int temp; /* Directory of the unfinished files. */
+};
+
+struct bt_file_writer {
+    struct bt_files *files;
+    int fd;
+    char name[NAME_SIZE]; /* In `temp`. */
+    char path[PATH_SIZE]; /* Beneath `root`. */
+};
+
+/* --- Opening --- */
+
+/* Removes what a writer left that is no more. */
+static int sweep_one(void *data, const char *path, unsigned char type, struct bt_err *err)
+{
+    const struct bt_files *files = data;
+    (void)type;
+    BT_FD fd = -1;
+    if (bt_fs_open(files->temp, path, O_RDONLY | O_NOFOLLOW, &fd, err) < 0)
+        return BT_OK; /* Gone, or not ours to judge. */
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        (void)unlinkat(files->temp, path, 0); /* Left for the next time if it fails. */
+    return BT_OK;
+}
+
+int bt_files_open_local(const char *root, struct bt_files **ret_files, struct bt_err *err)
+{
+    BT_FD root_fd = -1;
+    BT_TRY(bt_fs_open_root(root, &root_fd, err));
+    BT_TRY(bt_fs_mkdirs(root_fd, ".tmp", err));
+    BT_FD temp = -1;
+    BT_TRY(bt_fs_open(root_fd, ".tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, &temp, err));
+    struct bt_files *files = calloc(1, sizeof *files);
+    if (!files)
+        return bt_fail_mem(err, "internal storage");
+    files->root = root_fd;
+    files->temp = temp;
+    (void)bt_fs_walk(temp, sweep_one, files, NULL); /* Leftovers only cost room. */
+    root_fd = temp = -1;
+    *ret_files = files;
+    return BT_OK;
+}
+
+struct bt_files *bt_files_close(struct bt_files *files)
+{
+    if (files) {
+        bt_fd_close(&files->root);
+        bt_fd_close(&files->temp);
+        free(files);
+    }
+    return NULL;
+}
+
+/* The path beneath the root: the tenant's folder first. */
+static int full_path(const char *tenant, struct bt_str uri, char *at, struct bt_err *err)
+{
+    struct bt_str path;
+    BT_TRY(bt_files_path(uri, &path, err));
+    size_t tenant_len = strlen(tenant);
+    if (tenant_len == 0 || tenant_len > 64 || tenant[0] == '.' || strchr(tenant, '/'))
+        return bt_fail(err, BT_INVALID, "'%s' is not the name of a tenant", tenant);
+    if (snprintf(at, PATH_SIZE, "%s/%.*s", tenant, (int)path.len, path.at) >= PATH_SIZE)
+        return bt_fail(err, BT_LIMIT, "a path of the internal storage is too long");
+    return BT_OK;
+}
+
+static int file_path(const char *tenant, struct bt_str uri, char *at, struct bt_err *err)
+{
+    BT_TRY(full_path(tenant, uri, at, err));
+    if (bt_str_ends(uri, BT_STR("/")))
+        return bt_fail(err, BT_INVALID, "'%.*s' names a directory, not a file", BT_FMT(uri));
+    return BT_OK;
+}
+
+/* The error of the file system, in words about the URI. */
+static int fail_uri(struct bt_err *err, int errno_value, const char *what, struct bt_str uri)
+{
+    if (errno_value == ENOENT || errno_value == ENOTDIR)
+        return bt_fail(err, BT_NOT_FOUND, "file '%.*s' does not exist", BT_FMT(uri));
+    char text[512];
+    (void)snprintf(text, sizeof text, "%.*s", BT_FMT(uri)); /* Cut is fine in a message. */
+    return bt_fs_fail(err, errno_value, what, text);
+}
+
+/* --- Writing --- */
+
+static int create_temp(struct bt_file_writer *writer, struct bt_err *err)
+{
+    for (int tries = 0; tries < CREATE_TRIES_MAX; tries++) {
+        (void)snprintf(writer->name, sizeof writer->name, "%016" PRIx64, bt_random_u64());
+        int fd = openat(writer->files->temp, writer->name,
+                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0 && errno == EEXIST)
+            continue;
+        if (fd < 0)
+            return bt_fs_fail(err, errno, "cannot create a file in", "internal storage");
+        struct stat at;
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &at) == 0 && at.st_nlink == 1) {
+            writer->fd = fd;
+            return BT_OK;
+        }
+        (void)close(fd); /* Somebody who opened the storage just now took it for a leftover. */
+    }
+    return bt_fail(err, BT_IO, "cannot create a file in the internal storage");
+}
+
+int bt_files_create(struct bt_files *files, const char *tenant, struct bt_str uri,
+                    struct bt_file_writer **ret_writer, struct bt_err *err)
+{
+    struct bt_file_writer *writer = calloc(1, sizeof *writer);
+    if (!writer)
+        return bt_fail_mem(err, "file");
+    writer->files = files;
+    writer->fd = -1;
+    int rc = file_path(tenant, uri, writer->path, err);
+    if (rc == BT_OK)
+        rc = create_temp(writer, err);
+    if (rc < 0) {
+        free(writer);
+        return rc;
+    }
+    *ret_writer = writer;
+    return BT_OK;
+}
+
+int bt_file_write(struct bt_file_writer *writer, const void *at, size_t len, struct bt_err *err)
+{
+    return bt_fs_write(writer->fd, at, len, err);
+}
+
+/* Number of directories above `path` that do not exist yet. */
+static unsigned missing_above(int root, const char *path)
+{
+    char copy[PATH_SIZE];
+    unsigned count = 0;
+    (void)snprintf(copy, sizeof copy, "%s", path); /* Fits: as long as writer->path. */
+    char *slash;
+    while ((slash = strrchr(copy, '/'))) {
+        *slash = '\0';
+        if (faccessat(root, copy, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            break;
+        count++;
+    }
+    return count;
+}
+
+static int move_into_place(struct bt_file_writer *writer, unsigned *ret_made, struct bt_err *err)
+{
+    const struct bt_files *files = writer->files;
+    const char *slash = strrchr(writer->path, '/');
+    assert(slash); /* The tenant's folder at least. */
+    char above[PATH_SIZE];
+    (void)snprintf(above, sizeof above, "%.*s", (int)(slash - writer->path), writer->path);
+    for (int tries = 0;; tries++) {
+        BT_FD dir = -1;
+        int rc = bt_fs_open(files->root, above, O_PATH | O_DIRECTORY | O_NOFOLLOW, &dir, err);
+        if (rc == BT_OK && renameat(files->temp, writer->name, dir, slash + 1) == 0)
+            return BT_OK;
+        if (rc == BT_OK && errno != ENOENT)
+            return bt_fs_fail(err, errno, "cannot store", slash + 1);
+        if (rc < 0 && rc != BT_NOT_FOUND)
+            return rc;
+        if (tries > 3)
+            return bt_fail(err, BT_DENIED, "cannot store '%s': what is no directory is in its way",
+                           slash + 1);
+        *ret_made += missing_above(files->root, writer->path);
+        BT_TRY(bt_fs_mkdirs(files->root, above, err));
+    }
+}
+
+int bt_file_commit(struct bt_file_writer *writer, struct bt_err *err)
+{
+    unsigned made = 0;
+    int rc = BT_OK;
+    if (fdatasync(writer->fd) < 0)
+        rc = bt_fs_fail(err, errno, "cannot sync", "file");
+    if (rc == BT_OK)
+        rc = move_into_place(writer, &made, err);
+    if (rc < 0) {
+        (void)bt_file_abort(writer); /* Gives NULL. */
+        return rc;
+    }
+    rc = bt_fs_sync_above(writer->files->root, writer->path, made, err);
+    bt_fd_close(&writer->fd);
+    free(writer);
+    return rc;
+}
+
+struct bt_file_writer *bt_file_abort(struct bt_file_writer *writer)
+{
+    if (writer) {
+        (void)unlinkat(writer->files->temp, writer->name, 0); /* Else the next opening sweeps it. */
+        bt_fd_close(&writer->fd);
+        free(writer);
+    }
+    return NULL;
+}
+
+int bt_files_put_fd(struct bt_files *files, const char *tenant, struct bt_str uri, int fd,
+                    struct bt_err *err)
+{
+    struct bt_file_writer *writer = NULL;
+    BT_TRY(bt_files_create(files, tenant, uri, &writer, err));
+    int rc = bt_fs_copy(fd, writer->fd, err);
+    if (rc == BT_OK)
+        return bt_file_commit(writer, err);
+    (void)bt_file_abort(writer); /* Gives NULL. */
+    return rc;
+}
+
+/* --- Reading and deleting --- */
+
+int bt_files_open(struct bt_files *files, const char *tenant, struct bt_str uri, int *ret_fd,
+                  struct bt_err *err)
+{
+    char path[PATH_SIZE];
+    BT_TRY(file_path(tenant, uri, path, err));
+    BT_FD fd = -1;
+    int rc = bt_fs_open(files->root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, &fd, err);
+    if (rc == BT_NOT_FOUND)
+        return fail_uri(err, ENOENT, "", uri);
+    if (rc < 0)
+        return rc;
+    struct stat at;
+    if (fstat(fd, &at) < 0)
+        return fail_uri(err, errno, "cannot read", uri);
+    if (!S_ISREG(at.st_mode))
+        return bt_fail(err, BT_INVALID, "'%.*s' is not a file", BT_FMT(uri));
+    *ret_fd = fd;
+    fd = -1;
+    return BT_OK;
+}
+
+int bt_files_size(struct bt_files *files, const char *tenant, struct bt_str uri,
+                  int64_t *ret_size_bytes, struct bt_err *err)
+{
+    BT_FD fd = -1;
+    BT_TRY(bt_files_open(files, tenant, uri, &fd, err));
+    struct stat at;
+    if (fstat(fd, &at) < 0)
+        return fail_uri(err, errno, "cannot read", uri);
+    *ret_size_bytes = at.st_size;
+    return BT_OK;
+}
+
+/* Opens the directory that `path` stands in. */
+static int open_above(const struct bt_files *files, char *path, int *ret_dir, struct bt_err *err)
+{
+    char *slash = strrchr(path, '/');
+    assert(slash); /* The tenant's folder at least. */
+    *slash = '\0';
+    int rc = bt_fs_open(files->root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, ret_dir, err);
+    *slash = '/';
+    return rc;
+}
+
+int bt_files_delete(struct bt_files *files, const char *tenant, struct bt_str uri,
+                    struct bt_err *err)
+{
+    char path[PATH_SIZE];
+    BT_TRY(file_path(tenant, uri, path, err));
+    BT_FD dir = -1;
+    int rc = open_above(files, path, &dir, err);
+    if (rc == BT_NOT_FOUND)
+        return fail_uri(err, ENOENT, "", uri);
+    if (rc < 0)
+        return rc;
+    if (unlinkat(dir, strrchr(path, '/') + 1, 0) < 0)
+        return fail_uri(err, errno, "cannot delete", uri);
+    return BT_OK;
+}
+
+int bt_files_delete_tree(struct bt_files *files, const char *tenant, struct bt_str uri,
+                         struct bt_err *err)
+{
+    char path[PATH_SIZE];
+    BT_TRY(full_path(tenant, uri, path, err));
+    size_t len = strlen(path);
+    if (path[len - 1] != '/')
+        return bt_fail(err, BT_INVALID, "'%.*s' does not name a directory: no '/' at its end",
+                       BT_FMT(uri));
+    path[len - 1] = '\0';
+    BT_FD dir = -1;
+    int rc = open_above(files, path, &dir, err);
+    if (rc == BT_NOT_FOUND)
+        return BT_OK;
+    if (rc < 0)
+        return rc;
+    return bt_fs_remove_tree(dir, strrchr(path, '/') + 1, err);
+}

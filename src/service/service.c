@@ -1,0 +1,184 @@
+/* service.c — Use cases over the runner and the files. */
+#include "service/service.h"
+
+#include "base/limits.h"
+#include "sys/random.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+int bt_service_push_flow(struct bt_service *service, const struct bt_principal *principal,
+                         struct bt_str source, struct bt_flow **ret_flow, struct bt_diags *diags,
+                         struct bt_err *err)
+{
+    BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
+    int rc = bt_flow_parse(source, &flow, diags);
+    if (rc < 0)
+        return bt_fail(err, (enum bt_code)rc, "the flow has errors");
+    struct bt_reply *reply = bt_reply_new();
+    if (!reply)
+        return bt_fail_mem(err, "flow");
+    rc = bt_runner_put_flow(service->runner, principal->tenant, flow, reply);
+    if (rc == BT_OK)
+        rc = bt_reply_wait(reply, err);
+    bt_reply_free(reply);
+    if (rc == BT_OK)
+        *ret_flow = BT_TAKE(flow);
+    return rc;
+}
+
+/* --- Starting ----------------------------------------------------------------------------------- */
+
+static const struct bt_input *find_input(const struct bt_flow *flow, const char *id)
+{
+    for (uint32_t i = 0; i < flow->input_count; i++)
+        if (strcmp(flow->inputs[i].id, id) == 0)
+            return &flow->inputs[i];
+    return NULL;
+}
+
+/* baton:///<namespace>/<flow>/executions/<id>/inputs/<input>/<file name> */
+static int input_uri(const struct bt_exec *exec, const struct bt_input_file *file,
+                     struct bt_buf *out)
+{
+    BT_CLEANUP(bt_buf_done) struct bt_buf path = BT_BUF_INIT(4096);
+    for (const char *c = exec->namespace; *c; c++)
+        BT_TRY(bt_buf_addc(&path, *c == '.' ? '/' : *c));
+    const char *slash = strrchr(file->path, '/');
+    BT_TRY(bt_buf_addf(&path, "/%s/executions/%s/inputs/%s/%s", exec->flow_id, exec->id.text,
+                       file->input, slash ? slash + 1 : file->path));
+    return bt_files_uri(bt_buf_str(&path), out);
+}
+
+static int store_file(struct bt_service *service, const struct bt_exec *exec,
+                      const struct bt_input_file *file, struct bt_value *inputs,
+                      struct bt_err *err)
+{
+    BT_CLEANUP(bt_buf_done) struct bt_buf uri = BT_BUF_INIT(8192);
+    if (input_uri(exec, file, &uri) < 0)
+        return bt_fail(err, BT_INVALID, "input '%s': the file name is too long", file->input);
+    int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return bt_fail_errno(err, BT_INVALID, errno, "input '%s': cannot open '%s'", file->input,
+                             file->path);
+    int rc = bt_files_put_fd(service->files, exec->tenant, bt_buf_str(&uri), fd, err);
+    (void)close(fd);
+    if (rc < 0)
+        return bt_err_prefix(err, "input '%s'", file->input);
+    if (bt_map_puts(inputs, file->input, bt_value_string(bt_buf_str(&uri))) < 0)
+        return bt_fail_mem(err, "inputs");
+    return BT_OK;
+}
+
+static int check_files(const struct bt_start_request *request, struct bt_err *err)
+{
+    for (size_t i = 0; i < request->file_count; i++) {
+        const struct bt_input *input = find_input(request->flow, request->files[i].input);
+        if (!input)
+            return bt_fail(err, BT_INVALID, "the flow has no input '%s'", request->files[i].input);
+        if (input->type != BT_INPUT_FILE)
+            return bt_fail(err, BT_INVALID, "the input '%s' is not of type FILE",
+                           request->files[i].input);
+    }
+    return BT_OK;
+}
+
+static int check_names(const struct bt_start_request *request, struct bt_err *err)
+{
+    for (size_t i = 0; i < bt_value_count(request->inputs); i++) {
+        struct bt_str name = bt_map_key(request->inputs, i);
+        BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(1024);
+        (void)bt_buf_add(&text, name); /* Too long is unknown as well. */
+        const char *id = bt_buf_cstr(&text);
+        if (id && find_input(request->flow, id))
+            continue;
+        const char *ids[64];
+        size_t count = 0;
+        for (uint32_t j = 0; j < request->flow->input_count && count < BT_COUNT(ids); j++)
+            ids[count++] = request->flow->inputs[j].id;
+        const char *near = bt_str_nearest(name, ids, count);
+        (void)bt_fail(err, BT_INVALID, "the flow has no input '%.*s'", BT_FMT(name));
+        if (near)
+            (void)bt_hint(err, "did you mean '%s'?", near);
+        return BT_INVALID;
+    }
+    return BT_OK;
+}
+
+/* Flow labels first, the given ones over them. */
+static struct bt_value *merge_labels(const struct bt_value *flow, const struct bt_value *given)
+{
+    BT_VALUE labels = flow ? bt_value_copy(flow) : bt_map_new(0);
+    for (size_t i = 0; labels && i < bt_value_count(given); i++) {
+        struct bt_value *key = NULL;
+        const struct bt_value *val = bt_map_at(given, i, &key);
+        if (bt_map_put_key(labels, key, bt_value_ref(val)) < 0)
+            return NULL;
+    }
+    return BT_TAKE(labels);
+}
+
+static void name_exec(struct bt_exec *exec, const struct bt_principal *principal,
+                      const struct bt_flow *flow)
+{
+    (void)snprintf(exec->tenant, sizeof exec->tenant, "%s", principal->tenant); /* Checked sizes. */
+    (void)snprintf(exec->namespace, sizeof exec->namespace, "%s", flow->namespace);
+    (void)snprintf(exec->flow_id, sizeof exec->flow_id, "%s", flow->id);
+    exec->revision = flow->revision;
+    exec->id = bt_id_make(bt_clock_wall_us(bt_clock_system()) / 1000, bt_random_u64(),
+                          bt_random_u64());
+}
+
+static int fill_exec(struct bt_service *service, const struct bt_start_request *request,
+                     struct bt_exec *exec, struct bt_err *err)
+{
+    BT_VALUE given = request->inputs ? bt_value_copy(request->inputs) : bt_map_new(0);
+    BT_TRY(check_names(request, err));
+    BT_TRY(check_files(request, err));
+    for (size_t i = 0; i < request->file_count; i++)
+        BT_TRY(store_file(service, exec, &request->files[i], given, err));
+    struct bt_value *inputs = NULL;
+    BT_TRY(bt_inputs_resolve(request->flow, given, &inputs, err));
+    exec->inputs = inputs;
+    exec->labels = merge_labels(request->flow->labels, request->labels);
+    return exec->labels ? BT_OK : bt_fail_mem(err, "labels");
+}
+
+int bt_service_start(struct bt_service *service, const struct bt_principal *principal,
+                     const struct bt_start_request *request, struct bt_start_result *ret_result,
+                     struct bt_err *err)
+{
+    if (request->flow->is_disabled)
+        return bt_fail(err, BT_CONFLICT, "the flow '%s' is disabled", request->flow->id);
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = bt_exec_new();
+    if (!exec)
+        return bt_fail_mem(err, "execution");
+    name_exec(exec, principal, request->flow);
+    BT_TRY(fill_exec(service, request, exec, err));
+    struct bt_id id = exec->id;
+    struct bt_reply *reply = bt_reply_new();
+    if (!reply)
+        return bt_fail_mem(err, "execution");
+    int rc = bt_runner_create(service->runner, BT_TAKE(exec), reply);
+    if (rc == BT_OK)
+        rc = bt_reply_wait(reply, err);
+    if (rc == BT_OK)
+        *ret_result = (struct bt_start_result){bt_reply_number(reply), id};
+    bt_reply_free(reply);
+    return rc;
+}
+
+int bt_service_kill(struct bt_service *service, const struct bt_principal *principal, uint64_t key,
+                    struct bt_err *err)
+{
+    (void)principal; /* The only principal is the person at this machine. */
+    struct bt_reply *reply = bt_reply_new();
+    if (!reply)
+        return bt_fail_mem(err, "kill");
+    int rc = bt_runner_kill(service->runner, key, reply);
+    if (rc == BT_OK)
+        rc = bt_reply_wait(reply, err);
+    bt_reply_free(reply);
+    return rc;
+}

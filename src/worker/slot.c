@@ -1,0 +1,490 @@
+/* slot.c — One attempt from its job to its end: plan, files, command, output, files, result. Runs on
+ * the worker's thread; only bringing, storing and removing files go to helper threads. Every way
+ * through it ends in finish(). */
+#include "base/limits.h"
+#include "base/own.h"
+#include "sys/fs.h"
+#include "worker/reader.h"
+#include "worker/worker_int.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { READS_PER_TURN = 4, READS_AT_END = 64 };
+
+static void conclude(struct slot *slot);
+
+/* --- Output --- */
+
+static void on_line(void *data, struct bt_str line, bool is_whole)
+{
+    struct stream *stream = data;
+    if (!(is_whole && bt_capture_line(&stream->slot->capture, line)))
+        slot_log(stream->slot, stream->level, line);
+}
+
+static void on_protocol_log(void *data, enum bt_level level, struct bt_str message)
+{
+    slot_log(data, level, message);
+}
+
+static void close_stream(struct stream *stream)
+{
+    bt_fd_close(&stream->fd); /* This takes it out of the epoll set. */
+}
+
+/* Reads what is there, at most `reads` times. */
+static void read_stream(struct stream *stream, int reads)
+{
+    char *chunk = stream->slot->worker->chunk;
+    for (; reads > 0 && stream->fd >= 0; reads--) {
+        ssize_t got = read(stream->fd, chunk, CHUNK_BYTES);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 && errno == EAGAIN)
+            return;
+        if (got <= 0)
+            close_stream(stream);
+        else
+            bt_lines_feed(&stream->lines, (struct bt_str){chunk, (size_t)got});
+    }
+}
+
+static bool has_open_stream(const struct slot *slot)
+{
+    return slot->streams[STREAM_OUT].fd >= 0 || slot->streams[STREAM_ERR].fd >= 0;
+}
+
+/* The last of the output; nobody of the command writes any more. */
+static void finish_streams(struct slot *slot)
+{
+    for (int i = 0; i < STREAM_COUNT; i++) {
+        read_stream(&slot->streams[i], READS_AT_END);
+        close_stream(&slot->streams[i]);
+        bt_lines_end(&slot->streams[i].lines);
+    }
+}
+
+/* --- Helper threads --- */
+
+static struct bt_stage stage_of(struct slot *slot)
+{
+    return (struct bt_stage){
+        .files = slot->worker->config.files,
+        .job = slot->job,
+        .plan = &slot->plan,
+        .root = slot->worker->root,
+        .work_name = slot->work_name,
+        .fetch_name = slot->fetch_name,
+        .output_name = slot->output_name,
+    };
+}
+
+static void work_run(uv_work_t *work)
+{
+    struct slot *slot = work->data;
+    struct bt_stage stage = stage_of(slot);
+    struct bt_err err = BT_ERR_INIT;
+    if (slot->phase == PHASE_BRINGING)
+        slot->work_rc = bt_stage_bring(&stage, &err);
+    else if (slot->phase == PHASE_STORING)
+        slot->work_rc = bt_stage_store(&stage, &slot->notes, &slot->uris, &err);
+    else
+        slot->work_rc = bt_stage_remove(&stage, NULL);
+    if (slot->work_rc < 0)
+        slot->err = err; /* After a success it may tell of a failure that was overcome. */
+}
+
+static void work_done(uv_work_t *work, int status);
+
+static void start_work(struct slot *slot, enum phase phase)
+{
+    slot->phase = phase;
+    slot->work.data = slot;
+    int rc = uv_queue_work(&slot->worker->loop, &slot->work, work_run, work_done);
+    assert(rc == 0); /* Fails only without a function. */
+}
+
+/* --- The end --- */
+
+static void free_slot(struct slot *slot)
+{
+    struct bt_worker *worker = slot->worker;
+    bt_plan_done(&slot->plan);
+    bt_buf_done(&slot->notes.text);
+    slot->uris = bt_value_unref(slot->uris);
+    pthread_mutex_lock(&worker->mutex);
+    struct bt_job *job = BT_TAKE(slot->job);
+    slot->is_kill_asked = false;
+    pthread_mutex_unlock(&worker->mutex);
+    (void)bt_job_free(job); /* Gives NULL. */
+    slot->phase = PHASE_FREE;
+    worker->busy--;
+}
+
+/* Tells the result and removes the directories. */
+static void finish(struct slot *slot)
+{
+    (void)uv_timer_stop(&slot->timer); /* Never fails. */
+    slot_report(slot);
+    bool is_simple = slot->plan.fetch_count == 0 && !slot->plan.has_output_dir;
+    if (is_simple && (unlinkat(slot->worker->root, slot->work_name, AT_REMOVEDIR) == 0 ||
+                      errno == ENOENT))
+        free_slot(slot);
+    else
+        start_work(slot, PHASE_REMOVING);
+}
+
+/* The command has ended, or was never started. */
+static void conclude(struct slot *slot)
+{
+    (void)uv_timer_stop(&slot->timer); /* Never fails. */
+    bool has_files = slot->plan.output_files || slot->plan.has_output_dir;
+    if (slot->has_run && has_files && slot->err.code == BT_OK)
+        start_work(slot, PHASE_STORING);
+    else
+        finish(slot);
+}
+
+static void fail(struct slot *slot, const struct bt_err *why)
+{
+    slot->err = *why;
+    assert(slot->err.code != BT_OK);
+    conclude(slot);
+}
+
+/* --- Running --- */
+
+static void on_timer(uv_timer_t *timer);
+
+static void start_timer(struct slot *slot, uint64_t ms)
+{
+    uv_update_time(&slot->worker->loop);
+    (void)uv_timer_start(&slot->timer, on_timer, ms, 0); /* Has a callback. */
+}
+
+/* Kills all that is left; conclude() comes when nothing is. */
+static void end_command(struct slot *slot)
+{
+    struct bt_err err = BT_ERR_INIT;
+    (void)uv_timer_stop(&slot->timer); /* Never fails. */
+    if (slot->is_clean) { /* Only a daemon that hides still holds the output; it is hunted. */
+        finish_streams(slot);
+        conclude(slot);
+        return;
+    }
+    slot->phase = PHASE_ENDING;
+    if (bt_warden_end(slot->worker->warden, slot->id, &err) < 0)
+        lose_warden(slot->worker, &err);
+}
+
+/* Asks the command to end, and sees to it after the grace time. */
+static void terminate(struct slot *slot)
+{
+    struct bt_worker *worker = slot->worker;
+    struct bt_err err = BT_ERR_INIT;
+    if (slot->is_now) {
+        end_command(slot);
+        return;
+    }
+    uint64_t grace_ms = (uint64_t)worker->config.kill_grace_ms;
+    start_timer(slot, grace_ms);
+    slot->grace_end_ms = uv_now(&worker->loop) + grace_ms;
+    if (bt_warden_signal(worker->warden, slot->id, SIGTERM, &err) < 0)
+        lose_warden(slot->worker, &err);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct slot *slot = timer->data;
+    bool is_timeout = !slot->is_timed_out && !slot->is_killed &&
+                      (slot->phase == PHASE_BRINGING || slot->phase == PHASE_RUNNING);
+    if (is_timeout) {
+        slot->is_timed_out = true;
+        if (slot->phase == PHASE_RUNNING)
+            terminate(slot);
+    } else if (slot->phase == PHASE_RUNNING || slot->phase == PHASE_DRAINING) {
+        end_command(slot);
+    }
+    bt_worker_turn(slot->worker);
+}
+
+/* The main process is gone: what remains is output, and others of its group. */
+static void check_drained(struct slot *slot)
+{
+    if (slot->phase != PHASE_DRAINING)
+        return;
+    if (!has_open_stream(slot) && slot->is_clean) {
+        finish_streams(slot);
+        conclude(slot);
+    } else if (!has_open_stream(slot)) {
+        end_command(slot);
+    }
+}
+
+void slot_on_output(struct stream *stream)
+{
+    read_stream(stream, READS_PER_TURN);
+    check_drained(stream->slot);
+}
+
+static void on_exited(struct slot *slot, const struct bt_warden_event *event)
+{
+    struct bt_worker *worker = slot->worker;
+    slot->status = event->status;
+    slot->is_clean = event->is_clean;
+    if (slot->phase == PHASE_ENDING && event->is_clean) {
+        finish_streams(slot); /* It ended by itself just before we asked for it. */
+        conclude(slot);
+        return;
+    }
+    if (slot->phase != PHASE_RUNNING)
+        return;
+    slot->phase = PHASE_DRAINING;
+    for (int i = 0; i < STREAM_COUNT; i++)
+        read_stream(&slot->streams[i], READS_PER_TURN);
+    uint64_t wait_ms = BT_DRAIN_MS;
+    uint64_t now_ms = uv_now(&worker->loop);
+    if (slot->grace_end_ms > 0)
+        wait_ms = slot->grace_end_ms > now_ms ? slot->grace_end_ms - now_ms : 0;
+    check_drained(slot);
+    if (slot->phase == PHASE_DRAINING)
+        start_timer(slot, wait_ms);
+}
+
+void slot_on_event(struct slot *slot, const struct bt_warden_event *event)
+{
+    struct bt_err err = BT_ERR_INIT;
+    switch ((enum bt_warden_kind)event->kind) {
+    case BT_WARDEN_FAILED:
+        (void)bt_warden_explain(event, slot->plan.argv[0], &err); /* Gives the code. */
+        slot->has_run = false;
+        finish_streams(slot);
+        fail(slot, &err);
+        return;
+    case BT_WARDEN_EXITED:
+        on_exited(slot, event);
+        return;
+    case BT_WARDEN_ENDED:
+        slot->status = event->status;
+        finish_streams(slot);
+        conclude(slot);
+        return;
+    }
+}
+
+static void on_warden_lost(struct slot *slot, const struct bt_err *why)
+{
+    if (slot->phase != PHASE_RUNNING && slot->phase != PHASE_DRAINING &&
+        slot->phase != PHASE_ENDING)
+        return;
+    slot->has_run = false;
+    finish_streams(slot);
+    fail(slot, why);
+}
+
+void lose_warden(struct bt_worker *worker, const struct bt_err *why)
+{
+    worker->warden = bt_warden_stop(worker->warden);
+    bt_warden_kill_marked(worker->key);
+    for (unsigned i = 0; i < worker->config.slots; i++)
+        on_warden_lost(&worker->slots[i], why);
+}
+
+/* --- The beginning --- */
+
+static int open_stream(struct stream *stream, int *ret_theirs, struct bt_err *err)
+{
+    int fds[2];
+    struct slot *slot = stream->slot;
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return bt_fail_errno(err, BT_IO, errno, "cannot make a pipe");
+    stream->fd = fds[0];
+    *ret_theirs = fds[1];
+    struct epoll_event event = {.events = EPOLLIN};
+    event.data.u64 = (uint64_t)slot->id * STREAM_COUNT + (uint64_t)(stream - slot->streams);
+    if (fcntl(stream->fd, F_SETFL, O_NONBLOCK) < 0 ||
+        epoll_ctl(slot->worker->epoll, EPOLL_CTL_ADD, stream->fd, &event) < 0)
+        return bt_fail_errno(err, BT_IO, errno, "cannot watch a pipe");
+    return BT_OK;
+}
+
+static int spawn(struct slot *slot, struct bt_err *err)
+{
+    BT_FD out = -1;
+    BT_FD error = -1;
+    BT_TRY(worker_warden(slot->worker, err));
+    BT_TRY(open_stream(&slot->streams[STREAM_OUT], &out, err));
+    BT_TRY(open_stream(&slot->streams[STREAM_ERR], &error, err));
+    struct bt_command command = {
+        .id = slot->id,
+        .argv = slot->plan.argv,
+        .env = slot->plan.env,
+        .dir = slot->work_dir,
+        .out_fd = out,
+        .err_fd = error,
+    };
+    return bt_warden_spawn(slot->worker->warden, &command, err);
+}
+
+static void run(struct slot *slot)
+{
+    struct bt_err err = BT_ERR_INIT;
+    if (slot->is_killed || slot->is_timed_out) {
+        conclude(slot);
+        return;
+    }
+    int rc = spawn(slot, &err);
+    if (rc == BT_ABORTED) { /* The warden was killed: another one takes its place. */
+        finish_streams(slot);
+        lose_warden(slot->worker, &err);
+        rc = spawn(slot, &err);
+    }
+    if (rc == BT_OK) {
+        slot->phase = PHASE_RUNNING;
+        slot->has_run = true;
+        return;
+    }
+    finish_streams(slot);
+    fail(slot, &err);
+}
+
+static void work_done(uv_work_t *work, int status)
+{
+    struct slot *slot = work->data;
+    (void)status; /* Nothing cancels it. */
+    if (slot->phase == PHASE_BRINGING && slot->work_rc < 0) {
+        conclude(slot);
+    } else if (slot->phase == PHASE_BRINGING) {
+        run(slot);
+    } else if (slot->phase == PHASE_STORING) {
+        struct bt_str notes = bt_buf_str(&slot->notes.text);
+        for (size_t end; notes.len > 0; notes = bt_str_slice(notes, end + 1, notes.len)) {
+            end = (size_t)((const char *)memchr(notes.at, '\n', notes.len) - notes.at);
+            slot_log(slot, BT_LEVEL_WARN, bt_str_slice(notes, 0, end));
+        }
+        finish(slot);
+    } else {
+        free_slot(slot);
+    }
+    bt_worker_turn(slot->worker);
+}
+
+static bool is_script(enum bt_op op)
+{
+    return op == BT_OP_SHELL_COMMANDS || op == BT_OP_SHELL_SCRIPT ||
+           op == BT_OP_PYTHON_COMMANDS || op == BT_OP_PYTHON_SCRIPT;
+}
+
+static int make_plan(struct slot *slot)
+{
+    const struct bt_type *type = slot->job->task->type;
+    if (!is_script(type->op))
+        return bt_fail(&slot->err, BT_UNAVAILABLE, "this worker cannot run tasks of type '%s'",
+                       type->name);
+    struct bt_reader reader = {slot->worker->config.files, slot->job};
+    struct bt_capabilities capabilities = bt_reader_capabilities(&reader);
+    struct bt_plan_place place = {
+        .capabilities = &capabilities,
+        .work_dir = slot->work_dir,
+        .fetch_dir = slot->fetch_dir,
+        .output_dir = slot->output_dir,
+    };
+    struct bt_err err = BT_ERR_INIT;
+    int rc = bt_plan_make(&slot->plan, slot->job, &place, &err);
+    if (rc < 0)
+        slot->err = err;
+    return rc;
+}
+
+static void set_paths(struct slot *slot)
+{
+    const struct bt_job *job = slot->job;
+    const char *dir = slot->worker->dir;
+    const char *id = job->taskrun_id;
+    (void)snprintf(slot->work_name, NAME_SIZE, "%s-%" PRIx64, id, job->token);
+    (void)snprintf(slot->fetch_name, NAME_SIZE, "%s-%" PRIx64 "-in", id, job->token);
+    (void)snprintf(slot->output_name, NAME_SIZE, "%s-%" PRIx64 "-out", id, job->token);
+    (void)snprintf(slot->work_dir, PATH_SIZE, "%s/%s", dir, slot->work_name);
+    (void)snprintf(slot->fetch_dir, PATH_SIZE, "%s/%s", dir, slot->fetch_name);
+    (void)snprintf(slot->output_dir, PATH_SIZE, "%s/%s", dir, slot->output_name); /* All fit. */
+}
+
+void slot_begin(struct slot *slot, struct bt_job *job)
+{
+    struct bt_worker *worker = slot->worker;
+    const struct bt_worker_sink *sink = &worker->config.sink;
+    assert(slot->phase == PHASE_FREE && slot->job == job);
+    worker->busy++;
+    slot->is_killed = slot->is_timed_out = slot->is_now = false;
+    slot->has_run = slot->is_clean = false;
+    slot->grace_end_ms = 0;
+    slot->status = 0;
+    slot->err = (struct bt_err)BT_ERR_INIT;
+    slot->started_us = bt_clock_wall_us(worker->config.clock);
+    bt_logs_begin(&slot->logs, job);
+    slot->capture = (struct bt_capture){.log = on_protocol_log, .data = slot};
+    for (int i = 0; i < STREAM_COUNT; i++)
+        slot->streams[i].lines.count = 0;
+    set_paths(slot);
+    if (sink->started)
+        sink->started(sink->data, job, slot->started_us);
+    slot->phase = PHASE_BRINGING;
+    if (make_plan(slot) < 0) {
+        conclude(slot);
+        return;
+    }
+    if (job->timeout_us > 0)
+        start_timer(slot, (uint64_t)(job->timeout_us + 999) / 1000);
+    if (bt_stage_is_heavy(&slot->plan)) {
+        start_work(slot, PHASE_BRINGING);
+        return;
+    }
+    struct bt_stage stage = stage_of(slot);
+    struct bt_err err = BT_ERR_INIT;
+    if (bt_stage_bring(&stage, &err) < 0)
+        fail(slot, &err);
+    else
+        run(slot);
+}
+
+void slot_kill(struct slot *slot, bool is_now)
+{
+    bool is_again = slot->is_killed && (slot->is_now || !is_now);
+    if (slot->phase == PHASE_FREE || slot->phase == PHASE_REMOVING || is_again)
+        return;
+    bool was_asked = slot->is_killed || slot->is_timed_out;
+    slot->is_killed = true;
+    slot->is_now = slot->is_now || is_now;
+    if (slot->phase == PHASE_RUNNING && (!was_asked || slot->is_now))
+        terminate(slot);
+    else if (slot->phase == PHASE_DRAINING)
+        end_command(slot);
+}
+
+void slot_init(struct slot *slot, struct bt_worker *worker, uint32_t id)
+{
+    *slot = (struct slot){.worker = worker, .id = id};
+    static const enum bt_level levels[STREAM_COUNT] = {BT_LEVEL_INFO, BT_LEVEL_ERROR};
+    bt_logs_init(&slot->logs, &worker->config.sink);
+    for (int i = 0; i < STREAM_COUNT; i++) {
+        struct stream *stream = &slot->streams[i];
+        *stream = (struct stream){.slot = slot, .fd = -1, .level = levels[i]};
+        bt_lines_init(&stream->lines, on_line, stream);
+    }
+    slot->notes.text = (struct bt_buf)BT_BUF_INIT(1 << 20);
+    (void)uv_timer_init(&worker->loop, &slot->timer); /* Never fails. */
+    slot->timer.data = slot;
+}
+
+void slot_done(struct slot *slot)
+{
+    assert(slot->phase == PHASE_FREE);
+    for (int i = 0; i < STREAM_COUNT; i++)
+        bt_lines_done(&slot->streams[i].lines);
+    bt_logs_done(&slot->logs);
+}

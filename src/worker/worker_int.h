@@ -1,0 +1,112 @@
+/* worker_int.h — The worker's thread and its slots. All of it belongs to that thread, but for what
+ * stands under the mutex. */
+#pragma once
+#include "files/files.h"
+#include "sys/warden.h"
+#include "worker/runner/lines.h"
+#include "worker/runner/logs.h"
+#include "worker/runner/plan.h"
+#include "worker/runner/protocol.h"
+#include "worker/runner/stage.h"
+#include "worker/worker.h"
+
+#include <pthread.h>
+#include <uv.h>
+
+enum phase {
+    PHASE_FREE,
+    PHASE_BRINGING, /* A helper thread brings files. */
+    PHASE_RUNNING,  /* The command runs. */
+    PHASE_DRAINING, /* It has ended; its output, or others of its group, have not. */
+    PHASE_ENDING,   /* The warden kills what is left. */
+    PHASE_STORING,  /* A helper thread stores output files. */
+    PHASE_REMOVING, /* A helper thread removes the directories; the result is told. */
+};
+
+enum { STREAM_OUT, STREAM_ERR, STREAM_COUNT, NAME_SIZE = 64, PATH_SIZE = 4200 };
+enum { CHUNK_BYTES = 64 << 10 };
+#define EVENT_WARDEN UINT64_MAX /* Mark of the warden's socket among the pipes. */
+
+struct stream {
+    struct slot *slot;
+    int fd; /* -1: closed. */
+    enum bt_level level;
+    struct bt_lines lines;
+};
+
+struct slot {
+    struct bt_worker *worker;
+    uint32_t id;
+    enum phase phase;
+    struct bt_job *job;   /* Changes under the worker's mutex. */
+    bool is_killed, is_timed_out, is_now;
+    bool has_run;         /* The command was started. */
+    bool is_clean;        /* The warden says that nothing of the command is left. */
+    int32_t status;
+    int64_t started_us;    /* Wall time. */
+    uint64_t grace_end_ms; /* Time of the loop, once SIGTERM was sent. */
+    struct bt_plan plan;
+    struct bt_capture capture;
+    struct bt_logs logs;
+    struct stream streams[STREAM_COUNT];
+    struct bt_value *uris; /* Owned: output files. */
+    struct bt_stage_notes notes;
+    struct bt_err err;     /* Why the attempt fails; code BT_OK: it does not. */
+    int work_rc;
+    uv_timer_t timer;      /* Timeout, grace time, or wait for output. */
+    uv_work_t work;
+    char work_name[NAME_SIZE], fetch_name[NAME_SIZE], output_name[NAME_SIZE];
+    char work_dir[PATH_SIZE], fetch_dir[PATH_SIZE], output_dir[PATH_SIZE];
+    uint64_t is_kill_asked; /* Under the mutex; a word of its own, not one read with others. */
+};
+
+struct bt_worker {
+    struct bt_worker_config config;
+    struct slot *slots;
+    unsigned busy;
+    char key[BT_WARDEN_KEY_LEN + 1];
+    char *dir;          /* Absolute: of this worker, in config.work_dir. */
+    int root, root_lock; /* Its descriptors. */
+    struct bt_warden *warden; /* Started with the first command. */
+    int epoll; /* Watches the pipes and the warden; the loop watches it. */
+    pthread_t thread;
+    uv_loop_t loop;
+    uv_async_t wake;
+    uv_poll_t epoll_poll;
+    uv_timer_t flush_timer;
+    bool is_closing;
+    char *chunk; /* Output is read into it. */
+
+    pthread_mutex_t mutex; /* Guards what follows, and what slots mark so. */
+    struct bt_job *first, *last;
+    bool has_kills, is_stopping, is_now;
+};
+
+/* worker.c */
+/* Gives work to free slots. Call at the end of every callback. */
+void bt_worker_turn(struct bt_worker *worker);
+
+/* slot.c */
+void slot_init(struct slot *slot, struct bt_worker *worker, uint32_t id);
+void slot_done(struct slot *slot);
+void slot_begin(struct slot *slot, struct bt_job *job);
+void slot_kill(struct slot *slot, bool is_now);
+void slot_on_event(struct slot *slot, const struct bt_warden_event *event);
+/* The warden was killed: every command that ran fails. */
+void lose_warden(struct bt_worker *worker, const struct bt_err *why);
+void slot_on_output(struct stream *stream);
+
+/* report.c */
+/* Flushes the log and tells the result. */
+void slot_report(struct slot *slot);
+/* A result without a run: of a job that was killed while it waited. */
+void report_killed(struct bt_worker *worker, struct bt_job *job);
+/* The line to the log, and the timer that hands it over. */
+void slot_log(struct slot *slot, enum bt_level level, struct bt_str text);
+
+/* home.c */
+/* The worker's own directory, locked; removes those of workers that are no more. */
+int worker_home_open(struct bt_worker *worker, struct bt_err *err);
+void worker_home_close(struct bt_worker *worker);
+/* Starts the warden when it does not run. */
+int worker_warden(struct bt_worker *worker, struct bt_err *err);

@@ -1,0 +1,43 @@
+#!/bin/bash
+# Everything that `make test` runs, stage by stage, with times. Stops at the first stage that fails.
+set -euo pipefail
+jobs=$(nproc)
+seeds=${SEEDS:-200}
+seconds=${SECONDS_PER_TARGET:-20}
+passed=0
+
+stage() {
+    local name=$1 start=$SECONDS
+    shift
+    echo "=== $name"
+    "$@" || { echo "=== $name FAILED"; echo "$passed passed, 1 failed"; exit 1; }
+    passed=$((passed + 1))
+    echo "=== $name: ok ($((SECONDS - start)) s)"
+}
+build() { # DIR TARGETS CMAKE-OPTIONS…
+    local dir=$1 targets=$2
+    shift 2
+    cmake -G Ninja -S . -B "$dir" "$@" >/dev/null
+    # shellcheck disable=SC2086
+    ninja -C "$dir" -j"$jobs" $targets | tail -1
+}
+tests() { ctest --test-dir "$1" --output-on-failure -j"$jobs" | tail -25; }
+
+asan="-DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=address,undefined"
+tsan="-DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=thread"
+stage "release build" build build "baton sim" -DCMAKE_BUILD_TYPE=Release
+stage "lint" python3 tools/lint.py
+# shellcheck disable=SC2086
+stage "build with ASan and UBSan" build build-asan all $asan
+stage "unit tests with ASan and UBSan" tests build-asan
+stage "scenarios with ASan and UBSan" test/scenario/run.py --baton build-asan/baton
+stage "scenarios, release" test/scenario/run.py --baton build/baton
+stage "simulation" build/test/sim/sim --seeds "$seeds"
+# shellcheck disable=SC2086
+stage "build with TSan" build build-tsan all $tsan
+stage "unit tests with TSan" tests build-tsan
+stage "scenarios with TSan" test/scenario/run.py --baton build-tsan/baton --jobs 2
+stage "fuzz build" build build-fuzz all -DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=address,undefined \
+    -DBT_FUZZ=ON -DCMAKE_C_COMPILER=clang-14
+stage "fuzzing, $seconds s a target" tools/fuzz.sh build-fuzz "$seconds"
+echo "$passed passed, 0 failed"
