@@ -122,7 +122,7 @@ static int print_text(struct print *print, const struct bt_piece *piece)
         break;
     default: break;
     }
-    if (piece->field == BT_FIELD_ERA && piece->count == 5)
+    if (piece->field == BT_FIELD_ERA && piece->count == 5 && list[0] == 'A')
         return bt_buf_add(print->out, bt_str_slice(bt_time_item(list, index), 0, 1));
     return bt_buf_add(print->out, bt_time_item(list, index));
 }
@@ -147,7 +147,8 @@ static int print_local_offset(struct print *print, bool is_full)
 {
     int32_t offset = print->offset_s, size = offset < 0 ? -offset : offset;
     int hours = size / 3600, minutes = size / 60 % 60, seconds = size % 60;
-    BT_TRY(bt_buf_adds(print->out, "GMT"));
+    bool is_french = strcmp(print->locale.names->language, "fr") == 0;
+    BT_TRY(bt_buf_adds(print->out, is_french ? "UTC" : "GMT"));
     if (offset == 0)
         return BT_OK;
     BT_TRY(bt_buf_addc(print->out, offset < 0 ? '-' : '+'));

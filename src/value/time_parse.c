@@ -347,21 +347,25 @@ static bool parse_pieces(struct parse *parse, const struct bt_pattern *pattern, 
 
 /* --- Putting together --------------------------------------------------------------------------- */
 
+/* Whether an hour was given; *ret_hour is -1 when it makes no sense. */
 static bool resolve_hour(const struct parse *parse, int64_t *ret_hour)
 {
     const int64_t *f = parse->fields;
-    if (has(parse, BT_FIELD_HOUR))
-        *ret_hour = f[BT_FIELD_HOUR];
-    else if (has(parse, BT_FIELD_HOUR_1_24) && f[BT_FIELD_HOUR_1_24] >= 1)
-        *ret_hour = f[BT_FIELD_HOUR_1_24] % 24;
-    else if (has(parse, BT_FIELD_HALF) && has(parse, BT_FIELD_HOUR_1_12) &&
-             f[BT_FIELD_HOUR_1_12] >= 1 && f[BT_FIELD_HOUR_1_12] <= 12)
-        *ret_hour = f[BT_FIELD_HOUR_1_12] % 12 + 12 * f[BT_FIELD_HALF];
-    else if (has(parse, BT_FIELD_HALF) && has(parse, BT_FIELD_HOUR_0_11) && f[BT_FIELD_HOUR_0_11] < 12)
-        *ret_hour = f[BT_FIELD_HOUR_0_11] + 12 * f[BT_FIELD_HALF];
-    else
+    int64_t clock = f[BT_FIELD_HOUR_1_12];
+    if (has(parse, BT_FIELD_HOUR)) {
+        *ret_hour = f[BT_FIELD_HOUR] <= 24 ? f[BT_FIELD_HOUR] : -1;
+    } else if (has(parse, BT_FIELD_HOUR_1_24)) {
+        clock = f[BT_FIELD_HOUR_1_24];
+        *ret_hour = clock <= 24 ? clock % 24 : -1;
+    } else if (has(parse, BT_FIELD_HALF) && has(parse, BT_FIELD_HOUR_1_12)) {
+        *ret_hour = clock >= 1 && clock <= 12 ? clock % 12 + 12 * f[BT_FIELD_HALF] : -1;
+    } else if (has(parse, BT_FIELD_HALF) && has(parse, BT_FIELD_HOUR_0_11)) {
+        clock = f[BT_FIELD_HOUR_0_11];
+        *ret_hour = clock <= 11 ? clock + 12 * f[BT_FIELD_HALF] : -1;
+    } else {
         return false;
-    return *ret_hour >= 0 && *ret_hour <= 24;
+    }
+    return true;
 }
 
 /* Whether a time of day was given; *ret_bad: it was, but makes no sense. */
@@ -383,7 +387,7 @@ static bool resolve_time(const struct parse *parse, struct bt_civil *civil, bool
     if ((!has_minute && (has_second || has_nano)) || (has_minute && !has_second && has_nano))
         return false;
     int64_t minute = f[BT_FIELD_MINUTE], second = f[BT_FIELD_SECOND];
-    *ret_bad = minute > 59 || second > 59 ||
+    *ret_bad = hour < 0 || minute > 59 || second > 59 ||
                (hour == 24 && (minute || second || f[BT_FIELD_NANO]));
     civil->hour = (int)hour;
     civil->minute = (int)minute;

@@ -319,7 +319,7 @@ static int eval_node(struct bt_run *run, const struct bt_node *node, struct bt_v
     case BT_NODE_BLOCK:
     case BT_NODE_FILTER_TAG: break;
     }
-    assert(!"a statement is no expression");
+    assert(false); /* A statement is no expression. */
     return BT_INVALID;
 }
 

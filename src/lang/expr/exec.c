@@ -440,7 +440,7 @@ static int exec_node(struct bt_run *run, const struct bt_node *node)
     case BT_NODE_LIST:
     case BT_NODE_MAP: break;
     }
-    assert(!"an expression is no statement");
+    assert(false); /* An expression is no statement. */
     return BT_INVALID;
 }
 

@@ -209,34 +209,26 @@ static int number(struct bt_call *call, struct bt_value **ret_value)
     return guess(call, text, ret_value);
 }
 
-/* The digits of a double: the shortest, and all of them. */
-static int double_texts(double real, struct bt_buf *shortest, struct bt_buf *exact)
-{
-    BT_TRY(bt_java_double(shortest, real, false));
-    return isfinite(real) ? bt_buf_addf(exact, "%.780e", real) : BT_OK;
-}
-
 static int number_format(struct bt_call *call, struct bt_value **ret_value)
 {
     struct bt_str pattern = BT_STR("#,##0.###");
-    struct bt_buf text = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX), exact = BT_BUF_INIT(2000);
-    struct bt_buf out = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
+    struct bt_buf text = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX), out = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
+    double real = bt_value_as_double(call->input);
     NULL_THROUGH(call, ret_value);
     if (!bt_is_number(call->input))
         return bt_raise(call->run, call->node->at,
                         "The input for the 'NumberFormat' filter has to be a number.");
     if (bt_call_has(call, 0))
         BT_TRY(bt_call_str(call, 0, &pattern));
-    int rc = bt_value_is(call->input, BT_KIND_DOUBLE)
-                 ? double_texts(bt_value_as_double(call->input), &text, &exact)
-                 : bt_java_text(call->input, &text, call->run->err);
+    int rc = bt_java_text(call->input, &text, call->run->err);
     if (rc == BT_OK)
-        rc = bt_number_format(bt_buf_str(&text), bt_buf_str(&exact), pattern, &out);
+        rc = bt_number_format(bt_buf_str(&text),
+                              bt_value_is(call->input, BT_KIND_DOUBLE) ? &real : NULL, pattern,
+                              &out);
     if (rc == BT_INVALID)
         rc = bt_raise_java(call->run, call->node->at, "Malformed pattern \"%.*s\"",
                            BT_FMT(pattern));
     bt_buf_done(&text);
-    bt_buf_done(&exact);
     if (rc == BT_OK)
         return bt_call_take(call, &out, ret_value);
     bt_buf_done(&out);

@@ -558,6 +558,6 @@ int bt_eval_binary(struct bt_run *run, const struct bt_node *node, struct bt_val
     case BT_OP_NOT:
     case BT_OP_COUNT: break;
     }
-    assert(!"no binary operator");
+    assert(false); /* No binary operator. */
     return BT_INVALID;
 }
