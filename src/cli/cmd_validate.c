@@ -30,7 +30,7 @@ static const char usage[] =
     "Exit code: 0 when all flows are valid (warnings allowed), 2 when one is not.\n"
     "Example:   baton validate flows/\n";
 
-/* --- Reading --- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static int read_stream(FILE *in, struct bt_buf *out, struct bt_err *err)
 {
@@ -58,7 +58,7 @@ static int read_file(const char *name, struct bt_buf *out, struct bt_err *err)
     return rc;
 }
 
-/* --- Reporting --- */
+/* --- Reporting -------------------------------------------------------------------------------- */
 
 static void report_json(struct validation *validation, const char *name,
                         const struct bt_diags *diags)
@@ -103,7 +103,7 @@ static void validate_file(struct validation *validation, const char *name)
     bt_buf_done(&source);
 }
 
-/* --- Folders --- */
+/* --- Folders ---------------------------------------------------------------------------------- */
 
 static bool is_flow_name(const char *name)
 {
@@ -145,7 +145,7 @@ static void validate_path(struct validation *validation, const char *path, int d
         validate_folder(validation, path, depth);
 }
 
-/* --- The command --- */
+/* --- The command ------------------------------------------------------------------------------ */
 
 static void summarise(const struct validation *validation)
 {

@@ -224,7 +224,7 @@ static int to_json(const struct conversion *conversion, struct bt_value **ret_va
     return rc == BT_OK ? rc : fail_expected(conversion, cause.msg);
 }
 
-/* --- Dates, times, durations: all are a number to compare. --- */
+/* --- Dates, times, durations: all are a number to compare. ------------------------------------ */
 
 static bool moment_of(enum bt_input_type type, struct bt_str text, int64_t *ret_number)
 {

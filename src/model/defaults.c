@@ -26,7 +26,7 @@ struct defaults {
     size_t work;  /* Keys compared. */
 };
 
-/* --- Merging --- */
+/* --- Merging ---------------------------------------------------------------------------------- */
 
 static struct bt_yaml_node *new_like(struct defaults *defaults, const struct bt_yaml_node *node,
                                      uint32_t count)
@@ -156,7 +156,7 @@ static void clear(struct bt_yaml_node *node)
         clear(node->kind == BT_YAML_LIST ? node->items[i] : node->pairs[i].value);
 }
 
-/* --- Reading --- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static void report(struct parse *parse, const struct place *place, const char *original,
                    const char *msg)

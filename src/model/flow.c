@@ -9,7 +9,7 @@
 
 enum { LISTS_MAX = 3 }; /* tasks, errors, finally. */
 
-/* --- Life --- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 static struct flow_box *box_of(const struct bt_flow *flow)
 {
@@ -35,7 +35,7 @@ struct bt_flow *bt_flow_unref(struct bt_flow *flow)
     return NULL;
 }
 
-/* --- Looking --- */
+/* --- Looking ---------------------------------------------------------------------------------- */
 
 const struct bt_dyn *bt_task_prop(const struct bt_task *task, const char *name)
 {
@@ -64,7 +64,7 @@ const struct bt_task *bt_flow_task(const struct bt_flow *flow, struct bt_str id)
     return NULL;
 }
 
-/* --- Properties of the flow --- */
+/* --- Properties of the flow ------------------------------------------------------------------- */
 
 static void on_nothing(struct parse *parse, const struct place *place)
 {
@@ -227,7 +227,7 @@ static void read_flow(struct parse *parse, struct bt_yaml_node *node)
         read_property(parse, &root, &node->pairs[i]);
 }
 
-/* --- Reading --- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static struct flow_box *box_new(struct bt_str source)
 {

@@ -27,7 +27,7 @@ static struct bt_task *task_of(const struct reading *reading)
     return &reading->parse->tasks[reading->index];
 }
 
-/* --- Common properties --- */
+/* --- Common properties ------------------------------------------------------------------------ */
 
 static void on_text(struct reading *reading, const struct place *place)
 {
@@ -129,7 +129,7 @@ static const struct common *common_find(struct bt_str name)
     return NULL;
 }
 
-/* --- Lists of children --- */
+/* --- Lists of children ------------------------------------------------------------------------ */
 
 static const struct {
     const char *name;
@@ -179,7 +179,7 @@ static void read_cases(struct reading *reading, const struct place *place)
     }
 }
 
-/* --- Properties of the type --- */
+/* --- Properties of the type ------------------------------------------------------------------- */
 
 static void check_runner(struct reading *reading, const struct place *place)
 {
@@ -319,7 +319,7 @@ static void read_pair(struct reading *reading, const struct bt_yaml_pair *pair)
     }
 }
 
-/* --- The type --- */
+/* --- The type --------------------------------------------------------------------------------- */
 
 static const struct bt_type *read_type(struct parse *parse, const struct place *place)
 {
@@ -424,7 +424,7 @@ static void check_switch(struct reading *reading)
                      "No task defined, neither cases or default have any tasks");
 }
 
-/* --- The task --- */
+/* --- The task --------------------------------------------------------------------------------- */
 
 static bool grow_tasks(struct parse *parse, const struct place *place)
 {

@@ -1,4 +1,5 @@
-/* ops.c — Operators: arithmetic, comparison, equality, contains, logic, concatenation, ranges. Pure.
+/* ops.c — Operators: arithmetic, comparison, equality, contains, logic, concatenation, ranges.
+ * Pure.
  *
  * Number types follow the original: any BigDecimal, else any Double, else Float, else 64 bits when
  * one side is a Long, else 32 bits. */
@@ -34,7 +35,7 @@ bool bt_eval_truth(const struct bt_value *value, bool *ret_is_true)
     return true;
 }
 
-/* --- Numbers ------------------------------------------------------------------------------------ */
+/* --- Numbers ---------------------------------------------------------------------------------- */
 
 enum rank { RANK_INT, RANK_LONG, RANK_FLOAT, RANK_DOUBLE, RANK_DECIMAL };
 
@@ -141,7 +142,8 @@ static int number_arith(enum bt_op op, const struct bt_value *a, const struct bt
     if (rank == RANK_DECIMAL)
         return decimal_arith(op, a, b, ret_value);
     if (rank == RANK_DOUBLE) {
-        *ret_value = bt_value_double(double_arith(op, bt_value_as_double(a), bt_value_as_double(b)));
+        *ret_value =
+            bt_value_double(double_arith(op, bt_value_as_double(a), bt_value_as_double(b)));
     } else if (rank == RANK_FLOAT) {
         float x = (float)bt_value_as_double(a), y = (float)bt_value_as_double(b);
         *ret_value = bt_value_float((float)double_arith(op, (double)x, (double)y));
@@ -179,7 +181,7 @@ static int number_compare(const struct bt_value *a, const struct bt_value *b, in
     return bt_dec_compare(&left, &right, ret_order) ? BT_OK : BT_INVALID;
 }
 
-/* --- Arithmetic --------------------------------------------------------------------------------- */
+/* --- Arithmetic ------------------------------------------------------------------------------- */
 
 static int concat_text(struct bt_run *run, const struct bt_value *a, const struct bt_value *b,
                        struct bt_value **ret_value)
@@ -338,7 +340,7 @@ int bt_eval_unary(struct bt_run *run, const struct bt_node *node, struct bt_valu
     return rc == BT_NO_MEM ? bt_raise_mem(run) : rc;
 }
 
-/* --- Equality and contains ---------------------------------------------------------------------- */
+/* --- Equality and contains -------------------------------------------------------------------- */
 
 static int eval_equals(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value)
 {
@@ -396,10 +398,11 @@ static int contains(struct bt_run *run, const struct bt_node *node, const struct
     case BT_KIND_INT:
     case BT_KIND_DOUBLE:
     case BT_KIND_DECIMAL:
-        return bt_raise(run, node->at,
-                        "Contains operator can only be used on Collections, Maps and arrays. Actual "
-                        "type was: %s",
-                        bt_java_class(left));
+        return bt_raise(
+            run, node->at,
+            "Contains operator can only be used on Collections, Maps and arrays. Actual "
+            "type was: %s",
+            bt_java_class(left));
     }
     int rc = bt_java_text(right, &text, run->err);
     struct bt_str part = bt_buf_str(&text);
@@ -430,7 +433,7 @@ static int eval_contains(struct bt_run *run, const struct bt_node *node,
     return BT_OK;
 }
 
-/* --- Logic -------------------------------------------------------------------------------------- */
+/* --- Logic ------------------------------------------------------------------------------------ */
 
 static int eval_operand(struct bt_run *run, const struct bt_node *node, const struct bt_node *side,
                         bool *ret_is_true)
@@ -455,7 +458,7 @@ static int eval_logic(struct bt_run *run, const struct bt_node *node, struct bt_
     return BT_OK;
 }
 
-/* --- Concatenation and ranges ------------------------------------------------------------------- */
+/* --- Concatenation and ranges ----------------------------------------------------------------- */
 
 static int eval_concat(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value)
 {

@@ -32,7 +32,7 @@ static void done(struct parsed *parsed)
     bt_diags_done(&parsed->diags);
 }
 
-/* --- Scalars --- */
+/* --- Scalars ---------------------------------------------------------------------------------- */
 
 static const struct {
     const char *text, *json;
@@ -129,7 +129,7 @@ static void test_values(void **state)
     }
 }
 
-/* --- Refusals: place, code and, where it is the point, words --- */
+/* --- Refusals: place, code and, where it is the point, words ---------------------------------- */
 
 static const struct {
     const char *text;
@@ -213,7 +213,7 @@ static void test_documents(void **state)
     done(&parsed);
 }
 
-/* --- Places --- */
+/* --- Places ----------------------------------------------------------------------------------- */
 
 /* In each text the scalar under key "k" holds a '#'; it stands where the source has its own '#'. */
 static const char *const places[] = {
@@ -289,7 +289,7 @@ static void test_locate_line(void **state)
     done(&parsed);
 }
 
-/* --- Limits --- */
+/* --- Limits ----------------------------------------------------------------------------------- */
 
 static int nested(size_t depth)
 {
