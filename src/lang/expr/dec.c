@@ -105,8 +105,7 @@ bool bt_dec_compare(const struct bt_dec *a, const struct bt_dec *b, int *ret_ord
 }
 
 /* |a| + |b| of the same scale. */
-static bool add_digits(const struct bt_dec *a, const struct bt_dec *b,
-                       struct bt_dec *sum)
+static bool add_digits(const struct bt_dec *a, const struct bt_dec *b, struct bt_dec *sum)
 {
     uint32_t count = (a->count > b->count ? a->count : b->count) + 1;
     if (count > BT_DEC_DIGITS_MAX)
@@ -124,8 +123,7 @@ static bool add_digits(const struct bt_dec *a, const struct bt_dec *b,
 }
 
 /* |a| - |b| of the same scale, |a| >= |b|. */
-static void sub_digits(const struct bt_dec *a, const struct bt_dec *b,
-                       struct bt_dec *diff)
+static void sub_digits(const struct bt_dec *a, const struct bt_dec *b, struct bt_dec *diff)
 {
     int borrow = 0;
     for (uint32_t i = 0; i < a->count; i++) {
@@ -220,8 +218,7 @@ bool bt_dec_set_scale(struct bt_dec *number, int32_t scale)
     return true;
 }
 
-bool bt_dec_mul(const struct bt_dec *a, const struct bt_dec *b,
-                    struct bt_dec *product)
+bool bt_dec_mul(const struct bt_dec *a, const struct bt_dec *b, struct bt_dec *product)
 {
     uint32_t cells[BT_DEC_DIGITS_MAX] = {0};
     uint32_t count = a->count + b->count;
@@ -278,8 +275,7 @@ static void strip_trailing(struct bt_dec *number, int32_t least)
     }
 }
 
-bool bt_dec_div(const struct bt_dec *a, const struct bt_dec *b,
-                    struct bt_dec *quotient)
+bool bt_dec_div(const struct bt_dec *a, const struct bt_dec *b, struct bt_dec *quotient)
 {
     struct bt_dec rest = {0};
     int32_t preferred = a->scale - b->scale;

@@ -1,4 +1,5 @@
-/* number_format.c — Numbers by patterns such as "#,##0.00", "0.00%", "0.###E0", "'n' #;(#)". Pure. */
+/* number_format.c — Numbers by patterns such as "#,##0.00", "0.00%", "0.###E0", "'n' #;(#)". Pure.
+ */
 #include "lang/expr/number_format.h"
 
 #include "lang/expr/dec.h"
@@ -16,7 +17,7 @@ struct format {
     bool has_point, is_scientific;
 };
 
-/* --- Reading the pattern ------------------------------------------------------------------------ */
+/* --- Reading the pattern ---------------------------------------------------------------------- */
 
 static bool is_number_char(char c)
 {
@@ -173,7 +174,7 @@ static bool read_pattern(struct bt_str pattern, struct format *format, struct fo
     return at >= pattern.len;
 }
 
-/* --- Writing the number ------------------------------------------------------------------------- */
+/* --- Writing the number ----------------------------------------------------------------------- */
 
 /* Digits behind the point that are shown: no zeros at the end past the minimum. */
 static int fraction_count(const struct format *format, const struct bt_dec *number, int whole)
@@ -246,7 +247,7 @@ static void add_scientific(const struct format *format, const struct bt_dec *num
                       exponent < 0 ? -exponent : exponent);
 }
 
-/* --- Rounding ----------------------------------------------------------------------------------- */
+/* --- Rounding --------------------------------------------------------------------------------- */
 
 /* Where the digits are cut: digits behind the point, or significant ones. */
 static int32_t scale_of(const struct format *format, const struct bt_dec *number)

@@ -30,15 +30,24 @@ static void regex_done(struct regex *regex)
 static const struct {
     const char *java, *pcre;
 } classes[] = {
-    {"\\p{Alpha}", "[A-Za-z]"},         {"\\p{Digit}", "[0-9]"},
-    {"\\p{Alnum}", "[0-9A-Za-z]"},      {"\\p{Upper}", "[A-Z]"},
-    {"\\p{Lower}", "[a-z]"},            {"\\p{Punct}", "[!-/:-@\\[-`{-~]"},
-    {"\\p{Space}", "\\s"},              {"\\p{Blank}", "[ \\t]"},
-    {"\\p{XDigit}", "[0-9A-Fa-f]"},     {"\\p{ASCII}", "[\\x00-\\x7F]"},
-    {"\\p{IsAlphabetic}", "\\p{L}"},    {"\\p{IsLetter}", "\\p{L}"},
-    {"\\p{IsDigit}", "\\p{Nd}"},        {"\\p{IsUppercase}", "\\p{Lu}"},
-    {"\\p{IsLowercase}", "\\p{Ll}"},    {"\\p{IsPunctuation}", "\\p{P}"},
-    {"\\p{IsWhite_Space}", "\\s"},      {"\\p{javaLetter}", "\\p{L}"},
+    {"\\p{Alpha}", "[A-Za-z]"},
+    {"\\p{Digit}", "[0-9]"},
+    {"\\p{Alnum}", "[0-9A-Za-z]"},
+    {"\\p{Upper}", "[A-Z]"},
+    {"\\p{Lower}", "[a-z]"},
+    {"\\p{Punct}", "[!-/:-@\\[-`{-~]"},
+    {"\\p{Space}", "\\s"},
+    {"\\p{Blank}", "[ \\t]"},
+    {"\\p{XDigit}", "[0-9A-Fa-f]"},
+    {"\\p{ASCII}", "[\\x00-\\x7F]"},
+    {"\\p{IsAlphabetic}", "\\p{L}"},
+    {"\\p{IsLetter}", "\\p{L}"},
+    {"\\p{IsDigit}", "\\p{Nd}"},
+    {"\\p{IsUppercase}", "\\p{Lu}"},
+    {"\\p{IsLowercase}", "\\p{Ll}"},
+    {"\\p{IsPunctuation}", "\\p{P}"},
+    {"\\p{IsWhite_Space}", "\\s"},
+    {"\\p{javaLetter}", "\\p{L}"},
     {"\\p{InCombiningDiacriticalMarks}", "[\\x{300}-\\x{36F}]"},
 };
 
@@ -130,7 +139,7 @@ static size_t rune_len(struct bt_str text, size_t at)
     return len;
 }
 
-/* --- Replace ------------------------------------------------------------------------------------ */
+/* --- Replace ---------------------------------------------------------------------------------- */
 
 static struct bt_str group_of(const struct regex *regex, struct bt_str text, uint32_t group)
 {
@@ -230,7 +239,7 @@ int bt_regex_replace(struct bt_call *call, struct bt_str text, struct bt_str pat
     return rc;
 }
 
-/* --- Split -------------------------------------------------------------------------------------- */
+/* --- Split ------------------------------------------------------------------------------------ */
 
 static int push_piece(struct bt_call *call, struct bt_value *list, struct bt_str piece)
 {
