@@ -308,6 +308,8 @@ static int current_each_output(struct bt_call *call, struct bt_value **ret_value
     for (size_t i = bt_value_count(parents); i-- > 0;)
         BT_TRY(step_down(call, bt_list_at(parents, i), &outputs));
     BT_TRY(root_or_null(call->run, BT_STR("taskrun"), &taskrun));
+    if (bt_value_is_null(taskrun))
+        return bt_raise_missing(call->run, call->node->at, BT_STR("taskrun"));
     BT_TRY(iteration_of(call->run, taskrun, &name));
     return key_of(call->run, outputs, bt_value_str(name), ret_value);
 }
