@@ -1,5 +1,5 @@
-/* Goal: the ground holds: views, buffers, numbers, ids, UTF-8, maps. Method: a row per boundary, and
- * a random walk of map64 against an array. */
+/* Goal: the ground holds: views, buffers, numbers, ids, UTF-8, maps. Method: a row per boundary,
+ * and a random walk of map64 against an array. */
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/diag.h"
@@ -30,7 +30,8 @@ static void test_str(void **state)
     assert_true(bt_str_is(bt_str_slice(BT_STR("abc"), 3, 2), ""));
     assert_true(bt_str_cmp(BT_STR("a"), BT_STR("ab")) < 0);
     assert_true(bt_str_cmp(BT_STR("b"), BT_STR("ab")) > 0);
-    assert_true(bt_str_starts(BT_STR("abc"), BT_STR("")) && bt_str_ends(BT_STR("abc"), BT_STR("bc")));
+    assert_true(bt_str_starts(BT_STR("abc"), BT_STR("")) &&
+                bt_str_ends(BT_STR("abc"), BT_STR("bc")));
     assert_false(bt_str_ends(BT_STR("c"), BT_STR("bc")));
 }
 
@@ -40,8 +41,10 @@ static void test_nearest(void **state)
     static const char *const names[] = {"table", "message", "commands", "log", "return"};
     static const struct {
         const char *word, *want;
-    } rows[] = {{"tabel", "table"}, {"mesage", "message"}, {"lgo", "log"},     {"command", "commands"},
-                {"xyz", NULL},      {"", NULL},            {"retrun", "return"}, {"l", NULL}};
+    } rows[] = {{"tabel", "table"},   {"mesage", "message"},
+                {"lgo", "log"},       {"command", "commands"},
+                {"xyz", NULL},        {"", NULL},
+                {"retrun", "return"}, {"l", NULL}};
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         const char *got = bt_str_nearest(bt_str_of(rows[i].word), names, BT_COUNT(names));
         if (!rows[i].want)
@@ -81,10 +84,18 @@ static void test_integers(void **state)
         bool good;
         int64_t want;
     } rows[] = {
-        {"0", true, 0}, {"-1", true, -1}, {"+7", true, 7}, {"", false, 0}, {"-", false, 0}, {"1 ", false, 0},
-        {"9223372036854775807", true, INT64_MAX}, {"9223372036854775808", false, 0},
-        {"-9223372036854775808", true, INT64_MIN}, {"-9223372036854775809", false, 0},
-        {"99999999999999999999", false, 0}, {"0x1", false, 0},
+        {"0", true, 0},
+        {"-1", true, -1},
+        {"+7", true, 7},
+        {"", false, 0},
+        {"-", false, 0},
+        {"1 ", false, 0},
+        {"9223372036854775807", true, INT64_MAX},
+        {"9223372036854775808", false, 0},
+        {"-9223372036854775808", true, INT64_MIN},
+        {"-9223372036854775809", false, 0},
+        {"99999999999999999999", false, 0},
+        {"0x1", false, 0},
     };
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         int64_t got = 0;
@@ -99,8 +110,12 @@ static void test_doubles(void **state)
     static const struct {
         double number;
         const char *text;
-    } rows[] = {{0.1, "0.1"},   {5, "5.0"},        {-0.0, "-0.0"},
-                {1e300, "1e+300"}, {1.0 / 3, "0.3333333333333333"}, {5e-324, "5e-324"}};
+    } rows[] = {{0.1, "0.1"},
+                {5, "5.0"},
+                {-0.0, "-0.0"},
+                {1e300, "1e+300"},
+                {1.0 / 3, "0.3333333333333333"},
+                {5e-324, "5e-324"}};
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         struct bt_buf buf = BT_BUF_INIT(64);
         double back = 1;
@@ -134,9 +149,9 @@ static void test_utf8(void **state)
         const char *text;
         bool good;
     } rows[] = {
-        {"plain", true}, {"\xC3\xA9", true}, {"\xF0\x9F\x98\x80", true}, {"\xC0\x80", false},
-        {"\xED\xA0\x80", false}, {"\xF4\x90\x80\x80", false}, {"\xE2\x82", false}, {"\x80", false},
-        {"aaaaaaaa\xFF", false},
+        {"plain", true},     {"\xC3\xA9", true},      {"\xF0\x9F\x98\x80", true},
+        {"\xC0\x80", false}, {"\xED\xA0\x80", false}, {"\xF4\x90\x80\x80", false},
+        {"\xE2\x82", false}, {"\x80", false},         {"aaaaaaaa\xFF", false},
     };
     for (size_t i = 0; i < BT_COUNT(rows); i++)
         assert_int_equal(bt_utf8_is_valid(bt_str_of(rows[i].text), NULL), rows[i].good);
@@ -191,7 +206,8 @@ static void test_arena_and_diags(void **state)
     bt_arena_done(&arena);
     struct bt_diags diags = BT_DIAGS_INIT;
     for (uint32_t i = 0; i < BT_DIAGS_MAX + 1; i++)
-        (void)bt_diags_add(&diags, BT_SEVERITY_ERROR, "x", (struct bt_mark){500 - i, 1, 0}, "n%u", i);
+        (void)bt_diags_add(&diags, BT_SEVERITY_ERROR, "x", (struct bt_mark){500 - i, 1, 0}, "n%u",
+                           i);
     bt_diags_sort(&diags);
     assert_int_equal(diags.count, BT_DIAGS_MAX);
     assert_int_equal(diags.left_out, 1);
@@ -213,11 +229,16 @@ static void test_iso(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_str),     cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_buf_limit), cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_doubles), cmocka_unit_test(test_ids),
-        cmocka_unit_test(test_utf8),    cmocka_unit_test(test_map64),
-        cmocka_unit_test(test_arena_and_diags), cmocka_unit_test(test_iso),
+        cmocka_unit_test(test_str),
+        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_buf_limit),
+        cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_doubles),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_map64),
+        cmocka_unit_test(test_arena_and_diags),
+        cmocka_unit_test(test_iso),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,8 @@ static const char help[] =
     "  --typed          print the value as JSON instead of its text\n"
     "  --recursive      render again until the result stays the same\n"
     "  --jsonl          read a request a line from standard input,\n"
-    "                   {\"template\": …, \"context\": {…}, \"typed\": bool, \"recursive\": bool},\n"
+    "                   {\"template\": …, \"context\": {…}, \"typed\": bool, \"recursive\": "
+    "bool},\n"
     "                   and write {\"result\": …} or {\"error\": …} for each\n"
     "  --help           this text\n";
 
@@ -45,7 +46,7 @@ static int render(const struct request *request, struct bt_value **ret_value, st
                              : bt_template_render(template, &scope, ret_value, err);
 }
 
-/* --- One request a line ------------------------------------------------------------------------- */
+/* --- One request a line ----------------------------------------------------------------------- */
 
 static int answer(struct bt_str line, struct bt_value **ret_value, struct bt_err *err)
 {
@@ -104,7 +105,7 @@ static int run_lines(void)
     return ferror(stdin) ? 2 : 0;
 }
 
-/* --- One expression ----------------------------------------------------------------------------- */
+/* --- One expression --------------------------------------------------------------------------- */
 
 static int complain(const struct bt_err *err, const char *where)
 {
@@ -201,6 +202,7 @@ int bt_cmd_expr(int argc, char **argv)
             request.template = bt_str_of(argv[i]);
     }
     if (is_lines)
-        return request.template.at || context ? usage("--jsonl takes nothing else", "") : run_lines();
+        return request.template.at || context ? usage("--jsonl takes nothing else", "")
+                                              : run_lines();
     return request.template.at ? run_one(&request, context) : usage("no expression given", "");
 }

@@ -100,7 +100,7 @@ static bool flush_events(struct warden *warden)
     return true;
 }
 
-/* --- Orders --- */
+/* --- Orders ----------------------------------------------------------------------------------- */
 
 static void start_ward(struct warden *warden, const struct warden_message *message, const int *fds)
 {
@@ -206,7 +206,7 @@ static bool receive_order(struct warden *warden, bool *is_open)
     return *is_open;
 }
 
-/* --- Ends --- */
+/* --- Ends ------------------------------------------------------------------------------------- */
 
 static struct ward *ward_of_pid(struct warden *warden, pid_t pid)
 {

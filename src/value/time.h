@@ -1,11 +1,12 @@
 /* time.h — Instants, dates, zones, durations, and the pattern language of java.time.
  *
- * Pure but for one thing: the rules of a zone are read once from the machine's zone database and kept
- * for the life of the process. Any thread may use everything here. Proleptic Gregorian calendar. */
+ * Pure but for one thing: the rules of a zone are read once from the machine's zone database and
+ * kept for the life of the process. Any thread may use everything here. Proleptic Gregorian
+ * calendar. */
 #pragma once
 #include "base/buf.h"
 
-/* --- Zones -------------------------------------------------------------------------------------- */
+/* --- Zones ------------------------------------------------------------------------------------ */
 
 struct bt_tz; /* Rules of a region; immutable. */
 
@@ -29,7 +30,7 @@ int64_t bt_zone_instant(const struct bt_zone *zone, int64_t local_s);
 const char *bt_zone_abbreviation(const struct bt_zone *zone, int64_t epoch_s);
 bool bt_zone_is_dst(const struct bt_zone *zone, int64_t epoch_s);
 
-/* --- Calendar ----------------------------------------------------------------------------------- */
+/* --- Calendar --------------------------------------------------------------------------------- */
 
 struct bt_civil {
     int64_t year; /* Astronomical: 0 is 1 BC. */
@@ -60,20 +61,21 @@ struct bt_civil bt_moment_civil(const struct bt_moment *moment);
 /* Adds an amount of a ChronoUnit ("DAYS", "HOURS", …). BT_INVALID: unknown unit or out of range. */
 int bt_moment_add(struct bt_moment *moment, int64_t amount, struct bt_str unit, struct bt_err *err);
 
-/* --- Texts -------------------------------------------------------------------------------------- */
+/* --- Texts ------------------------------------------------------------------------------------ */
 
-/* Formats by a pattern, a name (iso, sql, iso_date_time, rfc_1123_date_time …) or a style (full, long,
- * medium, short). `locale`: "fr", "en_US"; empty is en_US. BT_INVALID in the original's words. */
+/* Formats by a pattern, a name (iso, sql, iso_date_time, rfc_1123_date_time …) or a style (full,
+ * long, medium, short). `locale`: "fr", "en_US"; empty is en_US. BT_INVALID in the original's
+ * words. */
 int bt_moment_format(const struct bt_moment *moment, struct bt_str format, struct bt_str locale,
                      struct bt_buf *out, struct bt_err *err);
-/* Parses by a pattern, name or, when it is empty, ISO 8601. What has no zone of its own gets `zone`;
- * what has no time begins the day. */
+/* Parses by a pattern, name or, when it is empty, ISO 8601. What has no zone of its own gets
+ * `zone`; what has no time begins the day. */
 int bt_moment_parse(struct bt_str text, struct bt_str format, const struct bt_zone *zone,
                     struct bt_moment *ret_moment, struct bt_err *err);
 /* The ISO text of a zoned moment: 2024-01-01T00:00Z[UTC]. */
 int bt_moment_text(const struct bt_moment *moment, struct bt_buf *out);
 
-/* --- Durations ---------------------------------------------------------------------------------- */
+/* --- Durations -------------------------------------------------------------------------------- */
 
 struct bt_duration {
     int64_t seconds;
@@ -81,5 +83,6 @@ struct bt_duration {
 };
 
 /* "PT1H30M", "P2DT3.5S", "-PT5S". BT_INVALID in the original's words. */
-int bt_time_duration_parse(struct bt_str text, struct bt_duration *ret_duration, struct bt_err *err);
+int bt_time_duration_parse(struct bt_str text, struct bt_duration *ret_duration,
+                           struct bt_err *err);
 int bt_duration_format(const struct bt_duration *duration, struct bt_buf *out);

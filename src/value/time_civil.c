@@ -68,7 +68,8 @@ int bt_month_length(int64_t year, int month)
 int bt_day_of_year(const struct bt_civil *civil)
 {
     return (int)(bt_civil_days(civil->year, civil->month, civil->day) -
-                 bt_civil_days(civil->year, 1, 1)) + 1;
+                 bt_civil_days(civil->year, 1, 1)) +
+           1;
 }
 
 int bt_day_of_week(int64_t days)
@@ -96,7 +97,7 @@ int bt_week_of_year(const struct bt_civil *civil, int first_day, int min_days, i
     return (int)((day - first_week(year, first_day, min_days)) / 7) + 1;
 }
 
-/* --- Moments ------------------------------------------------------------------------------------ */
+/* --- Moments ---------------------------------------------------------------------------------- */
 
 struct bt_moment bt_moment_of_us(int64_t epoch_us, const struct bt_zone *zone)
 {
@@ -116,10 +117,10 @@ static const struct unit {
     int64_t months, days, seconds;
     int nano;
 } units[] = {
-    {"NANOS", 0, 0, 0, 1},         {"MICROS", 0, 0, 0, 1000},   {"MILLIS", 0, 0, 0, 1000000},
-    {"SECONDS", 0, 0, 1, 0},       {"MINUTES", 0, 0, 60, 0},    {"HOURS", 0, 0, 3600, 0},
-    {"HALF_DAYS", 0, 0, 43200, 0}, {"DAYS", 0, 1, 0, 0},        {"WEEKS", 0, 7, 0, 0},
-    {"MONTHS", 1, 0, 0, 0},        {"YEARS", 12, 0, 0, 0},      {"DECADES", 120, 0, 0, 0},
+    {"NANOS", 0, 0, 0, 1},         {"MICROS", 0, 0, 0, 1000},     {"MILLIS", 0, 0, 0, 1000000},
+    {"SECONDS", 0, 0, 1, 0},       {"MINUTES", 0, 0, 60, 0},      {"HOURS", 0, 0, 3600, 0},
+    {"HALF_DAYS", 0, 0, 43200, 0}, {"DAYS", 0, 1, 0, 0},          {"WEEKS", 0, 7, 0, 0},
+    {"MONTHS", 1, 0, 0, 0},        {"YEARS", 12, 0, 0, 0},        {"DECADES", 120, 0, 0, 0},
     {"CENTURIES", 1200, 0, 0, 0},  {"MILLENNIA", 12000, 0, 0, 0},
 };
 

@@ -109,8 +109,8 @@ int bt_duration_format(const struct bt_duration *duration, struct bt_buf *out)
     bool is_negative = duration->seconds < 0;
     if (is_negative && nano > 0)
         nano = NANO - nano;
-    BT_TRY(bt_buf_addf(out, "%s%lld", is_negative && rest == 0 && nano ? "-" : "",
-                       (long long)rest));
+    BT_TRY(
+        bt_buf_addf(out, "%s%lld", is_negative && rest == 0 && nano ? "-" : "", (long long)rest));
     if (nano) {
         BT_TRY(bt_buf_addf(out, ".%09lld", (long long)nano));
         while (out->len && out->at[out->len - 1] == '0')

@@ -13,7 +13,7 @@ struct print {
     bool is_iso_week; /* Named formats count weeks the ISO way. */
 };
 
-/* --- Fields ------------------------------------------------------------------------------------- */
+/* --- Fields ----------------------------------------------------------------------------------- */
 
 static int weekday(const struct print *print)
 {
@@ -74,7 +74,7 @@ static int64_t field_of(const struct print *print, enum bt_time_field field)
     return 0;
 }
 
-/* --- Pieces ------------------------------------------------------------------------------------- */
+/* --- Pieces ----------------------------------------------------------------------------------- */
 
 static int print_number(struct print *print, const struct bt_piece *piece)
 {
@@ -83,10 +83,11 @@ static int print_number(struct print *print, const struct bt_piece *piece)
     uint64_t size = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
     int len = snprintf(digits, sizeof digits, "%0*llu", piece->min, (unsigned long long)size);
     if (len > piece->max)
-        return bt_fail(print->err, BT_INVALID,
-                       "Field cannot be printed as the value %lld exceeds the maximum print width of "
-                       "%d",
-                       (long long)number, piece->max);
+        return bt_fail(
+            print->err, BT_INVALID,
+            "Field cannot be printed as the value %lld exceeds the maximum print width of "
+            "%d",
+            (long long)number, piece->max);
     if (number < 0)
         BT_TRY(bt_buf_addc(print->out, '-'));
     else if (piece->exceeds_pad && len > piece->min)
@@ -122,7 +123,7 @@ static int print_text(struct print *print, const struct bt_piece *piece)
         break;
     default: break;
     }
-    if (piece->field == BT_FIELD_ERA && piece->count == 5)
+    if (piece->field == BT_FIELD_ERA && piece->count == 5 && list[0] == 'A')
         return bt_buf_add(print->out, bt_str_slice(bt_time_item(list, index), 0, 1));
     return bt_buf_add(print->out, bt_time_item(list, index));
 }
@@ -147,7 +148,8 @@ static int print_local_offset(struct print *print, bool is_full)
 {
     int32_t offset = print->offset_s, size = offset < 0 ? -offset : offset;
     int hours = size / 3600, minutes = size / 60 % 60, seconds = size % 60;
-    BT_TRY(bt_buf_adds(print->out, "GMT"));
+    bool is_french = strcmp(print->locale.names->language, "fr") == 0;
+    BT_TRY(bt_buf_adds(print->out, is_french ? "UTC" : "GMT"));
     if (offset == 0)
         return BT_OK;
     BT_TRY(bt_buf_addc(print->out, offset < 0 ? '-' : '+'));
@@ -162,8 +164,9 @@ static int print_offset(struct print *print, const struct bt_piece *piece)
     int32_t offset = print->offset_s, size = offset < 0 ? -offset : offset;
     int hours = size / 3600, minutes = size / 60 % 60, seconds = size % 60;
     if (piece->letter == 'g') /* RFC 1123 */
-        return offset ? bt_buf_addf(print->out, "%c%02d%02d", offset < 0 ? '-' : '+', hours, minutes)
-                      : bt_buf_adds(print->out, "GMT");
+        return offset
+                   ? bt_buf_addf(print->out, "%c%02d%02d", offset < 0 ? '-' : '+', hours, minutes)
+                   : bt_buf_adds(print->out, "GMT");
     bool is_z = piece->letter == 'Z';
     bool has_colon = piece->count == 3 || piece->count == 5;
     bool has_seconds = piece->count >= 4;

@@ -69,8 +69,9 @@ enum bt_piece_kind {
 
 struct bt_piece {
     uint8_t kind, field;
-    uint8_t min, max;   /* Digits of a NUMBER. */
-    uint8_t count;      /* Letters in the pattern: chooses among short, full, narrow, forms of offsets. */
+    uint8_t min, max; /* Digits of a NUMBER. */
+    uint8_t
+        count; /* Letters in the pattern: chooses among short, full, narrow, forms of offsets. */
     char letter;
     bool exceeds_pad;   /* NUMBER: a plus sign when it is wider than min. */
     uint8_t pad;        /* Width to fill with blanks, 0 none. */

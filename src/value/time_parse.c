@@ -1,7 +1,7 @@
 /* time_parse.c — Text to moments: by the pieces of a pattern, or ISO 8601. Pure.
  *
- * What was read is kept in fields and put together at the end, in the smart way of the original: the
- * 31st of a shorter month is its last day. */
+ * What was read is kept in fields and put together at the end, in the smart way of the original:
+ * the 31st of a shorter month is its last day. */
 #include "value/time_int.h"
 
 #include "base/utf8.h"
@@ -46,7 +46,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* --- Pieces ------------------------------------------------------------------------------------- */
+/* --- Pieces ----------------------------------------------------------------------------------- */
 
 static bool take_digits(struct parse *parse, size_t min, size_t max, int64_t *ret_number)
 {
@@ -182,8 +182,8 @@ static bool parse_offset(struct parse *parse, const struct bt_piece *piece)
     bool has_colon = (piece->count == 3 || piece->count == 5) && !(is_z && piece->count <= 3);
     int hours = 0, minutes = 0, seconds = 0;
     char sign = peek(parse, 0);
-    if (is_rfc && bt_str_starts(bt_str_slice(parse->text, parse->at, parse->text.len),
-                                BT_STR("GMT"))) {
+    if (is_rfc &&
+        bt_str_starts(bt_str_slice(parse->text, parse->at, parse->text.len), BT_STR("GMT"))) {
         parse->at += 3;
         return set_offset(parse, 0);
     }
@@ -236,8 +236,8 @@ static bool parse_zone_id(struct parse *parse, const struct bt_piece *piece)
     start += is_boxed;
     for (end = start; end < parse->text.len; end++) {
         char c = parse->text.at[end];
-        bool is_ok = ((c | 32) >= 'a' && (c | 32) <= 'z') || is_digit(c) ||
-                     (c && strchr("_/+-:~.", c));
+        bool is_ok =
+            ((c | 32) >= 'a' && (c | 32) <= 'z') || is_digit(c) || (c && strchr("_/+-:~.", c));
         if (!is_ok)
             break;
     }
@@ -260,16 +260,26 @@ static bool parse_zone_name(struct parse *parse, const struct bt_piece *piece)
     static const struct {
         const char *name, *id;
     } names[] = {
-        {"UTC", "UTC"},          {"GMT", "GMT"},
-        {"CEST", "Europe/Paris"}, {"CET", "Europe/Paris"},
-        {"EEST", "Europe/Athens"}, {"EET", "Europe/Athens"},
-        {"BST", "Europe/London"}, {"WEST", "Europe/Lisbon"},
-        {"WET", "Europe/Lisbon"}, {"EST", "America/New_York"},
-        {"EDT", "America/New_York"}, {"CST", "America/Chicago"},
-        {"CDT", "America/Chicago"}, {"MST", "America/Denver"},
-        {"MDT", "America/Denver"}, {"PST", "America/Los_Angeles"},
-        {"PDT", "America/Los_Angeles"}, {"JST", "Asia/Tokyo"},
-        {"IST", "Asia/Kolkata"}, {"Z", "Z"},
+        {"UTC", "UTC"},
+        {"GMT", "GMT"},
+        {"CEST", "Europe/Paris"},
+        {"CET", "Europe/Paris"},
+        {"EEST", "Europe/Athens"},
+        {"EET", "Europe/Athens"},
+        {"BST", "Europe/London"},
+        {"WEST", "Europe/Lisbon"},
+        {"WET", "Europe/Lisbon"},
+        {"EST", "America/New_York"},
+        {"EDT", "America/New_York"},
+        {"CST", "America/Chicago"},
+        {"CDT", "America/Chicago"},
+        {"MST", "America/Denver"},
+        {"MDT", "America/Denver"},
+        {"PST", "America/Los_Angeles"},
+        {"PDT", "America/Los_Angeles"},
+        {"JST", "Asia/Tokyo"},
+        {"IST", "Asia/Kolkata"},
+        {"Z", "Z"},
     };
     struct bt_str rest = bt_str_slice(parse->text, parse->at, parse->text.len);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -345,23 +355,27 @@ static bool parse_pieces(struct parse *parse, const struct bt_pattern *pattern, 
     return true;
 }
 
-/* --- Putting together --------------------------------------------------------------------------- */
+/* --- Putting together ------------------------------------------------------------------------- */
 
+/* Whether an hour was given; *ret_hour is -1 when it makes no sense. */
 static bool resolve_hour(const struct parse *parse, int64_t *ret_hour)
 {
     const int64_t *f = parse->fields;
-    if (has(parse, BT_FIELD_HOUR))
-        *ret_hour = f[BT_FIELD_HOUR];
-    else if (has(parse, BT_FIELD_HOUR_1_24) && f[BT_FIELD_HOUR_1_24] >= 1)
-        *ret_hour = f[BT_FIELD_HOUR_1_24] % 24;
-    else if (has(parse, BT_FIELD_HALF) && has(parse, BT_FIELD_HOUR_1_12) &&
-             f[BT_FIELD_HOUR_1_12] >= 1 && f[BT_FIELD_HOUR_1_12] <= 12)
-        *ret_hour = f[BT_FIELD_HOUR_1_12] % 12 + 12 * f[BT_FIELD_HALF];
-    else if (has(parse, BT_FIELD_HALF) && has(parse, BT_FIELD_HOUR_0_11) && f[BT_FIELD_HOUR_0_11] < 12)
-        *ret_hour = f[BT_FIELD_HOUR_0_11] + 12 * f[BT_FIELD_HALF];
-    else
+    int64_t clock = f[BT_FIELD_HOUR_1_12];
+    if (has(parse, BT_FIELD_HOUR)) {
+        *ret_hour = f[BT_FIELD_HOUR] <= 24 ? f[BT_FIELD_HOUR] : -1;
+    } else if (has(parse, BT_FIELD_HOUR_1_24)) {
+        clock = f[BT_FIELD_HOUR_1_24];
+        *ret_hour = clock <= 24 ? clock % 24 : -1;
+    } else if (has(parse, BT_FIELD_HALF) && has(parse, BT_FIELD_HOUR_1_12)) {
+        *ret_hour = clock >= 1 && clock <= 12 ? clock % 12 + 12 * f[BT_FIELD_HALF] : -1;
+    } else if (has(parse, BT_FIELD_HALF) && has(parse, BT_FIELD_HOUR_0_11)) {
+        clock = f[BT_FIELD_HOUR_0_11];
+        *ret_hour = clock <= 11 ? clock + 12 * f[BT_FIELD_HALF] : -1;
+    } else {
         return false;
-    return *ret_hour >= 0 && *ret_hour <= 24;
+    }
+    return true;
 }
 
 /* Whether a time of day was given; *ret_bad: it was, but makes no sense. */
@@ -383,7 +397,7 @@ static bool resolve_time(const struct parse *parse, struct bt_civil *civil, bool
     if ((!has_minute && (has_second || has_nano)) || (has_minute && !has_second && has_nano))
         return false;
     int64_t minute = f[BT_FIELD_MINUTE], second = f[BT_FIELD_SECOND];
-    *ret_bad = minute > 59 || second > 59 ||
+    *ret_bad = hour < 0 || minute > 59 || second > 59 ||
                (hour == 24 && (minute || second || f[BT_FIELD_NANO]));
     civil->hour = (int)hour;
     civil->minute = (int)minute;

@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-/* --- Locales ------------------------------------------------------------------------------------ */
+/* --- Locales ---------------------------------------------------------------------------------- */
 
 struct bt_str bt_time_item(const char *list, int index)
 {
@@ -26,16 +26,18 @@ static bool is_region_in(struct bt_str region, const char *list)
 
 static void set_week(struct bt_str region, struct bt_time_locale *locale)
 {
-    static const char four_days[] = "AD AN AT AX BE BG CH CZ DE DK EE ES FI FJ FO FR GB GF GG GI GP GR "
-                                    "HU IE IM IS IT JE LI LT LU MC MQ NL NO PL PT RE RU SE SJ SK SM VA";
-    static const char sunday[] = "AG AS AU BD BR BS BT BW BZ CA CN CO DM DO ET GT GU HK HN ID IL IN JM "
-                                 "JP KE KH KR LA MH MM MO MT MX MZ NI NP PA PE PH PK PR PT PY SA SG SV "
-                                 "TH TT TW UM US VE VI WS YE ZA ZW";
+    static const char four_days[] =
+        "AD AN AT AX BE BG CH CZ DE DK EE ES FI FJ FO FR GB GF GG GI GP GR "
+        "HU IE IM IS IT JE LI LT LU MC MQ NL NO PL PT RE RU SE SJ SK SM VA";
+    static const char sunday[] =
+        "AG AS AU BD BR BS BT BW BZ CA CN CO DM DO ET GT GU HK HN ID IL IN JM "
+        "JP KE KH KR LA MH MM MO MT MX MZ NI NP PA PE PH PK PR PT PY SA SG SV "
+        "TH TT TW UM US VE VI WS YE ZA ZW";
     static const char saturday[] = "AE AF BH DJ DZ EG IQ IR JO KW LY OM QA SD SY";
     locale->min_days = is_region_in(region, four_days) ? 4 : 1;
     locale->first_day = region.len != 2 || is_region_in(region, sunday) ? 7
-                        : is_region_in(region, saturday)               ? 6
-                                                                       : 1;
+                        : is_region_in(region, saturday)                ? 6
+                                                                        : 1;
 }
 
 struct bt_time_locale bt_time_locale_of(struct bt_str tag)
@@ -44,7 +46,8 @@ struct bt_time_locale bt_time_locale_of(struct bt_str tag)
     size_t cut = 0;
     while (cut < tag.len && tag.at[cut] != '_' && tag.at[cut] != '-')
         cut++;
-    struct bt_str language = bt_str_slice(tag, 0, cut), region = bt_str_slice(tag, cut + 1, tag.len);
+    struct bt_str language = bt_str_slice(tag, 0, cut),
+                  region = bt_str_slice(tag, cut + 1, tag.len);
     if (bt_str_is(language, "no") || bt_str_is(language, "nn"))
         language = BT_STR("nb");
     for (size_t i = 0; i < bt_time_languages_count; i++)
@@ -54,7 +57,7 @@ struct bt_time_locale bt_time_locale_of(struct bt_str tag)
     return locale;
 }
 
-/* --- Names -------------------------------------------------------------------------------------- */
+/* --- Names ------------------------------------------------------------------------------------ */
 
 /* The dot-less fraction of the ISO names is written by the letter 'f', which no pattern may hold:
  * 0 to 9 digits with a point, only as many as needed. 'i' asks for the region in brackets. */
@@ -76,7 +79,8 @@ static const struct {
     {"iso_week_date", "\x01YYYY-'W'ww-e[XXXXX]"},
     {"iso_zoned_date_time", "\x01uuuu-MM-dd'T'HH:mm[:ssf]XXXXXi"},
     {"iso_instant", "\x01uuuu-MM-dd'T'HH:mm:ssfXXX"},
-    {"rfc_1123_date_time", "\x01" "EEE, d MMM uuuu HH:mm[:ss] g"},
+    {"rfc_1123_date_time", "\x01"
+                           "EEE, d MMM uuuu HH:mm[:ss] g"},
 };
 
 const char *bt_pattern_named(struct bt_str name)
@@ -96,7 +100,7 @@ int bt_pattern_style(struct bt_str name)
     return -1;
 }
 
-/* --- Letters ------------------------------------------------------------------------------------ */
+/* --- Letters ---------------------------------------------------------------------------------- */
 
 enum rule {
     RULE_YEAR,    /* 2: reduced; 4 and more: signed when wider. */
@@ -220,7 +224,8 @@ static bool set_piece(struct bt_piece *piece, const struct letter *letter, int c
         return true;
     case RULE_MIXED:
         if (count <= 2)
-            set_number(piece, count, count == 1 && letter->field != BT_FIELD_LOCAL_WEEKDAY ? 19 : 2);
+            set_number(piece, count,
+                       count == 1 && letter->field != BT_FIELD_LOCAL_WEEKDAY ? 19 : 2);
         else
             piece->kind = BT_PIECE_TEXT;
         if (count > 2 && letter->field == BT_FIELD_LOCAL_WEEKDAY)
@@ -233,7 +238,7 @@ static bool set_piece(struct bt_piece *piece, const struct letter *letter, int c
     return false;
 }
 
-/* --- Patterns ----------------------------------------------------------------------------------- */
+/* --- Patterns --------------------------------------------------------------------------------- */
 
 struct scan {
     struct bt_str text;
@@ -333,7 +338,8 @@ static int scan_one(struct scan *scan)
             return bt_fail(scan->err, BT_INVALID,
                            "Pattern invalid as it contains ] without previous [");
         scan->at++;
-        return add_piece(scan, (struct bt_piece){.kind = c == '[' ? BT_PIECE_OPEN : BT_PIECE_CLOSE});
+        return add_piece(scan,
+                         (struct bt_piece){.kind = c == '[' ? BT_PIECE_OPEN : BT_PIECE_CLOSE});
     }
     scan->at++;
     return add_literal(scan, scan->at - 1, scan->at);

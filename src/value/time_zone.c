@@ -1,7 +1,8 @@
-/* time_zone.c — Time zones: the reader of the machine's TZif files (RFC 8536) and the cache of them.
+/* time_zone.c — Time zones: the reader of the machine's TZif files (RFC 8536) and the cache of
+ * them.
  *
- * A file is read once; its rules live as long as the process in a list that only grows at its head, so
- * that readers need no lock. Names are checked before they become a path. */
+ * A file is read once; its rules live as long as the process in a list that only grows at its head,
+ * so that readers need no lock. Names are checked before they become a path. */
 #include "value/time.h"
 
 #include <assert.h>
@@ -42,7 +43,7 @@ struct bt_tz {
 
 static _Atomic(struct bt_tz *) known;
 
-/* --- TZif --------------------------------------------------------------------------------------- */
+/* --- TZif ------------------------------------------------------------------------------------- */
 
 struct reader {
     const unsigned char *at;
@@ -98,8 +99,8 @@ static bool take_header(struct reader *reader, struct counts *counts)
 
 static void skip_block(struct reader *reader, const struct counts *c, size_t width)
 {
-    skip(reader, c->times * (width + 1) + c->types * 6 + c->chars + c->leap * (width + 4) + c->std +
-                     c->ut);
+    skip(reader,
+         c->times * (width + 1) + c->types * 6 + c->chars + c->leap * (width + 4) + c->std + c->ut);
 }
 
 static bool take_types(struct reader *reader, const struct counts *c, struct bt_tz *tz)
@@ -144,7 +145,7 @@ static bool take_block(struct reader *reader, const struct counts *c, struct bt_
     return !reader->is_short;
 }
 
-/* --- The rule at the end ------------------------------------------------------------------------ */
+/* --- The rule at the end ---------------------------------------------------------------------- */
 
 static const char *take_name(const char *at, struct type *type)
 {
@@ -248,7 +249,7 @@ static bool parse_file(const unsigned char *bytes, size_t len, struct bt_tz *tz)
     return true;
 }
 
-/* --- Reading and finding ------------------------------------------------------------------------ */
+/* --- Reading and finding ---------------------------------------------------------------------- */
 
 static struct bt_tz *tz_free(struct bt_tz *tz)
 {
@@ -281,7 +282,8 @@ static struct bt_tz *read_file(const char *id)
 
 static bool is_known_name(struct bt_str id)
 {
-    static const char *const refused[] = {"EST", "MST", "HST", "ROC", "Factory", "localtime",
+    static const char *const refused[] = {"EST",        "MST",         "HST",
+                                          "ROC",        "Factory",     "localtime",
                                           "posixrules", "leapseconds", "tzdata.zi"};
     if (id.len < 2 || id.len >= 48 || !((id.at[0] | 32) >= 'a' && (id.at[0] | 32) <= 'z'))
         return false;
@@ -317,7 +319,7 @@ static const struct bt_tz *find_region(struct bt_str id)
     return tz;
 }
 
-/* --- Offsets ------------------------------------------------------------------------------------ */
+/* --- Offsets ---------------------------------------------------------------------------------- */
 
 /* Local second of the year's rule day, without a zone. */
 static int64_t rule_local(const struct rule_day *rule, int64_t year)
@@ -402,7 +404,7 @@ bool bt_zone_is_dst(const struct bt_zone *zone, int64_t epoch_s)
     return zone->rules && type_at(zone->rules, epoch_s)->is_dst;
 }
 
-/* --- Ids ---------------------------------------------------------------------------------------- */
+/* --- Ids -------------------------------------------------------------------------------------- */
 
 struct bt_zone bt_zone_utc(void)
 {
@@ -415,8 +417,8 @@ struct bt_zone bt_zone_fixed(int32_t offset_s)
     unsigned size = (unsigned)(offset_s < 0 ? -offset_s : offset_s) % (100 * 3600);
     if (offset_s == 0)
         return zone;
-    int len = snprintf(zone.id, sizeof zone.id, "%c%02u:%02u", offset_s < 0 ? '-' : '+', size / 3600,
-                       size / 60 % 60);
+    int len = snprintf(zone.id, sizeof zone.id, "%c%02u:%02u", offset_s < 0 ? '-' : '+',
+                       size / 3600, size / 60 % 60);
     if (size % 60)
         (void)snprintf(zone.id + len, sizeof zone.id - (size_t)len, ":%02u", size % 60);
     return zone;

@@ -77,11 +77,18 @@ static void test_equal(void **state)
         const char *a, *b;
         bool want;
     } rows[] = {
-        {"1", "1.0", true}, {"1", "1e0", true}, {"0.1", "0.10000000000000000001", false},
+        {"1", "1.0", true},
+        {"1", "1e0", true},
+        {"0.1", "0.10000000000000000001", false},
         {"123456789012345678901234567890", "123456789012345678901234567890.0", true},
-        {"9007199254740993", "9007199254740992", false}, {"-0.0", "0", true}, {"1", "\"1\"", false},
-        {"{\"a\":1,\"b\":2}", "{\"b\":2,\"a\":1}", true}, {"[1,2]", "[2,1]", false},
-        {"{\"a\":1}", "{\"a\":1,\"b\":null}", false}, {"null", "false", false}, {"1e400", "1e401", false},
+        {"9007199254740993", "9007199254740992", false},
+        {"-0.0", "0", true},
+        {"1", "\"1\"", false},
+        {"{\"a\":1,\"b\":2}", "{\"b\":2,\"a\":1}", true},
+        {"[1,2]", "[2,1]", false},
+        {"{\"a\":1}", "{\"a\":1,\"b\":null}", false},
+        {"null", "false", false},
+        {"1e400", "1e401", false},
     };
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         BT_VALUE a = parse(rows[i].a), *b = parse(rows[i].b);
@@ -93,8 +100,9 @@ static void test_equal(void **state)
 static void test_decimal_order(void **state)
 {
     (void)state;
-    static const char *const rising[] = {"-1e400", "-100", "-99.5", "-0.001", "0", "1e-400", "0.0010",
-                                         "0.1", "1", "1.5", "10", "99", "1e2", "101", "1e400"};
+    static const char *const rising[] = {"-1e400", "-100",   "-99.5", "-0.001", "0",
+                                         "1e-400", "0.0010", "0.1",   "1",      "1.5",
+                                         "10",     "99",     "1e2",   "101",    "1e400"};
     for (size_t i = 0; i < BT_COUNT(rising); i++) {
         for (size_t j = 0; j < BT_COUNT(rising); j++) {
             struct bt_decimal a, b;
@@ -114,11 +122,20 @@ static void test_json_errors(void **state)
         uint32_t line, col;
         const char *part;
     } rows[] = {
-        {"", 1, 1, "ends"}, {"{\"a\" 1}", 1, 6, "':'"}, {"[1,\n 2,\n x]", 3, 2, "expected a value"},
-        {"[1 2]", 1, 4, "','"}, {"{a:1}", 1, 2, "double quotes"}, {"\"ab", 1, 1, "closing quote"},
-        {"\"\xC3\xA9\\q\"", 1, 4, "escape"}, {"01", 1, 1, "leading zero"}, {"1 1", 1, 3, "follows"},
-        {"\"\\ud800x\"", 1, 2, "surrogate"}, {"[1.]", 1, 4, "digit"}, {"\"\x01\"", 1, 2, "control"},
-        {"[tru]", 1, 2, "expected"}, {"\xFF", 1, 1, "UTF-8"},
+        {"", 1, 1, "ends"},
+        {"{\"a\" 1}", 1, 6, "':'"},
+        {"[1,\n 2,\n x]", 3, 2, "expected a value"},
+        {"[1 2]", 1, 4, "','"},
+        {"{a:1}", 1, 2, "double quotes"},
+        {"\"ab", 1, 1, "closing quote"},
+        {"\"\xC3\xA9\\q\"", 1, 4, "escape"},
+        {"01", 1, 1, "leading zero"},
+        {"1 1", 1, 3, "follows"},
+        {"\"\\ud800x\"", 1, 2, "surrogate"},
+        {"[1.]", 1, 4, "digit"},
+        {"\"\x01\"", 1, 2, "control"},
+        {"[tru]", 1, 2, "expected"},
+        {"\xFF", 1, 1, "UTF-8"},
     };
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         struct bt_err err = BT_ERR_INIT;
@@ -183,9 +200,12 @@ static void test_flavors(void **state)
         enum bt_kind kind;
         enum bt_flavor flavor;
     } rows[] = {
-        {"2147483647", BT_KIND_INT, BT_FLAVOR_INT32}, {"2147483648", BT_KIND_INT, BT_FLAVOR_PLAIN},
-        {"9223372036854775808", BT_KIND_DECIMAL, BT_FLAVOR_BIGINT}, {"1.10", BT_KIND_DOUBLE, BT_FLAVOR_PLAIN},
-        {"0.12345678901234567890123", BT_KIND_DECIMAL, BT_FLAVOR_PLAIN}, {"1e400", BT_KIND_DECIMAL, BT_FLAVOR_PLAIN},
+        {"2147483647", BT_KIND_INT, BT_FLAVOR_INT32},
+        {"2147483648", BT_KIND_INT, BT_FLAVOR_PLAIN},
+        {"9223372036854775808", BT_KIND_DECIMAL, BT_FLAVOR_BIGINT},
+        {"1.10", BT_KIND_DOUBLE, BT_FLAVOR_PLAIN},
+        {"0.12345678901234567890123", BT_KIND_DECIMAL, BT_FLAVOR_PLAIN},
+        {"1e400", BT_KIND_DECIMAL, BT_FLAVOR_PLAIN},
     };
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         BT_VALUE value = parse(rows[i].text);
@@ -220,11 +240,16 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_map), cmocka_unit_test(test_taken_also_on_failure),
-        cmocka_unit_test(test_null_is_accepted), cmocka_unit_test(test_equal),
-        cmocka_unit_test(test_decimal_order), cmocka_unit_test(test_json_errors),
-        cmocka_unit_test(test_json_limits), cmocka_unit_test(test_json_write),
-        cmocka_unit_test(test_flavors), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_map),
+        cmocka_unit_test(test_taken_also_on_failure),
+        cmocka_unit_test(test_null_is_accepted),
+        cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_decimal_order),
+        cmocka_unit_test(test_json_errors),
+        cmocka_unit_test(test_json_limits),
+        cmocka_unit_test(test_json_write),
+        cmocka_unit_test(test_flavors),
+        cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ enum { READS_PER_TURN = 4, READS_AT_END = 64 };
 
 static void conclude(struct slot *slot);
 
-/* --- Output --- */
+/* --- Output ----------------------------------------------------------------------------------- */
 
 static void on_line(void *data, struct bt_str line, bool is_whole)
 {
@@ -69,7 +69,7 @@ static void finish_streams(struct slot *slot)
     }
 }
 
-/* --- Helper threads --- */
+/* --- Helper threads --------------------------------------------------------------------------- */
 
 static struct bt_stage stage_of(struct slot *slot)
 {
@@ -109,7 +109,7 @@ static void start_work(struct slot *slot, enum phase phase)
     assert(rc == 0); /* Fails only without a function. */
 }
 
-/* --- The end --- */
+/* --- The end ---------------------------------------------------------------------------------- */
 
 static void free_slot(struct slot *slot)
 {
@@ -157,7 +157,7 @@ static void fail(struct slot *slot, const struct bt_err *why)
     conclude(slot);
 }
 
-/* --- Running --- */
+/* --- Running ---------------------------------------------------------------------------------- */
 
 static void on_timer(uv_timer_t *timer);
 
@@ -293,7 +293,7 @@ void lose_warden(struct bt_worker *worker, const struct bt_err *why)
         on_warden_lost(&worker->slots[i], why);
 }
 
-/* --- The beginning --- */
+/* --- The beginning ---------------------------------------------------------------------------- */
 
 static int open_stream(struct stream *stream, int *ret_theirs, struct bt_err *err)
 {

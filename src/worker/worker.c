@@ -15,7 +15,7 @@
 
 enum { EVENTS_PER_TURN = 64 };
 
-/* --- The doors --- */
+/* --- The doors -------------------------------------------------------------------------------- */
 
 static void wake(struct bt_worker *worker)
 {
@@ -57,7 +57,7 @@ void bt_worker_kill(struct bt_worker *worker, uint64_t token)
         wake(worker);
 }
 
-/* --- The thread --- */
+/* --- The thread ------------------------------------------------------------------------------- */
 
 /* Takes the jobs out of the queue that were killed while they waited (all, when we stop). */
 static struct bt_job *take_killed(struct bt_worker *worker)
@@ -202,7 +202,7 @@ static void *run_thread(void *data)
     return NULL;
 }
 
-/* --- Beginning and end --- */
+/* --- Beginning and end ------------------------------------------------------------------------ */
 
 static int init_loop(struct bt_worker *worker, struct bt_err *err)
 {

@@ -172,7 +172,7 @@ static void test_unwritable(void **state)
                         "cannot open directory '/proc/nowhere': No such file or directory");
 }
 
-/* --- Python --- */
+/* --- Python ----------------------------------------------------------------------------------- */
 
 static void test_python(void **state)
 {

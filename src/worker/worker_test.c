@@ -125,7 +125,7 @@ static void test_long_command(void **state)
     assert_string_equal(logs(), "I 300001\n");
 }
 
-/* --- Ends --- */
+/* --- Ends ------------------------------------------------------------------------------------- */
 
 static void test_timeout(void **state)
 {

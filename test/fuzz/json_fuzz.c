@@ -1,4 +1,5 @@
-/* Any bytes as JSON: never crashes, and what is accepted is written and read back to an equal value. */
+/* Any bytes as JSON: never crashes, and what is accepted is written and read back to an equal
+ * value. */
 #include "value/json.h"
 
 #include <assert.h>

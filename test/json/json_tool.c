@@ -1,4 +1,5 @@
-/* json_tool.c — Reads one JSON document a line; writes its compact text, or "! LINE:COL message". */
+/* json_tool.c — Reads one JSON document a line; writes its compact text, or "! LINE:COL message".
+ */
 #include "value/json.h"
 
 #include <stdio.h>

@@ -19,8 +19,8 @@ void attempt_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state sta
     if (state == BT_FAILED && step_is_going(step) && run->attempt_count < BT_ATTEMPTS_MAX)
         next_us = retry_next_us(retry, run, attempt->end_us, &step->env.rng);
     if (next_us < 0) {
-        bool is_warned = state == BT_SUCCESS && retry && retry->is_warning &&
-                         run->attempt_count > 1;
+        bool is_warned =
+            state == BT_SUCCESS && retry && retry->is_warning && run->attempt_count > 1;
         run_end(step, run, is_warned ? BT_WARNING : state);
         return;
     }

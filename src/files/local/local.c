@@ -32,7 +32,7 @@ struct bt_file_writer {
     char path[PATH_SIZE]; /* Beneath `root`. */
 };
 
-/* --- Opening --- */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
 /* Removes what a writer left that is no more. */
 static int sweep_one(void *data, const char *path, unsigned char type, struct bt_err *err)
@@ -105,7 +105,7 @@ static int fail_uri(struct bt_err *err, int errno_value, const char *what, struc
     return bt_fs_fail(err, errno_value, what, text);
 }
 
-/* --- Writing --- */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 static int create_temp(struct bt_file_writer *writer, struct bt_err *err)
 {
@@ -232,7 +232,7 @@ int bt_files_put_fd(struct bt_files *files, const char *tenant, struct bt_str ur
     return rc;
 }
 
-/* --- Reading and deleting --- */
+/* --- Reading and deleting --------------------------------------------------------------------- */
 
 int bt_files_open(struct bt_files *files, const char *tenant, struct bt_str uri, int *ret_fd,
                   struct bt_err *err)

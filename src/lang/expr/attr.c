@@ -7,7 +7,7 @@
 
 #include <strings.h>
 
-/* --- Keys and indexes --------------------------------------------------------------------------- */
+/* --- Keys and indexes ------------------------------------------------------------------------- */
 
 static int missing(struct bt_run *run, const struct bt_node *node, const struct bt_value *name)
 {
@@ -87,7 +87,7 @@ int bt_eval_attr(struct bt_run *run, const struct bt_node *node, const struct bt
     return bt_eval_method(&call, name, ret_value);
 }
 
-/* --- Methods ------------------------------------------------------------------------------------ */
+/* --- Methods ---------------------------------------------------------------------------------- */
 
 static struct bt_str input_str(const struct bt_call *call)
 {
@@ -244,8 +244,8 @@ static int text_substring(struct bt_call *call, struct bt_value **ret_value)
     int64_t to = call->args_count > 1 ? bt_value_as_int(call->args[1]) : count;
     if (from < 0 || to > count || from > to)
         return bt_raise(call->run, call->node->at, "Could not call substring");
-    struct bt_str part = bt_str_slice(text, bt_utf8_offset(text, (size_t)from),
-                                      bt_utf8_offset(text, (size_t)to));
+    struct bt_str part =
+        bt_str_slice(text, bt_utf8_offset(text, (size_t)from), bt_utf8_offset(text, (size_t)to));
     return bt_call_string(call, part, ret_value);
 }
 
@@ -392,7 +392,15 @@ static int number_double(struct bt_call *call, struct bt_value **ret_value)
     return bt_call_give(call, bt_value_double(bt_value_as_double(call->input)), ret_value);
 }
 
-enum on { ON_TEXT = 1, ON_LIST = 2, ON_MAP = 4, ON_NUMBER = 8, ON_BOOL = 16, ON_ITEMS = 6, ON_ANY = 31 };
+enum on {
+    ON_TEXT = 1,
+    ON_LIST = 2,
+    ON_MAP = 4,
+    ON_NUMBER = 8,
+    ON_BOOL = 16,
+    ON_ITEMS = 6,
+    ON_ANY = 31
+};
 
 /* Matched without regard to case, also with get, is or has before the name, as in the original.
  * `kinds`: of each argument: s text, i integer, * anything. */

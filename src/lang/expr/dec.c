@@ -105,8 +105,7 @@ bool bt_dec_compare(const struct bt_dec *a, const struct bt_dec *b, int *ret_ord
 }
 
 /* |a| + |b| of the same scale. */
-static bool add_digits(const struct bt_dec *a, const struct bt_dec *b,
-                       struct bt_dec *sum)
+static bool add_digits(const struct bt_dec *a, const struct bt_dec *b, struct bt_dec *sum)
 {
     uint32_t count = (a->count > b->count ? a->count : b->count) + 1;
     if (count > BT_DEC_DIGITS_MAX)
@@ -124,8 +123,7 @@ static bool add_digits(const struct bt_dec *a, const struct bt_dec *b,
 }
 
 /* |a| - |b| of the same scale, |a| >= |b|. */
-static void sub_digits(const struct bt_dec *a, const struct bt_dec *b,
-                       struct bt_dec *diff)
+static void sub_digits(const struct bt_dec *a, const struct bt_dec *b, struct bt_dec *diff)
 {
     int borrow = 0;
     for (uint32_t i = 0; i < a->count; i++) {
@@ -189,14 +187,19 @@ static void cut_digits(struct bt_dec *number, uint32_t cut, bool is_more)
     strip_leading(number);
 }
 
-static void round_precision(struct bt_dec *number, bool is_more)
+/* Whether digits were lost. */
+static bool round_precision(struct bt_dec *number, bool is_more)
 {
+    bool is_inexact = is_more;
     while (number->count > BT_DEC_PRECISION) {
         uint32_t cut = number->count - BT_DEC_PRECISION;
+        for (uint32_t i = number->count - cut; i < number->count; i++)
+            is_inexact = is_inexact || number->digits[i];
         number->scale -= (int32_t)cut;
         cut_digits(number, cut, is_more);
         is_more = false;
     }
+    return is_inexact;
 }
 
 bool bt_dec_set_scale(struct bt_dec *number, int32_t scale)
@@ -215,8 +218,7 @@ bool bt_dec_set_scale(struct bt_dec *number, int32_t scale)
     return true;
 }
 
-bool bt_dec_mul(const struct bt_dec *a, const struct bt_dec *b,
-                    struct bt_dec *product)
+bool bt_dec_mul(const struct bt_dec *a, const struct bt_dec *b, struct bt_dec *product)
 {
     uint32_t cells[BT_DEC_DIGITS_MAX] = {0};
     uint32_t count = a->count + b->count;
@@ -235,7 +237,7 @@ bool bt_dec_mul(const struct bt_dec *a, const struct bt_dec *b,
         carry = cell / 10;
     }
     strip_leading(product);
-    round_precision(product, false);
+    (void)round_precision(product, false); /* The product is rounded either way. */
     return true;
 }
 
@@ -264,8 +266,16 @@ static bool divide_digits(const struct bt_dec *a, const struct bt_dec *b, int64_
     return true;
 }
 
-bool bt_dec_div(const struct bt_dec *a, const struct bt_dec *b,
-                    struct bt_dec *quotient)
+/* Takes zeros off the end as long as the scale stays above `least`. */
+static void strip_trailing(struct bt_dec *number, int32_t least)
+{
+    while (number->scale > least && number->count > 1 && number->digits[number->count - 1] == 0) {
+        number->count--;
+        number->scale--;
+    }
+}
+
+bool bt_dec_div(const struct bt_dec *a, const struct bt_dec *b, struct bt_dec *quotient)
 {
     struct bt_dec rest = {0};
     int32_t preferred = a->scale - b->scale;
@@ -279,26 +289,30 @@ bool bt_dec_div(const struct bt_dec *a, const struct bt_dec *b,
         return false;
     quotient->scale = preferred + (int32_t)extra;
     quotient->is_negative = !bt_dec_is_zero(quotient) && a->is_negative != b->is_negative;
-    round_precision(quotient, !bt_dec_is_zero(&rest));
-    while (quotient->scale > preferred && quotient->count > 1 &&
-           quotient->digits[quotient->count - 1] == 0) {
-        quotient->count--;
-        quotient->scale--;
-    }
+    bool is_inexact = round_precision(quotient, !bt_dec_is_zero(&rest));
+    if (!is_inexact)
+        strip_trailing(quotient, preferred);
     if (bt_dec_is_zero(quotient))
         quotient->scale = preferred;
     return true;
 }
 
-bool bt_dec_rem(const struct bt_dec *a, const struct bt_dec *b,
-                    struct bt_dec *remainder)
+bool bt_dec_rem(const struct bt_dec *a, const struct bt_dec *b, struct bt_dec *remainder)
 {
-    struct bt_dec left = *a, right = *b, quotient;
+    struct bt_dec left = *a, right = *b, quotient = {0};
     if (bt_dec_is_zero(b) || !align(&left, &right) ||
         !divide_digits(&left, &right, 0, &quotient, remainder))
         return false;
     remainder->is_negative = a->is_negative && !bt_dec_is_zero(remainder);
     remainder->scale = left.scale;
+    /* The scale is that of a - quotient * b, where the quotient has the scale it would like. */
+    strip_trailing(&quotient, a->scale - b->scale);
+    int32_t scale = bt_dec_is_zero(&quotient) ? a->scale : quotient.scale + b->scale;
+    scale = scale > a->scale ? scale : a->scale;
+    if (bt_dec_is_zero(remainder))
+        remainder->scale = scale;
+    else
+        strip_trailing(remainder, scale);
     return true;
 }
 

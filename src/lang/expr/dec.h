@@ -20,12 +20,10 @@ bool bt_dec_compare(const struct bt_dec *a, const struct bt_dec *b, int *ret_ord
 bool bt_dec_add(const struct bt_dec *a, const struct bt_dec *b, struct bt_dec *sum);
 bool bt_dec_sub(const struct bt_dec *a, const struct bt_dec *b, struct bt_dec *diff);
 /* Rounded half even to 34 digits. */
-bool bt_dec_mul(const struct bt_dec *a, const struct bt_dec *b,
-                    struct bt_dec *product);
+bool bt_dec_mul(const struct bt_dec *a, const struct bt_dec *b, struct bt_dec *product);
 bool bt_dec_div(const struct bt_dec *a, const struct bt_dec *b,
-                    struct bt_dec *quotient); /* False also for a zero divisor. */
-bool bt_dec_rem(const struct bt_dec *a, const struct bt_dec *b,
-                    struct bt_dec *remainder);
+                struct bt_dec *quotient); /* False also for a zero divisor. */
+bool bt_dec_rem(const struct bt_dec *a, const struct bt_dec *b, struct bt_dec *remainder);
 /* Keeps `scale` digits behind the point, half even; false when there would be too many. */
 bool bt_dec_set_scale(struct bt_dec *number, int32_t scale);
 /* As BigDecimal.toString(): plain, or 1.2E+5. */

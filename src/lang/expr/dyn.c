@@ -7,7 +7,7 @@ enum dyn_kind { DYN_LITERAL, DYN_TEMPLATE, DYN_LIST, DYN_MAP };
 
 struct dyn_node {
     enum dyn_kind kind;
-    struct bt_value *raw; /* Borrowed from the root's raw value. */
+    struct bt_value *raw;         /* Borrowed from the root's raw value. */
     struct bt_template *template; /* DYN_TEMPLATE */
     struct dyn_node *items;       /* DYN_LIST, DYN_MAP: one for each value, … */
     struct bt_template **keys;    /* … and for each key; NULL where it is literal. */
@@ -19,7 +19,7 @@ struct bt_dyn {
     struct dyn_node root;
 };
 
-/* --- Compiling ---------------------------------------------------------------------------------- */
+/* --- Compiling -------------------------------------------------------------------------------- */
 
 static void node_done(struct dyn_node *node)
 {
@@ -45,7 +45,8 @@ static int compile_text(struct bt_str text, struct bt_template **ret_template, s
     return BT_OK;
 }
 
-static int compile(struct dyn_node *node, const struct bt_value *raw, int depth, struct bt_err *err);
+static int compile(struct dyn_node *node, const struct bt_value *raw, int depth,
+                   struct bt_err *err);
 
 static int compile_items(struct dyn_node *node, int depth, struct bt_err *err)
 {
@@ -120,7 +121,7 @@ bool bt_dyn_is_literal(const struct bt_dyn *dyn)
     return dyn->root.kind == DYN_LITERAL;
 }
 
-/* --- Rendering ---------------------------------------------------------------------------------- */
+/* --- Rendering -------------------------------------------------------------------------------- */
 
 static int render(const struct dyn_node *node, const struct bt_scope *scope,
                   struct bt_value **ret_value, struct bt_err *err);
@@ -184,7 +185,7 @@ int bt_dyn_render(const struct bt_dyn *dyn, const struct bt_scope *scope,
     return render(&dyn->root, scope, ret_value, err);
 }
 
-/* --- Paths -------------------------------------------------------------------------------------- */
+/* --- Paths ------------------------------------------------------------------------------------ */
 
 static int add_paths(const struct dyn_node *node, struct bt_paths *paths)
 {

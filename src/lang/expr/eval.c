@@ -23,7 +23,7 @@ static bool forgive_missing(struct bt_run *run, int rc)
     return true;
 }
 
-/* --- Changes in place --------------------------------------------------------------------------- */
+/* --- Changes in place ------------------------------------------------------------------------- */
 
 const struct bt_value *bt_eval_alias(const struct bt_run *run, const struct bt_value *value)
 {
@@ -57,8 +57,7 @@ int bt_eval_replace(struct bt_run *run, const struct bt_value *from, struct bt_v
         run->aliases = aliases;
         run->aliases_cap = cap;
     }
-    run->aliases[run->aliases_count++] =
-        (struct bt_alias){bt_value_ref(from), bt_value_ref(taken)};
+    run->aliases[run->aliases_count++] = (struct bt_alias){bt_value_ref(from), bt_value_ref(taken)};
     *ret_value = BT_TAKE(taken);
     return BT_OK;
 }
@@ -74,7 +73,7 @@ static void follow_alias(const struct bt_run *run, struct bt_value **value)
     bt_value_unref(old);
 }
 
-/* --- Variables and attributes ------------------------------------------------------------------- */
+/* --- Variables and attributes ----------------------------------------------------------------- */
 
 static int eval_variable(struct bt_run *run, const struct bt_node *node,
                          struct bt_value **ret_value)
@@ -109,15 +108,16 @@ static void free_args(struct bt_value **values, size_t count)
         bt_value_unref(values[i]);
 }
 
-static int eval_method(struct bt_run *run, const struct bt_node *node, const struct bt_value *object,
-                       const struct bt_value *name, struct bt_value **ret_value)
+static int eval_method(struct bt_run *run, const struct bt_node *node,
+                       const struct bt_value *object, const struct bt_value *name,
+                       struct bt_value **ret_value)
 {
     struct bt_value *values[BT_ARGS_MAX] = {NULL};
     size_t count = node->args.given_count;
     if (count > BT_ARGS_MAX)
         return bt_raise_missing(run, node->at, node->name);
-    struct bt_call call = {.run = run, .node = node, .input = object, .args = values,
-                           .args_count = count};
+    struct bt_call call = {
+        .run = run, .node = node, .input = object, .args = values, .args_count = count};
     int rc = eval_args(run, node->args.given, count, values);
     if (rc == BT_OK && bt_value_is_null(object))
         rc = bt_raise_missing(run, node->at,
@@ -152,9 +152,10 @@ static int eval_attr(struct bt_run *run, const struct bt_node *node, struct bt_v
     return BT_OK;
 }
 
-/* --- Calls -------------------------------------------------------------------------------------- */
+/* --- Calls ------------------------------------------------------------------------------------ */
 
-/* Evaluates the arguments and calls the row; `input` is evaluated after them, as in the original. */
+/* Evaluates the arguments and calls the row; `input` is evaluated after them, as in the original.
+ */
 static int call_row(struct bt_run *run, const struct bt_node *node, const struct bt_node *input,
                     struct bt_value **ret_value)
 {
@@ -169,8 +170,8 @@ static int call_row(struct bt_run *run, const struct bt_node *node, const struct
         if (!values)
             return bt_raise_mem(run);
     }
-    struct bt_call call = {.run = run, .node = node, .fn = node->fn, .args = values,
-                           .args_count = count};
+    struct bt_call call = {
+        .run = run, .node = node, .fn = node->fn, .args = values, .args_count = count};
     int rc = eval_args(run, node->args.slots, count, values);
     if (rc == BT_OK && input) {
         rc = bt_eval(run, input, &in);
@@ -216,10 +217,9 @@ static int eval_call(struct bt_run *run, const struct bt_node *node, struct bt_v
     return bt_exec_macro(run, node, ret_value);
 }
 
-/* --- Choices ------------------------------------------------------------------------------------ */
+/* --- Choices ---------------------------------------------------------------------------------- */
 
-static int eval_ternary(struct bt_run *run, const struct bt_node *node,
-                        struct bt_value **ret_value)
+static int eval_ternary(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value)
 {
     BT_VALUE condition = NULL;
     bool is_true = false;
@@ -250,7 +250,7 @@ static int eval_binary(struct bt_run *run, const struct bt_node *node, struct bt
     return bt_eval_binary(run, node, ret_value);
 }
 
-/* --- Collections -------------------------------------------------------------------------------- */
+/* --- Collections ------------------------------------------------------------------------------ */
 
 static int eval_list(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value)
 {
@@ -293,7 +293,7 @@ static int eval_map(struct bt_run *run, const struct bt_node *node, struct bt_va
     return *ret_value ? BT_OK : bt_raise_mem(run);
 }
 
-/* --- All ---------------------------------------------------------------------------------------- */
+/* --- All -------------------------------------------------------------------------------------- */
 
 static int eval_node(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value)
 {
@@ -319,7 +319,7 @@ static int eval_node(struct bt_run *run, const struct bt_node *node, struct bt_v
     case BT_NODE_BLOCK:
     case BT_NODE_FILTER_TAG: break;
     }
-    assert(!"a statement is no expression");
+    assert(false); /* A statement is no expression. */
     return BT_INVALID;
 }
 

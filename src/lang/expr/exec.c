@@ -1,9 +1,10 @@
-/* exec.c — Runs the statements of a template: text, prints, tags, macros, blocks, local variables. */
+/* exec.c — Runs the statements of a template: text, prints, tags, macros, blocks, local variables.
+ */
 #include "lang/expr/expr_int.h"
 
 #include <assert.h>
 
-/* --- Variables ---------------------------------------------------------------------------------- */
+/* --- Variables -------------------------------------------------------------------------------- */
 
 struct bt_local *bt_exec_local(struct bt_run *run, struct bt_str name)
 {
@@ -87,7 +88,7 @@ static int exec_set(struct bt_run *run, const struct bt_node *node)
     return BT_OK;
 }
 
-/* --- Output ------------------------------------------------------------------------------------- */
+/* --- Output ----------------------------------------------------------------------------------- */
 
 static int typed_refuse(struct bt_run *run, const char *class_name)
 {
@@ -106,8 +107,7 @@ static int exec_text(struct bt_run *run, const struct bt_node *node)
         run->typed = bt_value_ref(node->value);
         return BT_OK;
     }
-    if (!bt_value_is(run->typed, BT_KIND_STRING) ||
-        bt_value_flavor(run->typed) != BT_FLAVOR_PLAIN)
+    if (!bt_value_is(run->typed, BT_KIND_STRING) || bt_value_flavor(run->typed) != BT_FLAVOR_PLAIN)
         return typed_refuse(run, "java.lang.Character");
     struct bt_buf buf = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
     (void)bt_buf_add(&buf, bt_value_str(run->typed)); /* Checked below. */
@@ -136,7 +136,7 @@ static int exec_print(struct bt_run *run, const struct bt_node *node)
     return BT_OK;
 }
 
-/* --- Tags --------------------------------------------------------------------------------------- */
+/* --- Tags ------------------------------------------------------------------------------------- */
 
 /* A condition of `if`: every failure inside has the same words. */
 static int eval_condition(struct bt_run *run, const struct bt_node *node, bool *ret_is_true)
@@ -187,8 +187,9 @@ static struct bt_value *loop_of(size_t index, size_t count)
 static int exec_turn(struct bt_run *run, const struct bt_node *node, const struct bt_value *items,
                      size_t index)
 {
-    struct bt_value *item = bt_value_is(items, BT_KIND_MAP) ? entry_of(items, index)
-                                                            : bt_value_ref(bt_list_at(items, index));
+    struct bt_value *item = bt_value_is(items, BT_KIND_MAP)
+                                ? entry_of(items, index)
+                                : bt_value_ref(bt_list_at(items, index));
     struct bt_value *loop = loop_of(index, bt_value_count(items));
     if (!item || !loop) {
         bt_value_unref(item);
@@ -311,7 +312,7 @@ static int exec_filter_tag(struct bt_run *run, const struct bt_node *node)
     return bt_value_print(value, &run->out, run->err);
 }
 
-/* --- Macros ------------------------------------------------------------------------------------- */
+/* --- Macros ----------------------------------------------------------------------------------- */
 
 static const struct bt_macro *macro_of(const struct bt_run *run, struct bt_str name)
 {
@@ -357,8 +358,8 @@ static int eval_arguments(struct bt_run *run, const struct bt_node *node,
         positional++;
     BT_TRY(check_arguments(run, node, macro, positional));
     for (size_t i = 0; i < macro->params_count; i++) {
-        const struct bt_node *given = i < positional ? node->args.given[i]
-                                                     : named_argument(node, macro->params[i]);
+        const struct bt_node *given =
+            i < positional ? node->args.given[i] : named_argument(node, macro->params[i]);
         if (!given)
             given = macro->defaults[i];
         if (given)
@@ -393,8 +394,8 @@ int bt_exec_macro(struct bt_run *run, const struct bt_node *node, struct bt_valu
 {
     const struct bt_macro *macro = macro_of(run, node->name);
     if (!macro) {
-        int rc = bt_raise(run, node->at, "Function or Macro [%.*s] does not exist.",
-                          BT_FMT(node->name));
+        int rc =
+            bt_raise(run, node->at, "Function or Macro [%.*s] does not exist.", BT_FMT(node->name));
         const char *nearest = run->err ? bt_fn_nearest_function(node->name) : NULL;
         if (nearest)
             (void)bt_hint(run->err, "did you mean '%s'?", nearest); /* The code is `rc`. */
@@ -414,7 +415,7 @@ int bt_exec_macro(struct bt_run *run, const struct bt_node *node, struct bt_valu
     return rc;
 }
 
-/* --- All ---------------------------------------------------------------------------------------- */
+/* --- All -------------------------------------------------------------------------------------- */
 
 static int exec_node(struct bt_run *run, const struct bt_node *node)
 {
@@ -440,7 +441,7 @@ static int exec_node(struct bt_run *run, const struct bt_node *node)
     case BT_NODE_LIST:
     case BT_NODE_MAP: break;
     }
-    assert(!"an expression is no statement");
+    assert(false); /* An expression is no statement. */
     return BT_INVALID;
 }
 

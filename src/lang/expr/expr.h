@@ -1,8 +1,9 @@
 /* expr.h — Templates: "{{ outputs.extract.uri | upper }}" compiled once, rendered many times.
  *
- * The language is the Pebble dialect that docs/expressions.md describes. A template is immutable and
- * shared by count; rendering is pure: it sees the variables of its scope, the scope's `now` and seed,
- * and the capabilities that the scope grants, nothing else. Limits: BT_EXPR_* of base/limits.h. */
+ * The language is the Pebble dialect that docs/expressions.md describes. A template is immutable
+ * and shared by count; rendering is pure: it sees the variables of its scope, the scope's `now` and
+ * seed, and the capabilities that the scope grants, nothing else. Limits: BT_EXPR_* of
+ * base/limits.h. */
 #pragma once
 #include "base/rng.h"
 #include "value/value.h"
@@ -48,10 +49,10 @@ struct bt_scope {
     int (*all)(void *data, struct bt_value **ret_map, struct bt_err *err);
     void *data;
     const struct bt_capabilities *capabilities; /* May be NULL. */
-    int64_t now_us;      /* What now() says: microseconds since 1970. */
-    struct bt_rng *rng;  /* For uuid(), id(), randomInt(); may be NULL: a fixed seed. */
-    const char *zone;    /* Default time zone, IANA name; NULL = "UTC". */
-    bool is_recursive;   /* Render until stable (the server setting of old). */
+    int64_t now_us;                             /* What now() says: microseconds since 1970. */
+    struct bt_rng *rng; /* For uuid(), id(), randomInt(); may be NULL: a fixed seed. */
+    const char *zone;   /* Default time zone, IANA name; NULL = "UTC". */
+    bool is_recursive;  /* Render until stable (the server setting of old). */
 };
 
 /* A scope over one map of variables (borrowed; must outlive the scope). */

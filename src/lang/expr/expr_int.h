@@ -7,7 +7,7 @@
 #include "lang/expr/expr.h"
 #include "lang/expr/lex.h"
 
-/* --- Tables ------------------------------------------------------------------------------------- */
+/* --- Tables ----------------------------------------------------------------------------------- */
 
 struct bt_run;
 struct bt_node;
@@ -25,11 +25,11 @@ struct bt_call {
 };
 
 enum bt_fn_flag {
-    BT_FN_TOLERANT = 1,  /* A missing variable is a null input. */
-    BT_FN_VARIADIC = 2,  /* Positional arguments only, any number. */
-    BT_FN_LOOSE = 4,     /* Declares no arguments and ignores named ones. */
-    BT_FN_TOP = 8,       /* May touch any variable. */
-    BT_FN_IO = 16,       /* Calls a capability. */
+    BT_FN_TOLERANT = 1,   /* A missing variable is a null input. */
+    BT_FN_VARIADIC = 2,   /* Positional arguments only, any number. */
+    BT_FN_LOOSE = 4,      /* Declares no arguments and ignores named ones. */
+    BT_FN_TOP = 8,        /* May touch any variable. */
+    BT_FN_IO = 16,        /* Calls a capability. */
     BT_FN_ONCE_ONLY = 32, /* Not there when rendering is recursive. */
 };
 
@@ -61,7 +61,7 @@ const struct bt_fn *bt_fn_test(struct bt_str name);
 const char *bt_fn_nearest_filter(struct bt_str name);
 const char *bt_fn_nearest_function(struct bt_str name);
 
-/* --- Syntax tree -------------------------------------------------------------------------------- */
+/* --- Syntax tree ------------------------------------------------------------------------------ */
 
 enum bt_node_kind {
     /* Expressions. */
@@ -96,7 +96,7 @@ struct bt_body {
 struct bt_args {
     struct bt_node **slots; /* By declared position, NULL where absent. */
     size_t count;
-    const char *error; /* Told when the call is reached, or NULL. */
+    const char *error;      /* Told when the call is reached, or NULL. */
     struct bt_node **given; /* Of a macro call or method: in written order, … */
     struct bt_str *names;   /* … with their names, empty when positional. */
     size_t given_count;
@@ -109,9 +109,9 @@ struct bt_branch {
 
 struct bt_node {
     uint8_t kind, op;
-    bool is_call;      /* ATTR: has an argument list. */
-    uint32_t at;       /* Offset in the text. */
-    uint32_t depth;    /* Of the tree below. */
+    bool is_call;       /* ATTR: has an argument list. */
+    uint32_t at;        /* Offset in the text. */
+    uint32_t depth;     /* Of the tree below. */
     struct bt_str name; /* VARIABLE, CALL, FILTER, TEST, FOR, SET, BLOCK; ATTR: fixed name. */
     const struct bt_fn *fn;
     struct bt_args args;
@@ -128,7 +128,7 @@ struct bt_node {
             struct bt_branch *branches;
             size_t branches_count;
         };
-        struct { /* FOR, BLOCK, FILTER_TAG */
+        struct {                    /* FOR, BLOCK, FILTER_TAG */
             struct bt_node *source; /* FILTER_TAG: the filters applied to a hole. */
             struct bt_body body, other;
         };
@@ -166,7 +166,7 @@ int bt_expr_parse(struct bt_template *template, struct bt_err *err);
 void bt_expr_place(const struct bt_template *template, uint32_t at, uint32_t *ret_line,
                    uint32_t *ret_col);
 
-/* --- One rendering ------------------------------------------------------------------------------ */
+/* --- One rendering ---------------------------------------------------------------------------- */
 
 struct bt_local {
     struct bt_str name;
@@ -185,11 +185,11 @@ struct bt_run {
     struct bt_err *err;
     struct bt_local *locals;
     size_t locals_count, locals_cap;
-    size_t barrier;   /* Locals before it are hidden (inside a macro). */
-    uint32_t frame;   /* Of the innermost scope; 0 is the template's own. */
-    uint32_t macros;  /* Nested macro calls: above 0 the context is hidden. */
-    uint32_t depth;   /* Of C recursion. */
-    uint32_t rounds;  /* Of recursive rendering. */
+    size_t barrier;  /* Locals before it are hidden (inside a macro). */
+    uint32_t frame;  /* Of the innermost scope; 0 is the template's own. */
+    uint32_t macros; /* Nested macro calls: above 0 the context is hidden. */
+    uint32_t depth;  /* Of C recursion. */
+    uint32_t rounds; /* Of recursive rendering. */
     uint32_t steps;
     struct bt_alias *aliases; /* Lists that were changed in place: read as their new content. */
     size_t aliases_count, aliases_cap;

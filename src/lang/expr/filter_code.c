@@ -138,14 +138,18 @@ static int url_decode(struct bt_call *call, struct bt_value **ret_value)
 }
 
 static const struct bt_fn rows[] = {
-    {"base64decode", "", 0, 0, BT_FN_LOOSE, base64_decode, "Text from base64: `'YWJj' | base64decode` → `abc`"},
-    {"base64encode", "", 0, 0, BT_FN_LOOSE, base64_encode, "Text to base64: `'abc' | base64encode` → `YWJj`"},
+    {"base64decode", "", 0, 0, BT_FN_LOOSE, base64_decode,
+     "Text from base64: `'YWJj' | base64decode` → `abc`"},
+    {"base64encode", "", 0, 0, BT_FN_LOOSE, base64_encode,
+     "Text to base64: `'abc' | base64encode` → `YWJj`"},
     {"md5", "", 0, 0, BT_FN_LOOSE, md5, "MD5 digest in hex"},
     {"sha1", "", 0, 0, BT_FN_LOOSE, sha1, "SHA-1 digest in hex"},
     {"sha256", "", 0, 0, BT_FN_LOOSE, sha256, "SHA-256 digest in hex"},
     {"sha512", "", 0, 0, BT_FN_LOOSE, sha512, "SHA-512 digest in hex"},
-    {"urldecode", "", 0, 0, BT_FN_LOOSE, url_decode, "Text from form encoding: `'a+b%26' | urldecode` → `a b&`"},
-    {"urlencode", "", 0, 0, BT_FN_LOOSE, url_encode, "Text to form encoding: `'a b&' | urlencode` → `a+b%26`"},
+    {"urldecode", "", 0, 0, BT_FN_LOOSE, url_decode,
+     "Text from form encoding: `'a+b%26' | urldecode` → `a b&`"},
+    {"urlencode", "", 0, 0, BT_FN_LOOSE, url_encode,
+     "Text to form encoding: `'a b&' | urlencode` → `a+b%26`"},
 };
 
 const struct bt_fn_table bt_fn_code_filters = {rows, BT_COUNT(rows)};

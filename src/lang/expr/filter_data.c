@@ -1,4 +1,5 @@
-/* filter_data.c — Filters between values and their texts: default, className, json, yaml, ion, jq. */
+/* filter_data.c — Filters between values and their texts: default, className, json, yaml, ion, jq.
+ */
 #include "lang/expr/expr_int.h"
 
 #include "lang/expr/ion.h"
@@ -86,11 +87,14 @@ static int jq(struct bt_call *call, struct bt_value **ret_value)
 }
 
 static const struct bt_fn rows[] = {
-    {"className", "", 0, 0, BT_FN_LOOSE, class_name, "The original's type name: `'a' | className` → `java.lang.String`"},
+    {"className", "", 0, 0, BT_FN_LOOSE, class_name,
+     "The original's type name: `'a' | className` → `java.lang.String`"},
     {"default", "default", 1, 1, BT_FN_TOLERANT, default_value,
      "Another value for null, empty or missing ones: `x | default('d')` → `d`"},
-    {"jq", "expression", 1, 1, BT_FN_IO, jq, "A list of the results of a jq program: `m | jq('.a') | first`"},
-    {"json", "", 0, 0, BT_FN_LOOSE, to_json, "JSON text: `{'a': 1} | json` → `{\"a\":1}` (the same as `toJson`)"},
+    {"jq", "expression", 1, 1, BT_FN_IO, jq,
+     "A list of the results of a jq program: `m | jq('.a') | first`"},
+    {"json", "", 0, 0, BT_FN_LOOSE, to_json,
+     "JSON text: `{'a': 1} | json` → `{\"a\":1}` (the same as `toJson`)"},
     {"toIon", "", 0, 0, BT_FN_LOOSE, to_ion, "Ion text: `[1, 'a'] | toIon` → `[1,\"a\"]`"},
     {"toJson", "", 0, 0, BT_FN_LOOSE, to_json, "JSON text: `[1, null] | toJson` → `[1,null]`"},
     {"yaml", "", 0, 0, BT_FN_LOOSE, to_yaml, "YAML text: `{'a': 1} | yaml` → `a: 1`"},

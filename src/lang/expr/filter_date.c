@@ -1,5 +1,5 @@
-/* filter_date.c — Dates: the filters date, dateAdd, timestamp … and the function now. Pure: what time
- * it is comes with the scope. */
+/* filter_date.c — Dates: the filters date, dateAdd, timestamp … and the function now. Pure: what
+ * time it is comes with the scope. */
 #include "lang/expr/expr_int.h"
 
 #include "value/time.h"
@@ -114,7 +114,7 @@ static int date_add(struct bt_call *call, struct bt_value **ret_value)
     return give_text(call, &moment, 2, 5, ret_value);
 }
 
-/* --- Numbers since 1970 ------------------------------------------------------------------------- */
+/* --- Numbers since 1970 ----------------------------------------------------------------------- */
 
 /* The moment of a timestamp filter. */
 static int stamp(struct bt_call *call, size_t zone_index, size_t existing,
@@ -179,7 +179,8 @@ static const struct bt_fn rows[] = {
      "Seconds since 1970: `'2024-01-15T10:30:00Z' | timestamp` → `1705314600`"},
     {"timestampMicro", "timeZone existingFormat", 0, 2, 0, timestamp_micro,
      "Seconds × 10⁹ plus the microseconds, as text (as in the original)"},
-    {"timestampNano", "timeZone existingFormat", 0, 2, 0, timestamp_nano, "Nanoseconds since 1970, as text"},
+    {"timestampNano", "timeZone existingFormat", 0, 2, 0, timestamp_nano,
+     "Nanoseconds since 1970, as text"},
 };
 
 const struct bt_fn_table bt_fn_date_filters = {rows, BT_COUNT(rows)};

@@ -1,7 +1,7 @@
 /* filter_list.c — Filters of lists and maps. Pure.
  *
- * `sort`, `rsort` and `reverse` change the variable itself in the original; here the new list stands
- * for the old one in the rest of the rendering (bt_eval_replace). */
+ * `sort`, `rsort` and `reverse` change the variable itself in the original; here the new list
+ * stands for the old one in the rest of the rendering (bt_eval_replace). */
 #include "lang/expr/expr_int.h"
 
 #include "base/utf8.h"
@@ -32,7 +32,7 @@ static bool is_text(const struct bt_value *value)
     return bt_value_is(value, BT_KIND_STRING) && bt_value_flavor(value) == BT_FLAVOR_PLAIN;
 }
 
-/* --- Ends --------------------------------------------------------------------------------------- */
+/* --- Ends ------------------------------------------------------------------------------------- */
 
 static int edge(struct bt_call *call, bool is_last, struct bt_value **ret_value)
 {
@@ -84,7 +84,7 @@ static int length(struct bt_call *call, struct bt_value **ret_value)
     return bt_call_give(call, bt_value_int32((int32_t)count), ret_value);
 }
 
-/* --- Parts -------------------------------------------------------------------------------------- */
+/* --- Parts ------------------------------------------------------------------------------------ */
 
 static int part_of(struct bt_call *call, size_t from, size_t to, struct bt_value **ret_value)
 {
@@ -105,8 +105,8 @@ static int slice_index(struct bt_call *call, size_t index, const char *name, int
     if (!bt_is_number(arg))
         return bt_raise(call->run, call->node->at, "Argument %s must be a number. Actual type: %s",
                         name, bt_java_class(arg));
-    *ret_number = bt_value_is(arg, BT_KIND_DECIMAL) ? (int64_t)bt_value_as_double(arg)
-                                                    : bt_value_as_int(arg);
+    *ret_number =
+        bt_value_is(arg, BT_KIND_DECIMAL) ? (int64_t)bt_value_as_double(arg) : bt_value_as_int(arg);
     return BT_OK;
 }
 
@@ -123,8 +123,8 @@ static int slice(struct bt_call *call, struct bt_value **ret_value)
                         "Slice filter can only be applied to String, List and array inputs. Actual "
                         "type was: %s",
                         bt_java_class(call->input));
-    int64_t count = (int64_t)(is_text(call->input) ? bt_utf8_count(text)
-                                                   : bt_value_count(call->input));
+    int64_t count =
+        (int64_t)(is_text(call->input) ? bt_utf8_count(text) : bt_value_count(call->input));
     to = count;
     BT_TRY(slice_index(call, 1, "toIndex", &to));
     if (to > count)
@@ -137,8 +137,10 @@ static int slice(struct bt_call *call, struct bt_value **ret_value)
                              (long long)from, (long long)to, (long long)count);
     if (!is_text(call->input))
         return part_of(call, (size_t)from, (size_t)to, ret_value);
-    return bt_call_string(call, bt_str_slice(text, bt_utf8_offset(text, (size_t)from),
-                                             bt_utf8_offset(text, (size_t)to)), ret_value);
+    return bt_call_string(
+        call,
+        bt_str_slice(text, bt_utf8_offset(text, (size_t)from), bt_utf8_offset(text, (size_t)to)),
+        ret_value);
 }
 
 static int chunk_list(struct bt_call *call, size_t size, struct bt_value **ret_value)
@@ -216,7 +218,7 @@ static int join(struct bt_call *call, struct bt_value **ret_value)
     return rc;
 }
 
-/* --- Order -------------------------------------------------------------------------------------- */
+/* --- Order ------------------------------------------------------------------------------------ */
 
 static struct bt_value *reversed(const struct bt_value *list)
 {
@@ -268,8 +270,9 @@ static void merge_sort(struct bt_value **items, struct bt_value **spare, size_t 
             size_t high = low + 2 * width < count ? low + 2 * width : count;
             size_t left = low, right = middle;
             for (size_t k = low; k < high; k++) {
-                bool is_left = left < middle &&
-                               (right >= high || sign * compare_items(items[left], items[right]) <= 0);
+                bool is_left =
+                    left < middle &&
+                    (right >= high || sign * compare_items(items[left], items[right]) <= 0);
                 spare[k] = is_left ? items[left++] : items[right++];
             }
         }
@@ -323,7 +326,7 @@ static int rsort(struct bt_call *call, struct bt_value **ret_value)
     return sort_any(call, -1, ret_value);
 }
 
-/* --- Maps --------------------------------------------------------------------------------------- */
+/* --- Maps ------------------------------------------------------------------------------------- */
 
 static int index_list(struct bt_call *call, size_t count, struct bt_value **ret_value)
 {
@@ -342,9 +345,10 @@ static int keys(struct bt_call *call, struct bt_value **ret_value)
     if (is_list(input) || is_array(input))
         return index_list(call, bt_value_count(input), ret_value);
     if (!bt_value_is(input, BT_KIND_MAP))
-        return bt_raise(call->run, call->node->at,
-                        "'keys' filter can only be applied to List, Map, Array. Actual type was: %s",
-                        bt_java_class(input));
+        return bt_raise(
+            call->run, call->node->at,
+            "'keys' filter can only be applied to List, Map, Array. Actual type was: %s",
+            bt_java_class(input));
     BT_VALUE out = bt_list_new(bt_value_count(input));
     for (size_t i = 0; i < bt_value_count(input); i++) {
         struct bt_value *key;
@@ -459,17 +463,25 @@ static int merge(struct bt_call *call, struct bt_value **ret_value)
 }
 
 static const struct bt_fn rows[] = {
-    {"chunk", "size", 1, 1, 0, chunk, "Cuts a list into lists of a size: `[1,2,3] | chunk(2)` → `[[1,2],[3]]`"},
+    {"chunk", "size", 1, 1, 0, chunk,
+     "Cuts a list into lists of a size: `[1,2,3] | chunk(2)` → `[[1,2],[3]]`"},
     {"first", "", 0, 0, BT_FN_LOOSE, first, "First item or letter: `[1,2] | first` → `1`"},
-    {"flatten", "", 0, 0, BT_FN_LOOSE, flatten, "Takes one level of nested lists out: `[1,[2]] | flatten` → `[1,2]`"},
+    {"flatten", "", 0, 0, BT_FN_LOOSE, flatten,
+     "Takes one level of nested lists out: `[1,[2]] | flatten` → `[1,2]`"},
     {"join", "separator", 0, 1, 0, join, "Texts of all items in one: `[1,2] | join('-')` → `1-2`"},
-    {"keys", "", 0, 0, BT_FN_LOOSE, keys, "Keys of a map, indexes of a list: `{'a': 1} | keys` → `[\"a\"]`"},
+    {"keys", "", 0, 0, BT_FN_LOOSE, keys,
+     "Keys of a map, indexes of a list: `{'a': 1} | keys` → `[\"a\"]`"},
     {"last", "", 0, 0, BT_FN_LOOSE, last, "Last item or letter: `'abc' | last` → `c`"},
-    {"length", "", 0, 0, BT_FN_LOOSE, length, "Length of a text, list or map: `'abc' | length` → `3`"},
-    {"merge", "items", 1, 1, 0, merge, "Two lists or two maps in one: `[1] | merge([2])` → `[1,2]`"},
-    {"reverse", "", 0, 0, BT_FN_LOOSE, reverse, "Turns a list round, in place: `[1,2] | reverse` → `[2,1]`"},
-    {"rsort", "", 0, 0, BT_FN_LOOSE, rsort, "Sorts downwards, in place: `[1,3,2] | rsort` → `[3,2,1]`"},
-    {"slice", "fromIndex toIndex", 0, 2, 0, slice, "A part of a text or list: `'abcdef' | slice(1, 3)` → `bc`"},
+    {"length", "", 0, 0, BT_FN_LOOSE, length,
+     "Length of a text, list or map: `'abc' | length` → `3`"},
+    {"merge", "items", 1, 1, 0, merge,
+     "Two lists or two maps in one: `[1] | merge([2])` → `[1,2]`"},
+    {"reverse", "", 0, 0, BT_FN_LOOSE, reverse,
+     "Turns a list round, in place: `[1,2] | reverse` → `[2,1]`"},
+    {"rsort", "", 0, 0, BT_FN_LOOSE, rsort,
+     "Sorts downwards, in place: `[1,3,2] | rsort` → `[3,2,1]`"},
+    {"slice", "fromIndex toIndex", 0, 2, 0, slice,
+     "A part of a text or list: `'abcdef' | slice(1, 3)` → `bc`"},
     {"sort", "", 0, 0, BT_FN_LOOSE, sort, "Sorts upwards, in place: `[3,1,2] | sort` → `[1,2,3]`"},
     {"values", "", 0, 0, BT_FN_LOOSE, values, "Values of a map: `{'a': 1} | values` → `[1]`"},
 };

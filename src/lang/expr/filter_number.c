@@ -28,21 +28,25 @@ static int absolute(struct bt_call *call, struct bt_value **ret_value)
     if (bt_value_is(input, BT_KIND_INT)) {
         if (number >= 0 || number == (flavor == BT_FLAVOR_INT32 ? INT32_MIN : INT64_MIN))
             return bt_call_give(call, bt_value_ref(input), ret_value);
-        return bt_call_give(call, flavor == BT_FLAVOR_INT32 ? bt_value_int32((int32_t)-number)
-                                                            : bt_value_int(-number), ret_value);
+        return bt_call_give(call,
+                            flavor == BT_FLAVOR_INT32 ? bt_value_int32((int32_t)-number)
+                                                      : bt_value_int(-number),
+                            ret_value);
     }
     if (bt_value_is(input, BT_KIND_DOUBLE))
-        return bt_call_give(call, flavor == BT_FLAVOR_FLOAT32 ? bt_value_float((float)fabs(real))
-                                                              : bt_value_double(fabs(real)),
+        return bt_call_give(call,
+                            flavor == BT_FLAVOR_FLOAT32 ? bt_value_float((float)fabs(real))
+                                                        : bt_value_double(fabs(real)),
                             ret_value);
     struct bt_str text = bt_value_str(input);
     if (text.len && text.at[0] == '-')
-        return bt_call_give(call, bt_value_text(bt_str_slice(text, 1, text.len), BT_KIND_DECIMAL,
-                                                flavor), ret_value);
+        return bt_call_give(call,
+                            bt_value_text(bt_str_slice(text, 1, text.len), BT_KIND_DECIMAL, flavor),
+                            ret_value);
     return bt_call_give(call, bt_value_ref(input), ret_value);
 }
 
-/* --- number ------------------------------------------------------------------------------------- */
+/* --- number ----------------------------------------------------------------------------------- */
 
 static int bad_number(struct bt_call *call, struct bt_str text)
 {
@@ -128,12 +132,14 @@ static int guess(struct bt_call *call, struct bt_str text, struct bt_value **ret
 {
     int64_t number;
     double real;
-    bool is_hex = bt_str_find(text, BT_STR("0x"), 0) >= 0 || bt_str_find(text, BT_STR("0X"), 0) >= 0 ||
-                  bt_str_find(text, BT_STR("#"), 0) >= 0;
+    bool is_hex = bt_str_find(text, BT_STR("0x"), 0) >= 0 ||
+                  bt_str_find(text, BT_STR("0X"), 0) >= 0 || bt_str_find(text, BT_STR("#"), 0) >= 0;
     if (is_hex || is_integer_text(text)) {
         if (decode(text, &number))
-            return bt_call_give(call, number == (int32_t)number ? bt_value_int32((int32_t)number)
-                                                                : bt_value_int(number), ret_value);
+            return bt_call_give(call,
+                                number == (int32_t)number ? bt_value_int32((int32_t)number)
+                                                          : bt_value_int(number),
+                                ret_value);
         return is_hex ? bad_number(call, text)
                       : give_decimal(call, text, BT_FLAVOR_BIGINT, ret_value);
     }
@@ -191,7 +197,8 @@ static int typed(struct bt_call *call, struct bt_str type, struct bt_str text,
 
 static int number(struct bt_call *call, struct bt_value **ret_value)
 {
-    static const char *const types[] = {"INT", "FLOAT", "LONG", "DOUBLE", "BIGDECIMAL", "BIGINTEGER"};
+    static const char *const types[] = {"INT",    "FLOAT",      "LONG",
+                                        "DOUBLE", "BIGDECIMAL", "BIGINTEGER"};
     struct bt_str type;
     NULL_THROUGH(call, ret_value);
     if (!bt_value_is(call->input, BT_KIND_STRING) ||
@@ -209,34 +216,26 @@ static int number(struct bt_call *call, struct bt_value **ret_value)
     return guess(call, text, ret_value);
 }
 
-/* The digits of a double: the shortest, and all of them. */
-static int double_texts(double real, struct bt_buf *shortest, struct bt_buf *exact)
-{
-    BT_TRY(bt_java_double(shortest, real, false));
-    return isfinite(real) ? bt_buf_addf(exact, "%.780e", real) : BT_OK;
-}
-
 static int number_format(struct bt_call *call, struct bt_value **ret_value)
 {
     struct bt_str pattern = BT_STR("#,##0.###");
-    struct bt_buf text = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX), exact = BT_BUF_INIT(2000);
-    struct bt_buf out = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
+    struct bt_buf text = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX), out = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
+    double real = bt_value_as_double(call->input);
     NULL_THROUGH(call, ret_value);
     if (!bt_is_number(call->input))
         return bt_raise(call->run, call->node->at,
                         "The input for the 'NumberFormat' filter has to be a number.");
     if (bt_call_has(call, 0))
         BT_TRY(bt_call_str(call, 0, &pattern));
-    int rc = bt_value_is(call->input, BT_KIND_DOUBLE)
-                 ? double_texts(bt_value_as_double(call->input), &text, &exact)
-                 : bt_java_text(call->input, &text, call->run->err);
+    int rc = bt_java_text(call->input, &text, call->run->err);
     if (rc == BT_OK)
-        rc = bt_number_format(bt_buf_str(&text), bt_buf_str(&exact), pattern, &out);
+        rc = bt_number_format(bt_buf_str(&text),
+                              bt_value_is(call->input, BT_KIND_DOUBLE) ? &real : NULL, pattern,
+                              &out);
     if (rc == BT_INVALID)
-        rc = bt_raise_java(call->run, call->node->at, "Malformed pattern \"%.*s\"",
-                           BT_FMT(pattern));
+        rc =
+            bt_raise_java(call->run, call->node->at, "Malformed pattern \"%.*s\"", BT_FMT(pattern));
     bt_buf_done(&text);
-    bt_buf_done(&exact);
     if (rc == BT_OK)
         return bt_call_take(call, &out, ret_value);
     bt_buf_done(&out);
@@ -246,7 +245,8 @@ static int number_format(struct bt_call *call, struct bt_value **ret_value)
 static const struct bt_fn rows[] = {
     {"abs", "", 0, 0, BT_FN_LOOSE, absolute, "Without its sign: `-5 | abs` → `5`"},
     {"number", "type", 0, 1, 0, number,
-     "Parses a text as `INT`, `LONG`, `FLOAT`, `DOUBLE`, `BIGDECIMAL`, `BIGINTEGER` or the smallest that fits: `'12' | number` → `12`"},
+     "Parses a text as `INT`, `LONG`, `FLOAT`, `DOUBLE`, `BIGDECIMAL`, `BIGINTEGER` or the "
+     "smallest that fits: `'12' | number` → `12`"},
     {"numberFormat", "format", 0, 1, 0, number_format,
      "A number by a pattern: `1234.5 | numberFormat('#,##0.00')` → `1,234.50`"},
 };

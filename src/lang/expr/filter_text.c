@@ -25,7 +25,7 @@ static bool is_space(unsigned char c)
     return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1C && c <= 0x1F);
 }
 
-/* --- Case --------------------------------------------------------------------------------------- */
+/* --- Case ------------------------------------------------------------------------------------- */
 
 static int change_case(struct bt_call *call, bool is_upper, struct bt_value **ret_value)
 {
@@ -78,7 +78,7 @@ static int title(struct bt_call *call, struct bt_value **ret_value)
     return raise_letters(call, true, ret_value);
 }
 
-/* --- Length ------------------------------------------------------------------------------------- */
+/* --- Length ----------------------------------------------------------------------------------- */
 
 static int trim(struct bt_call *call, struct bt_value **ret_value)
 {
@@ -115,7 +115,7 @@ static int abbreviate(struct bt_call *call, struct bt_value **ret_value)
     return bt_call_take(call, &buf, ret_value);
 }
 
-/* --- Parts -------------------------------------------------------------------------------------- */
+/* --- Parts ------------------------------------------------------------------------------------ */
 
 static ptrdiff_t find_last(struct bt_str text, struct bt_str part)
 {
@@ -132,8 +132,8 @@ static int cut(struct bt_call *call, bool is_after, bool is_last, struct bt_valu
     struct bt_str separator;
     NULL_THROUGH(call, ret_value);
     if (!bt_call_arg(call, 0))
-        return bt_raise(call->run, call->node->at, "The '%s' filter expects an argument 'separator'.",
-                        call->fn->name);
+        return bt_raise(call->run, call->node->at,
+                        "The '%s' filter expects an argument 'separator'.", call->fn->name);
     BT_TRY(bt_call_str(call, 0, &separator));
     BT_TRY(bt_call_text(call, call->input, &input));
     struct bt_str text = bt_value_str(input);
@@ -195,7 +195,7 @@ static int ends_with(struct bt_call *call, struct bt_value **ret_value)
     return test_edge(call, false, ret_value);
 }
 
-/* --- Replacing ---------------------------------------------------------------------------------- */
+/* --- Replacing -------------------------------------------------------------------------------- */
 
 /* Replaces every `from`; an empty one stands between all letters. */
 static int replace_text(struct bt_str text, struct bt_str from, struct bt_str to,
@@ -351,7 +351,7 @@ static int escape_char(struct bt_call *call, struct bt_value **ret_value)
     return change_value(call, call->input, escape_text, ret_value);
 }
 
-/* --- Indenting ---------------------------------------------------------------------------------- */
+/* --- Indenting -------------------------------------------------------------------------------- */
 
 static const char *line_break_of(struct bt_str text)
 {
@@ -413,7 +413,7 @@ static int nindent(struct bt_call *call, struct bt_value **ret_value)
     return indent_any(call, true, ret_value);
 }
 
-/* --- Slugs and pieces --------------------------------------------------------------------------- */
+/* --- Slugs and pieces ------------------------------------------------------------------------- */
 
 static int slugify(struct bt_call *call, struct bt_value **ret_value)
 {
@@ -453,20 +453,29 @@ static int split(struct bt_call *call, struct bt_value **ret_value)
 
 static const struct bt_fn rows[] = {
     {"abbreviate", "length", 1, 1, 0, abbreviate,
-     "Cuts the text to a length, with `...` at the end: `'hello world' | abbreviate(8)` → `hello...`"},
-    {"capitalize", "", 0, 0, BT_FN_LOOSE, capitalize, "First letter in upper case: `'abc' | capitalize` → `Abc`"},
-    {"endsWith", "value", 1, 1, 0, ends_with, "Whether the text ends so: `'abc' | endsWith('c')` → `true`"},
+     "Cuts the text to a length, with `...` at the end: `'hello world' | abbreviate(8)` → "
+     "`hello...`"},
+    {"capitalize", "", 0, 0, BT_FN_LOOSE, capitalize,
+     "First letter in upper case: `'abc' | capitalize` → `Abc`"},
+    {"endsWith", "value", 1, 1, 0, ends_with,
+     "Whether the text ends so: `'abc' | endsWith('c')` → `true`"},
     {"escapeChar", "type", 1, 1, 0, escape_char,
-     "Escapes quotes; type is `single`, `double` or `shell`: `\"it's\" | escapeChar('shell')` → `it'\\''s`"},
-    {"indent", "amount prefix", 1, 2, 0, indent, "Puts amount × prefix (a blank) before every line but the first"},
+     "Escapes quotes; type is `single`, `double` or `shell`: `\"it's\" | escapeChar('shell')` → "
+     "`it'\\''s`"},
+    {"indent", "amount prefix", 1, 2, 0, indent,
+     "Puts amount × prefix (a blank) before every line but the first"},
     {"lower", "", 0, 0, BT_FN_LOOSE, lower, "Lower case: `'ABC' | lower` → `abc`"},
-    {"nindent", "amount prefix", 1, 2, 0, nindent, "A line break, then every line indented by amount × prefix (a blank)"},
+    {"nindent", "amount prefix", 1, 2, 0, nindent,
+     "A line break, then every line indented by amount × prefix (a blank)"},
     {"replace", "replace_pairs regexp", 1, 2, 0, replace,
-     "Replaces pairs, as texts or regular expressions, also inside lists and maps: `'abc' | replace({'a': 'x'})` → `xbc`"},
-    {"slugify", "", 0, 4, BT_FN_LOOSE, slugify, "Lower-case letters, digits and dashes: `'É à b' | slugify` → `e-a-b`"},
+     "Replaces pairs, as texts or regular expressions, also inside lists and maps: `'abc' | "
+     "replace({'a': 'x'})` → `xbc`"},
+    {"slugify", "", 0, 4, BT_FN_LOOSE, slugify,
+     "Lower-case letters, digits and dashes: `'É à b' | slugify` → `e-a-b`"},
     {"split", "delimiter limit", 1, 2, 0, split,
      "Cuts at a regular expression into an array: `'a,b' | split(',')` → `[\"a\",\"b\"]`"},
-    {"startsWith", "value", 1, 1, 0, starts_with, "Whether the text begins so: `'abc' | startsWith('a')` → `true`"},
+    {"startsWith", "value", 1, 1, 0, starts_with,
+     "Whether the text begins so: `'abc' | startsWith('a')` → `true`"},
     {"substringAfter", "separator", 1, 1, 0, substring_after,
      "What follows the first separator: `'a.b.c' | substringAfter('.')` → `b.c`"},
     {"substringAfterLast", "separator", 1, 1, 0, substring_after_last,
@@ -475,7 +484,8 @@ static const struct bt_fn rows[] = {
      "What stands before the first separator: `'a.b.c' | substringBefore('.')` → `a`"},
     {"substringBeforeLast", "separator", 1, 1, 0, substring_before_last,
      "What stands before the last separator: `'a.b.c' | substringBeforeLast('.')` → `a.b`"},
-    {"title", "", 0, 0, BT_FN_LOOSE, title, "First letter of every word in upper case: `'a b' | title` → `A B`"},
+    {"title", "", 0, 0, BT_FN_LOOSE, title,
+     "First letter of every word in upper case: `'a b' | title` → `A B`"},
     {"trim", "", 0, 0, BT_FN_LOOSE, trim, "Takes white space off both ends: `' a ' | trim` → `a`"},
     {"upper", "", 0, 0, BT_FN_LOOSE, upper, "Upper case: `'abc' | upper` → `ABC`"},
 };

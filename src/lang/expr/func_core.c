@@ -1,5 +1,5 @@
-/* func_core.c — Functions that need nothing but their arguments and the scope. Pure: randomness comes
- * from the scope's generator. */
+/* func_core.c — Functions that need nothing but their arguments and the scope. Pure: randomness
+ * comes from the scope's generator. */
 #include "lang/expr/expr_int.h"
 
 #include "base/ids.h"
@@ -14,7 +14,7 @@ static int expects(struct bt_call *call, const char *arg)
                     call->fn->name, arg);
 }
 
-/* --- Rendering again ---------------------------------------------------------------------------- */
+/* --- Rendering again -------------------------------------------------------------------------- */
 
 static int render_value(struct bt_call *call, const struct bt_value *value, bool is_deep,
                         struct bt_value **ret_value);
@@ -46,7 +46,7 @@ static int render_list(struct bt_call *call, const struct bt_value *list, bool i
 {
     BT_VALUE out = bt_list_new(bt_value_count(list));
     for (size_t i = 0; i < bt_value_count(list); i++) {
-        struct bt_value *item;
+        struct bt_value *item = NULL;
         BT_TRY(render_value(call, bt_list_at(list, i), is_deep, &item));
         if (bt_list_push(out, item) < 0)
             return bt_raise_mem(call->run);
@@ -60,7 +60,7 @@ static int render_map(struct bt_call *call, const struct bt_value *map, bool is_
     BT_VALUE out = bt_map_new(bt_value_count(map));
     for (size_t i = 0; i < bt_value_count(map); i++) {
         BT_VALUE key = NULL;
-        struct bt_value *item, *old;
+        struct bt_value *item = NULL, *old = NULL;
         const struct bt_value *value = bt_map_at(map, i, &old);
         BT_TRY(render_text(call, old, is_deep, &key));
         BT_TRY(render_value(call, value, is_deep, &item));
@@ -111,7 +111,7 @@ static int render_once(struct bt_call *call, struct bt_value **ret_value)
     return render_value(call, bt_call_arg(call, 0), false, ret_value);
 }
 
-/* --- Numbers ------------------------------------------------------------------------------------ */
+/* --- Numbers ---------------------------------------------------------------------------------- */
 
 static int extreme(struct bt_call *call, enum bt_op op, struct bt_value **ret_value)
 {
@@ -157,15 +157,15 @@ static int range(struct bt_call *call, struct bt_value **ret_value)
     if (increment == 0)
         return bt_raise(call->run, call->node->at,
                         "The increment of the range function must be different than 0");
-    int rc = bt_eval_range(call->run, bt_call_arg(call, 0), bt_call_arg(call, 1), increment,
-                           ret_value);
+    int rc =
+        bt_eval_range(call->run, bt_call_arg(call, 0), bt_call_arg(call, 1), increment, ret_value);
     return rc != BT_INVALID ? rc
                             : bt_raise(call->run, call->node->at,
                                        "Arguments of range function must be of type Number or "
                                        "String with a length of 1");
 }
 
-/* --- Random ------------------------------------------------------------------------------------- */
+/* --- Random ----------------------------------------------------------------------------------- */
 
 static struct bt_rng *rng_of(struct bt_call *call)
 {
@@ -211,7 +211,7 @@ static int id(struct bt_call *call, struct bt_value **ret_value)
     return bt_call_string(call, bt_id_str(&made), ret_value);
 }
 
-/* --- The context -------------------------------------------------------------------------------- */
+/* --- The context ------------------------------------------------------------------------------ */
 
 static int print_context(struct bt_call *call, struct bt_value **ret_value)
 {
@@ -308,6 +308,8 @@ static int current_each_output(struct bt_call *call, struct bt_value **ret_value
     for (size_t i = bt_value_count(parents); i-- > 0;)
         BT_TRY(step_down(call, bt_list_at(parents, i), &outputs));
     BT_TRY(root_or_null(call->run, BT_STR("taskrun"), &taskrun));
+    if (bt_value_is_null(taskrun))
+        return bt_raise_missing(call->run, call->node->at, BT_STR("taskrun"));
     BT_TRY(iteration_of(call->run, taskrun, &name));
     return key_of(call->run, outputs, bt_value_str(name), ret_value);
 }
@@ -320,11 +322,14 @@ static const struct bt_fn rows[] = {
     {"max", "", 2, 255, BT_FN_VARIADIC, max, "The largest number: `max(1, 5, 3)` → `5`"},
     {"min", "", 2, 255, BT_FN_VARIADIC, min, "The smallest number: `min(4, 2, 8)` → `2`"},
     {"printContext", "", 0, 0, BT_FN_TOP, print_context, "All variables as JSON text"},
-    {"randomInt", "lower upper", 2, 2, 0, random_int, "A number in [lower, upper); both must come from variables"},
-    {"range", "start end increment", 2, 3, 0, range, "A list of numbers or letters: `range(0, 6, 2)` → `[0,2,4,6]`"},
+    {"randomInt", "lower upper", 2, 2, 0, random_int,
+     "A number in [lower, upper); both must come from variables"},
+    {"range", "start end increment", 2, 3, 0, range,
+     "A list of numbers or letters: `range(0, 6, 2)` → `[0,2,4,6]`"},
     {"render", "toRender recursive", 1, 2, BT_FN_TOP | BT_FN_ONCE_ONLY, render,
      "Renders the result again, until it stays the same: `render(vars.a)`"},
-    {"renderOnce", "toRender", 1, 1, BT_FN_TOP | BT_FN_ONCE_ONLY, render_once, "Renders the result once more"},
+    {"renderOnce", "toRender", 1, 1, BT_FN_TOP | BT_FN_ONCE_ONLY, render_once,
+     "Renders the result once more"},
     {"uuid", "", 0, 0, BT_FN_LOOSE, uuid, "A random UUID"},
 };
 

@@ -21,8 +21,8 @@ static int text_argument(struct bt_call *call, const char *function, struct bt_s
         return bt_raise(call->run, call->node->at, "The '%s' function expects an argument '%s'.",
                         function, call->fn->args);
     *ret_is_null = bt_value_is_null(arg);
-    if (!*ret_is_null && (!bt_value_is(arg, BT_KIND_STRING) ||
-                          bt_value_flavor(arg) != BT_FLAVOR_PLAIN))
+    if (!*ret_is_null &&
+        (!bt_value_is(arg, BT_KIND_STRING) || bt_value_flavor(arg) != BT_FLAVOR_PLAIN))
         return bt_raise(call->run, call->node->at,
                         "The '%s' function expects an argument '%s' with type string.", function,
                         call->fn->args);
@@ -88,7 +88,7 @@ static int from_ion(struct bt_call *call, struct bt_value **ret_value)
     return rc;
 }
 
-/* --- Encryption --------------------------------------------------------------------------------- */
+/* --- Encryption ------------------------------------------------------------------------------- */
 
 union gcm {
     struct gcm_aes128_ctx aes128;
@@ -129,9 +129,9 @@ static int read_key(struct bt_call *call, struct bt_buf *key)
     int rc = bt_base64_decode(text, key);
     if (rc == BT_OK && (key->len == 16 || key->len == 24 || key->len == 32))
         return BT_OK;
-    return rc == BT_NO_MEM ? bt_raise_mem(call->run)
-                           : bt_raise(call->run, call->node->at, "Invalid AES key length: %zu bytes",
-                                      key->len);
+    return rc == BT_NO_MEM
+               ? bt_raise_mem(call->run)
+               : bt_raise(call->run, call->node->at, "Invalid AES key length: %zu bytes", key->len);
 }
 
 static void wipe(struct bt_buf *buf)
@@ -225,7 +225,8 @@ static int decrypt(struct bt_call *call, struct bt_value **ret_value)
 
 static const struct bt_fn rows[] = {
     {"decrypt", "key encrypted", 2, 2, 0, decrypt, "Text from `encrypt` (AES-GCM, base64)"},
-    {"encrypt", "key plaintext", 2, 2, 0, encrypt, "AES-GCM in base64; the key is base64 of 16, 24 or 32 bytes"},
+    {"encrypt", "key plaintext", 2, 2, 0, encrypt,
+     "AES-GCM in base64; the key is base64 of 16, 24 or 32 bytes"},
     {"fromIon", "ion", 1, 1, 0, from_ion, "First value of an Ion text: `fromIon('{a:1}').a` → `1`"},
     {"fromJson", "json", 1, 1, 0, from_json, "Value of a JSON text: `fromJson('[1,2]')[1]` → `2`"},
     {"json", "json", 1, 1, 0, from_json, "The older name of `fromJson`"},

@@ -8,8 +8,8 @@ static int named_args(struct bt_call *call, struct bt_value **ret_args)
     const char *name = call->fn->args;
     for (size_t i = 0; i < call->args_count; i++) {
         size_t len = strcspn(name, " ");
-        if (call->args[i] &&
-            (!args || bt_map_put(args, (struct bt_str){name, len}, bt_value_ref(call->args[i])) < 0))
+        if (call->args[i] && (!args || bt_map_put(args, (struct bt_str){name, len},
+                                                  bt_value_ref(call->args[i])) < 0))
             return bt_raise_mem(call->run);
         name += len + (name[len] == ' ');
     }
@@ -86,7 +86,8 @@ static int namespace_of(struct bt_call *call, struct bt_value **ret_name)
         *ret_name = bt_value_ref(bt_map_gets(flow, "namespace"));
         rc = *ret_name ? BT_OK : BT_NOT_FOUND;
     }
-    return rc == BT_NOT_FOUND ? bt_raise_missing(call->run, call->node->at, BT_STR("namespace")) : rc;
+    return rc == BT_NOT_FOUND ? bt_raise_missing(call->run, call->node->at, BT_STR("namespace"))
+                              : rc;
 }
 
 /* Pure: only the name of the file is made. */
@@ -112,12 +113,14 @@ static int file_uri(struct bt_call *call, struct bt_value **ret_value)
 
 static const struct bt_fn rows[] = {
     {"errorLogs", "", 0, 0, BT_FN_IO, ask, "Error log entries of this execution"},
-    {"fileSize", "path", 1, 1, BT_FN_IO, file_size, "Size in bytes of a file of internal storage or of the namespace"},
+    {"fileSize", "path", 1, 1, BT_FN_IO, file_size,
+     "Size in bytes of a file of internal storage or of the namespace"},
     {"fileURI", "path", 1, 1, 0, file_uri, "URI of a namespace file: `fileURI('a.txt')`"},
     {"http", "uri method query body contentType headers options accept", 1, 8, BT_FN_IO, http,
      "Body of the answer to an HTTP request"},
     {"kv", "key namespace errorOnMissing", 1, 3, BT_FN_IO, kv, "A stored value: `kv('my-key')`"},
-    {"read", "path", 1, 1, BT_FN_IO, read_file, "Text of a file of internal storage or of the namespace"},
+    {"read", "path", 1, 1, BT_FN_IO, read_file,
+     "Text of a file of internal storage or of the namespace"},
     {"secret", "key", 1, 1, BT_FN_IO, secret, "A secret: `secret('TOKEN')`"},
 };
 

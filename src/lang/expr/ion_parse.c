@@ -1,7 +1,7 @@
 /* ion_parse.c — Amazon Ion text to values: the first value of a text. Pure; bounded by depth.
  *
- * Annotations are dropped, typed nulls are null, symbols and strings are texts, clobs and blobs keep
- * their text, timestamps become date-times. */
+ * Annotations are dropped, typed nulls are null, symbols and strings are texts, clobs and blobs
+ * keep their text, timestamps become date-times. */
 #include "lang/expr/ion.h"
 
 #include "base/limits.h"
@@ -46,14 +46,14 @@ static void skip_space(struct ion *ion)
     }
 }
 
-/* --- Texts -------------------------------------------------------------------------------------- */
+/* --- Texts ------------------------------------------------------------------------------------ */
 
 static bool read_hex(struct ion *ion, size_t count, uint32_t *ret_rune)
 {
     *ret_rune = 0;
     for (size_t i = 0; i < count; i++) {
         char c = peek(ion, i);
-        uint32_t digit = c >= '0' && c <= '9' ? (uint32_t)(c - '0')
+        uint32_t digit = c >= '0' && c <= '9'                 ? (uint32_t)(c - '0')
                          : (c | 32) >= 'a' && (c | 32) <= 'f' ? (uint32_t)((c | 32) - 'a' + 10)
                                                               : 99;
         if (digit > 15)
@@ -146,7 +146,7 @@ static struct bt_str read_word(struct ion *ion)
     return bt_str_slice(ion->text, from, ion->at);
 }
 
-/* --- Numbers and times -------------------------------------------------------------------------- */
+/* --- Numbers and times ------------------------------------------------------------------------ */
 
 static bool is_numeric(char c)
 {
@@ -169,8 +169,8 @@ static int give_number(struct ion *ion, struct bt_buf *buf, struct bt_value **re
     char *decimal = memchr(text.at, 'd', text.len);
     bool is_float = memchr(text.at, 'e', text.len) != NULL;
     if (bt_parse_i64(text, &number))
-        *ret_value = number == (int32_t)number ? bt_value_int32((int32_t)number)
-                                               : bt_value_int(number);
+        *ret_value =
+            number == (int32_t)number ? bt_value_int32((int32_t)number) : bt_value_int(number);
     else if (decimal)
         *decimal = 'E';
     if (*ret_value)
@@ -193,7 +193,7 @@ static int parse_radix(struct ion *ion, struct bt_str text, struct bt_value **re
     uint32_t base = (text.at[is_negative + 1] | 32) == 'x' ? 16 : 2;
     for (size_t i = (size_t)is_negative + 2; i < text.len; i++) {
         char c = text.at[i];
-        uint32_t digit = c >= '0' && c <= '9' ? (uint32_t)(c - '0')
+        uint32_t digit = c >= '0' && c <= '9'                 ? (uint32_t)(c - '0')
                          : (c | 32) >= 'a' && (c | 32) <= 'f' ? (uint32_t)((c | 32) - 'a' + 10)
                                                               : 99;
         if (c == '_')
@@ -240,7 +240,7 @@ static int parse_number(struct ion *ion, struct bt_value **ret_value)
     return rc;
 }
 
-/* --- Containers --------------------------------------------------------------------------------- */
+/* --- Containers ------------------------------------------------------------------------------- */
 
 static int parse_list(struct ion *ion, char close, struct bt_value **ret_value)
 {
@@ -339,7 +339,7 @@ static int parse_lob(struct ion *ion, struct bt_value **ret_value)
     return *ret_value ? BT_OK : bt_fail_mem(ion->err, "Ion");
 }
 
-/* --- All ---------------------------------------------------------------------------------------- */
+/* --- All -------------------------------------------------------------------------------------- */
 
 /* A word: null (also null.int), true, false, nan, a symbol, or the annotation of what follows. */
 static int parse_word(struct ion *ion, struct bt_value **ret_value)

@@ -6,7 +6,8 @@
 
 #include <math.h>
 
-static int write_at(const struct bt_value *value, struct bt_buf *out, struct bt_err *err, int depth);
+static int write_at(const struct bt_value *value, struct bt_buf *out, struct bt_err *err,
+                    int depth);
 
 static void write_quoted(struct bt_str text, char quote, struct bt_buf *out)
 {
@@ -38,8 +39,8 @@ static bool is_identifier(struct bt_str text)
         if (!is_letter && !(i && c >= '0' && c <= '9'))
             return false;
     }
-    return text.len > 0 && !(text.at[0] == '$' && text.len > 1 && text.at[1] >= '0' &&
-                             text.at[1] <= '9');
+    return text.len > 0 &&
+           !(text.at[0] == '$' && text.len > 1 && text.at[1] >= '0' && text.at[1] <= '9');
 }
 
 static int write_double(double number, struct bt_buf *out)
@@ -89,7 +90,8 @@ static int write_map(const struct bt_value *map, struct bt_buf *out, struct bt_e
     return bt_buf_addc(out, '}');
 }
 
-static int write_list(const struct bt_value *list, struct bt_buf *out, struct bt_err *err, int depth)
+static int write_list(const struct bt_value *list, struct bt_buf *out, struct bt_err *err,
+                      int depth)
 {
     (void)bt_buf_addc(out, '['); /* Failures stay in the buffer, here and below. */
     for (size_t i = 0; i < bt_value_count(list); i++) {

@@ -1,4 +1,5 @@
-/* java.c — How values look to the original's runtime: class names, texts, equality, hash order. Pure.
+/* java.c — How values look to the original's runtime: class names, texts, equality, hash order.
+ * Pure.
  *
  * The texts here are what people's flows compare and print, so they follow the original to the
  * letter: 1.0E-4, [1, 2], {a=1}. */
@@ -10,7 +11,7 @@
 
 #include <math.h>
 
-/* --- Class names -------------------------------------------------------------------------------- */
+/* --- Class names ------------------------------------------------------------------------------ */
 
 static const char *text_class(enum bt_flavor flavor)
 {
@@ -48,7 +49,7 @@ const char *bt_java_class(const struct bt_value *value)
     return "java.lang.Object";
 }
 
-/* --- Numbers ------------------------------------------------------------------------------------ */
+/* --- Numbers ---------------------------------------------------------------------------------- */
 
 /* The shortest digits that read back as the number, and its decimal exponent. */
 static int shortest(double number, bool is_float, char digits[24], int *ret_exponent)
@@ -127,7 +128,7 @@ static int decimal_text(const struct bt_value *value, struct bt_buf *out)
     return bt_dec_format(&number, out);
 }
 
-/* --- Texts -------------------------------------------------------------------------------------- */
+/* --- Texts ------------------------------------------------------------------------------------ */
 
 static int check(struct bt_buf *out, struct bt_err *err)
 {
@@ -201,7 +202,7 @@ int bt_java_text(const struct bt_value *value, struct bt_buf *out, struct bt_err
     return text_at(value, out, err, 0);
 }
 
-/* --- JSON --------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static int json_str(struct bt_str text, struct bt_buf *out)
 {
@@ -344,7 +345,7 @@ int bt_java_json(const struct bt_value *value, bool is_pretty, struct bt_buf *ou
     return json_at(&json, value);
 }
 
-/* --- Equality ----------------------------------------------------------------------------------- */
+/* --- Equality --------------------------------------------------------------------------------- */
 
 static bool equal_at(const struct bt_value *a, const struct bt_value *b, int depth);
 
@@ -403,7 +404,7 @@ bool bt_java_equal(const struct bt_value *a, const struct bt_value *b)
     return equal_at(a, b, 0);
 }
 
-/* --- Hash order --------------------------------------------------------------------------------- */
+/* --- Hash order ------------------------------------------------------------------------------- */
 
 int32_t bt_java_hash(struct bt_str text)
 {

@@ -1,8 +1,8 @@
 /* lex.c — Cuts a template into tokens. Pure; its stacks are bounded.
  *
- * It follows the original's quirks: a dash trims only when white space follows an opening delimiter,
- * a closing delimiter is seen only when no bracket is open, and `verbatim` always loses its leading
- * white space. */
+ * It follows the original's quirks: a dash trims only when white space follows an opening
+ * delimiter, a closing delimiter is seen only when no bracket is open, and `verbatim` always loses
+ * its leading white space. */
 #include "lang/expr/lex.h"
 
 #include "base/limits.h"
@@ -65,15 +65,25 @@ int bt_op_precedence(enum bt_op op)
 const char *bt_token_type_name(enum bt_token_type type)
 {
     static const char *const names[] = {
-        "EOF",    "TEXT",        "EXECUTE_START", "EXECUTE_END",
-        "PRINT_START", "PRINT_END", "NAME",       "NUMBER",
-        "LONG",   "STRING",      "PUNCTUATION",   "OPERATOR",
-        "STRING_INTERPOLATION_START", "STRING_INTERPOLATION_END",
+        "EOF",
+        "TEXT",
+        "EXECUTE_START",
+        "EXECUTE_END",
+        "PRINT_START",
+        "PRINT_END",
+        "NAME",
+        "NUMBER",
+        "LONG",
+        "STRING",
+        "PUNCTUATION",
+        "OPERATOR",
+        "STRING_INTERPOLATION_START",
+        "STRING_INTERPOLATION_END",
     };
     return names[type];
 }
 
-/* --- Looking at the text ------------------------------------------------------------------------ */
+/* --- Looking at the text ---------------------------------------------------------------------- */
 
 static bool is_space(char c)
 {
@@ -135,7 +145,7 @@ static struct bt_str slice(const struct lexer *lexer, size_t from, size_t to)
     return (struct bt_str){lexer->text.at + from, to - from};
 }
 
-/* --- Tokens ------------------------------------------------------------------------------------- */
+/* --- Tokens ----------------------------------------------------------------------------------- */
 
 static int push(struct lexer *lexer, enum bt_token_type type, size_t at, struct bt_str text)
 {
@@ -176,7 +186,7 @@ static int push_bracket(struct lexer *lexer, char bracket)
     return BT_OK;
 }
 
-/* --- Text between tags -------------------------------------------------------------------------- */
+/* --- Text between tags ------------------------------------------------------------------------ */
 
 static int lex_comment(struct lexer *lexer)
 {
@@ -226,8 +236,7 @@ static int lex_verbatim(struct lexer *lexer, size_t start)
             last--;
         lexer->is_trimming = lexer->text.at[after - 3] == '-';
         lexer->at = after;
-        return first == last ? BT_OK
-                             : push(lexer, BT_TOKEN_TEXT, first, slice(lexer, first, last));
+        return first == last ? BT_OK : push(lexer, BT_TOKEN_TEXT, first, slice(lexer, first, last));
     }
 }
 
@@ -285,7 +294,7 @@ static int lex_data(struct lexer *lexer)
     return end == lexer->text.len ? BT_OK : lex_open(lexer, lexer->text.at[end + 1], end);
 }
 
-/* --- Expressions -------------------------------------------------------------------------------- */
+/* --- Expressions ------------------------------------------------------------------------------ */
 
 static int lex_operator(struct lexer *lexer, bool *ret_found)
 {
@@ -410,8 +419,8 @@ static int lex_expression(struct lexer *lexer)
     char c = lexer->text.at[lexer->at];
     if (c && strchr("()[]{}?:.,|=", c)) {
         BT_TRY(lex_bracket(lexer, c));
-        BT_TRY(push(lexer, BT_TOKEN_PUNCTUATION, lexer->at,
-                    slice(lexer, lexer->at, lexer->at + 1)));
+        BT_TRY(
+            push(lexer, BT_TOKEN_PUNCTUATION, lexer->at, slice(lexer, lexer->at, lexer->at + 1)));
         lexer->at++;
         return BT_OK;
     }

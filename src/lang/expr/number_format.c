@@ -1,7 +1,11 @@
-/* number_format.c — Numbers by patterns such as "#,##0.00", "0.00%", "0.###E0", "'n' #;(#)". Pure. */
+/* number_format.c — Numbers by patterns such as "#,##0.00", "0.00%", "0.###E0", "'n' #;(#)". Pure.
+ */
 #include "lang/expr/number_format.h"
 
 #include "lang/expr/dec.h"
+#include "lang/expr/expr_int.h"
+
+#include <math.h>
 
 enum { DIGITS_MAX = 340, AFFIX_MAX = 200 };
 
@@ -13,7 +17,7 @@ struct format {
     bool has_point, is_scientific;
 };
 
-/* --- Reading the pattern ------------------------------------------------------------------------ */
+/* --- Reading the pattern ---------------------------------------------------------------------- */
 
 static bool is_number_char(char c)
 {
@@ -170,7 +174,7 @@ static bool read_pattern(struct bt_str pattern, struct format *format, struct fo
     return at >= pattern.len;
 }
 
-/* --- Writing the number ------------------------------------------------------------------------- */
+/* --- Writing the number ----------------------------------------------------------------------- */
 
 /* Digits behind the point that are shown: no zeros at the end past the minimum. */
 static int fraction_count(const struct format *format, const struct bt_dec *number, int whole)
@@ -192,8 +196,6 @@ static char digit_at(const struct bt_dec *number, int index)
 
 static void add_plain(const struct format *format, struct bt_dec *number, struct bt_buf *out)
 {
-    if (number->scale > format->fraction_max)
-        (void)bt_dec_set_scale(number, format->fraction_max); /* Cutting cannot fail. */
     if (number->scale < format->fraction_min)
         (void)bt_dec_set_scale(number, format->fraction_min); /* There is room: checked before. */
     int whole = (int)number->count - number->scale;
@@ -213,71 +215,112 @@ static void add_plain(const struct format *format, struct bt_dec *number, struct
         (void)bt_buf_addc(out, digit_at(number, whole + i));
 }
 
-static void add_exponent(const struct format *format, int exponent, struct bt_buf *out)
+static void add_scientific(const struct format *format, const struct bt_dec *number,
+                           struct bt_buf *out)
 {
-    (void)bt_buf_addf(out, "E%s%0*d", exponent < 0 ? "-" : "", format->exponent_min,
-                      exponent < 0 ? -exponent : exponent); /* Failures stay in the buffer. */
-}
-
-static void add_scientific(const struct format *format, struct bt_dec *number, struct bt_buf *out)
-{
-    int integer = format->integer_min, exponent = (int)number->count - number->scale;
     bool is_zero = bt_dec_is_zero(number);
-    if (format->integer_max > 1 && format->integer_max > format->integer_min) {
-        int repeat = format->integer_max; /* The exponent is a multiple of it. */
+    int point = is_zero ? 0 : (int)number->count - number->scale, exponent = point;
+    int integer = format->integer_min, repeat = format->integer_max;
+    if (repeat > 1 && repeat > format->integer_min) { /* The exponent is a multiple of it. */
         exponent = exponent >= 1 ? (exponent - 1) / repeat * repeat
                                  : (exponent - repeat) / repeat * repeat;
         integer = 1;
     } else {
-        exponent -= format->integer_min > 0 || format->fraction_min > 0 ? format->integer_min : 1;
+        exponent -= integer;
     }
-    if (is_zero)
-        exponent = 0;
-    struct format plain = *format;
-    plain.is_scientific = false;
-    plain.group = 0;
-    plain.integer_min = integer;
-    number->scale += exponent;
-    add_plain(&plain, number, out);
-    add_exponent(format, exponent, out);
+    int shown = is_zero ? integer : point - exponent;
+    int least = format->integer_min + format->fraction_min;
+    int count = (int)number->count;
+    while (count > 0 && number->digits[count - 1] == 0) /* Zeros at the end are no digits. */
+        count--;
+    int total = least > shown ? least : shown;
+    total = count > total ? count : total;
+    for (int i = 0; i < total; i++) {
+        if (i == shown)
+            (void)bt_buf_addc(out, '.'); /* Failures stay in the buffer, here and below. */
+        (void)bt_buf_addc(out, digit_at(number, i));
+    }
+    if (format->has_point && total == shown)
+        (void)bt_buf_addc(out, '.');
+    exponent = is_zero ? 0 : exponent;
+    (void)bt_buf_addf(out, "E%s%0*d", exponent < 0 ? "-" : "", format->exponent_min,
+                      exponent < 0 ? -exponent : exponent);
 }
 
-/* Takes the exact digits where the shortest ones would be cut: they decide about halves. */
-static bool choose(const struct format *format, struct bt_str number, struct bt_str exact,
-                   struct bt_dec *ret_value)
+/* --- Rounding --------------------------------------------------------------------------------- */
+
+/* Where the digits are cut: digits behind the point, or significant ones. */
+static int32_t scale_of(const struct format *format, const struct bt_dec *number)
 {
-    if (!bt_dec_parse(number, ret_value))
+    if (!format->is_scientific)
+        return format->fraction_max;
+    int32_t digits = format->integer_max + format->fraction_max;
+    return number->scale - (int32_t)number->count + digits;
+}
+
+/* The shortest digits of a double; where they are cut, its exact digits decide about halves. */
+static bool read_double(const struct format *format, double real, struct bt_dec *ret_value)
+{
+    char exact[1200];
+    struct bt_buf text = BT_BUF_INIT(64);
+    double factor = format->shift == 2 ? 100 : format->shift == 3 ? 1000 : 1;
+    bool is_read = bt_java_double(&text, fabs(real * factor), false) == BT_OK &&
+                   bt_dec_parse(bt_buf_str(&text), ret_value);
+    bt_buf_done(&text);
+    int32_t scale = is_read ? scale_of(format, ret_value) : 0;
+    if (!is_read || ret_value->scale <= scale)
+        return is_read;
+    if (format->is_scientific && real == nearbyint(real)) {
+        /* The original takes whole numbers for rounded ones: half goes up. */
+        uint32_t last = ret_value->count - (uint32_t)(ret_value->scale - scale);
+        for (uint32_t i = last; i < ret_value->count; i++)
+            if (i == last && ret_value->digits[i] == 5)
+                ret_value->digits[i] = 6;
+        return true;
+    }
+    (void)snprintf(exact, sizeof exact, "%.780e", fabs(real * factor)); /* Always fits. */
+    return bt_dec_parse(bt_str_of(exact), ret_value);
+}
+
+static bool read_number(const struct format *format, struct bt_str number, const double *real,
+                        struct bt_dec *ret_value)
+{
+    if (real && !read_double(format, *real, ret_value))
         return false;
-    if (exact.len && !format->is_scientific && ret_value->scale - format->shift > format->fraction_max)
-        return bt_dec_parse(exact, ret_value);
+    if (!real) {
+        if (!bt_dec_parse(number, ret_value))
+            return false;
+        ret_value->scale -= format->shift;
+    }
+    ret_value->is_negative = false;
+    int32_t scale = scale_of(format, ret_value);
+    if (ret_value->scale > scale)
+        (void)bt_dec_set_scale(ret_value, scale); /* Cutting cannot fail. */
     return ret_value->count + (uint32_t)(ret_value->scale < 0 ? -ret_value->scale : 0) <=
            BT_DEC_DIGITS_MAX - DIGITS_MAX;
 }
 
-int bt_number_format(struct bt_str number, struct bt_str exact, struct bt_str pattern,
+int bt_number_format(struct bt_str number, const double *real, struct bt_str pattern,
                      struct bt_buf *out)
 {
     struct format positive = {0}, negative;
     struct bt_dec value;
     if (!read_pattern(pattern, &positive, &negative))
         return BT_INVALID;
-    if (bt_str_is(number, "NaN"))
+    if (real && isnan(*real))
         return bt_buf_adds(out, "NaN");
-    bool is_infinite = bt_str_ends(number, BT_STR("Infinity"));
-    const struct format *format = number.len && number.at[0] == '-' ? &negative : &positive;
-    if (!is_infinite && !choose(format, number, exact, &value))
+    bool is_negative = real ? signbit(*real) : number.len && number.at[0] == '-';
+    bool is_infinite = real && isinf(*real);
+    const struct format *format = is_negative ? &negative : &positive;
+    if (!is_infinite && !read_number(format, number, real, &value))
         return BT_INVALID;
     (void)bt_buf_add(out, (struct bt_str){format->prefix, format->prefix_len}); /* Stays. */
-    if (is_infinite) {
+    if (is_infinite)
         (void)bt_buf_adds(out, "\xe2\x88\x9e"); /* Stays in the buffer, as below. */
-    } else {
-        value.is_negative = false;
-        value.scale -= format->shift;
-        if (format->is_scientific)
-            add_scientific(format, &value, out);
-        else
-            add_plain(format, &value, out);
-    }
+    else if (format->is_scientific)
+        add_scientific(format, &value, out);
+    else
+        add_plain(format, &value, out);
     (void)bt_buf_add(out, (struct bt_str){format->suffix, format->suffix_len}); /* Stays. */
     return out->failed;
 }

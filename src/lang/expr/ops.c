@@ -1,4 +1,5 @@
-/* ops.c — Operators: arithmetic, comparison, equality, contains, logic, concatenation, ranges. Pure.
+/* ops.c — Operators: arithmetic, comparison, equality, contains, logic, concatenation, ranges.
+ * Pure.
  *
  * Number types follow the original: any BigDecimal, else any Double, else Float, else 64 bits when
  * one side is a Long, else 32 bits. */
@@ -34,7 +35,7 @@ bool bt_eval_truth(const struct bt_value *value, bool *ret_is_true)
     return true;
 }
 
-/* --- Numbers ------------------------------------------------------------------------------------ */
+/* --- Numbers ---------------------------------------------------------------------------------- */
 
 enum rank { RANK_INT, RANK_LONG, RANK_FLOAT, RANK_DOUBLE, RANK_DECIMAL };
 
@@ -141,7 +142,8 @@ static int number_arith(enum bt_op op, const struct bt_value *a, const struct bt
     if (rank == RANK_DECIMAL)
         return decimal_arith(op, a, b, ret_value);
     if (rank == RANK_DOUBLE) {
-        *ret_value = bt_value_double(double_arith(op, bt_value_as_double(a), bt_value_as_double(b)));
+        *ret_value =
+            bt_value_double(double_arith(op, bt_value_as_double(a), bt_value_as_double(b)));
     } else if (rank == RANK_FLOAT) {
         float x = (float)bt_value_as_double(a), y = (float)bt_value_as_double(b);
         *ret_value = bt_value_float((float)double_arith(op, (double)x, (double)y));
@@ -179,7 +181,7 @@ static int number_compare(const struct bt_value *a, const struct bt_value *b, in
     return bt_dec_compare(&left, &right, ret_order) ? BT_OK : BT_INVALID;
 }
 
-/* --- Arithmetic --------------------------------------------------------------------------------- */
+/* --- Arithmetic ------------------------------------------------------------------------------- */
 
 static int concat_text(struct bt_run *run, const struct bt_value *a, const struct bt_value *b,
                        struct bt_value **ret_value)
@@ -338,7 +340,7 @@ int bt_eval_unary(struct bt_run *run, const struct bt_node *node, struct bt_valu
     return rc == BT_NO_MEM ? bt_raise_mem(run) : rc;
 }
 
-/* --- Equality and contains ---------------------------------------------------------------------- */
+/* --- Equality and contains -------------------------------------------------------------------- */
 
 static int eval_equals(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value)
 {
@@ -396,10 +398,11 @@ static int contains(struct bt_run *run, const struct bt_node *node, const struct
     case BT_KIND_INT:
     case BT_KIND_DOUBLE:
     case BT_KIND_DECIMAL:
-        return bt_raise(run, node->at,
-                        "Contains operator can only be used on Collections, Maps and arrays. Actual "
-                        "type was: %s",
-                        bt_java_class(left));
+        return bt_raise(
+            run, node->at,
+            "Contains operator can only be used on Collections, Maps and arrays. Actual "
+            "type was: %s",
+            bt_java_class(left));
     }
     int rc = bt_java_text(right, &text, run->err);
     struct bt_str part = bt_buf_str(&text);
@@ -430,7 +433,7 @@ static int eval_contains(struct bt_run *run, const struct bt_node *node,
     return BT_OK;
 }
 
-/* --- Logic -------------------------------------------------------------------------------------- */
+/* --- Logic ------------------------------------------------------------------------------------ */
 
 static int eval_operand(struct bt_run *run, const struct bt_node *node, const struct bt_node *side,
                         bool *ret_is_true)
@@ -447,7 +450,7 @@ static int eval_operand(struct bt_run *run, const struct bt_node *node, const st
 
 static int eval_logic(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value)
 {
-    bool is_true, is_and = node->op == BT_OP_AND;
+    bool is_true = false, is_and = node->op == BT_OP_AND;
     BT_TRY(eval_operand(run, node, node->left, &is_true));
     if (is_true == is_and)
         BT_TRY(eval_operand(run, node, node->right, &is_true));
@@ -455,7 +458,7 @@ static int eval_logic(struct bt_run *run, const struct bt_node *node, struct bt_
     return BT_OK;
 }
 
-/* --- Concatenation and ranges ------------------------------------------------------------------- */
+/* --- Concatenation and ranges ----------------------------------------------------------------- */
 
 static int eval_concat(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value)
 {
@@ -473,26 +476,33 @@ static int eval_concat(struct bt_run *run, const struct bt_node *node, struct bt
                        bt_value_is_null(right) ? empty : right, ret_value);
 }
 
-static int range_items(struct bt_run *run, int64_t from, int64_t to, int64_t step, bool is_char,
-                       struct bt_value **ret_value)
+struct range {
+    int64_t from, to, step;
+    bool is_char;
+};
+
+static struct bt_value *range_item(const struct range *range, int64_t at)
+{
+    struct bt_buf text = BT_BUF_INIT(8);
+    struct bt_value *item = NULL;
+    if (!range->is_char)
+        return bt_value_int(at);
+    if (bt_buf_add_rune(&text, (uint32_t)at) == BT_OK)
+        item = bt_value_text(bt_buf_str(&text), BT_KIND_STRING, BT_FLAVOR_CHAR);
+    bt_buf_done(&text);
+    return item;
+}
+
+static int range_items(struct bt_run *run, const struct range *range, struct bt_value **ret_value)
 {
     BT_VALUE list = bt_list_new(0);
-    for (int64_t i = from; step > 0 ? i <= to : i >= to;) {
-        struct bt_buf text = BT_BUF_INIT(8);
-        struct bt_value *item;
-        if (is_char) {
-            (void)bt_buf_add_rune(&text, (uint32_t)i); /* Four bytes fit; no memory shows next. */
-            item = text.failed ? NULL
-                               : bt_value_text(bt_buf_str(&text), BT_KIND_STRING, BT_FLAVOR_CHAR);
-            bt_buf_done(&text);
-        } else {
-            item = bt_value_int(i);
-        }
-        if (bt_list_push(list, item) < 0)
+    int64_t i = range->from;
+    while (range->step > 0 ? i <= range->to : i >= range->to) {
+        if (bt_list_push(list, range_item(range, i)) < 0)
             return bt_raise_mem(run);
         if (bt_value_count(list) > BT_EXPR_ITEMS_MAX)
             return bt_fail(run->err, BT_LIMIT, "a range has more than %u items", BT_EXPR_ITEMS_MAX);
-        if (__builtin_add_overflow(i, step, &i))
+        if (__builtin_add_overflow(i, range->step, &i))
             break;
     }
     *ret_value = BT_TAKE(list);
@@ -502,19 +512,26 @@ static int range_items(struct bt_run *run, int64_t from, int64_t to, int64_t ste
 static bool is_char(const struct bt_value *value, uint32_t *ret_rune)
 {
     struct bt_str text = bt_value_str(value);
-    return bt_value_is(value, BT_KIND_STRING) && text.len &&
-           bt_utf8_decode(text, 0, ret_rune) == text.len && *ret_rune < 0xD800;
+    return bt_value_is(value, BT_KIND_STRING) && bt_value_flavor(value) == BT_FLAVOR_PLAIN &&
+           text.len && bt_utf8_decode(text, 0, ret_rune) == text.len && *ret_rune < 0xD800;
 }
 
 int bt_eval_range(struct bt_run *run, const struct bt_value *from, const struct bt_value *to,
                   int64_t step, struct bt_value **ret_value)
 {
     uint32_t first, last;
-    if (bt_is_number(from) && bt_is_number(to))
-        return range_items(run, long_of(from), long_of(to), step, false, ret_value);
-    if (is_char(from, &first) && is_char(to, &last))
-        return range_items(run, first, last, step, true, ret_value);
-    return BT_INVALID;
+    struct range range = {.step = step};
+    if (bt_is_number(from) && bt_is_number(to)) {
+        range.from = long_of(from);
+        range.to = long_of(to);
+    } else if (is_char(from, &first) && is_char(to, &last)) {
+        range.from = first;
+        range.to = last;
+        range.is_char = true;
+    } else {
+        return BT_INVALID;
+    }
+    return range_items(run, &range, ret_value);
 }
 
 static int eval_range(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value)
@@ -558,6 +575,6 @@ int bt_eval_binary(struct bt_run *run, const struct bt_node *node, struct bt_val
     case BT_OP_NOT:
     case BT_OP_COUNT: break;
     }
-    assert(!"no binary operator");
+    assert(false); /* No binary operator. */
     return BT_INVALID;
 }

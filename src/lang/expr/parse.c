@@ -1,7 +1,8 @@
-/* parse.c — Tokens to a syntax tree: text, prints and tags. Pure; trees live in the template's arena.
+/* parse.c — Tokens to a syntax tree: text, prints and tags. Pure; trees live in the template's
+ * arena.
  *
- * Errors have the original's words, as "…ParserException: MESSAGE (TEMPLATE:LINE)", and the place of
- * the token in err->line and err->col. */
+ * Errors have the original's words, as "…ParserException: MESSAGE (TEMPLATE:LINE)", and the place
+ * of the token in err->line and err->col. */
 #include "lang/expr/parse_int.h"
 
 #include "base/utf8.h"
@@ -11,7 +12,7 @@
 
 enum { TREE_DEPTH_MAX = 1000 }; /* Long chains of operators lean to the left. */
 
-/* --- Tokens ------------------------------------------------------------------------------------- */
+/* --- Tokens ----------------------------------------------------------------------------------- */
 
 const struct bt_token *bt_parse_token(const struct bt_parser *parser)
 {
@@ -44,7 +45,8 @@ void bt_expr_place(const struct bt_template *template, uint32_t at, uint32_t *re
     if (at > text.len)
         at = (uint32_t)text.len;
     for (uint32_t i = 0; i < at; i++)
-        if (text.at[i] == '\n' || (text.at[i] == '\r' && i + 1 < text.len && text.at[i + 1] != '\n')) {
+        if (text.at[i] == '\n' ||
+            (text.at[i] == '\r' && i + 1 < text.len && text.at[i + 1] != '\n')) {
             line++;
             start = i + 1;
         }
@@ -80,12 +82,13 @@ int bt_parse_expect(struct bt_parser *parser, enum bt_token_type type, const cha
         return BT_OK;
     }
     struct bt_str value = token->text.at ? token->text : BT_STR("null");
-    return bt_parse_fail(parser, token->at,
-                         "Unexpected token of value \"%.*s\" and type %s, expected token of type %s",
-                         BT_FMT(value), bt_token_type_name(token->type), bt_token_type_name(type));
+    return bt_parse_fail(
+        parser, token->at,
+        "Unexpected token of value \"%.*s\" and type %s, expected token of type %s", BT_FMT(value),
+        bt_token_type_name(token->type), bt_token_type_name(type));
 }
 
-/* --- Building ----------------------------------------------------------------------------------- */
+/* --- Building --------------------------------------------------------------------------------- */
 
 int bt_parse_node(struct bt_parser *parser, enum bt_node_kind kind, uint32_t at,
                   struct bt_node **ret_node)
@@ -156,7 +159,7 @@ int bt_parse_enter(struct bt_parser *parser)
     return BT_OK;
 }
 
-/* --- Tags --------------------------------------------------------------------------------------- */
+/* --- Tags ------------------------------------------------------------------------------------- */
 
 static int parse_body(struct bt_parser *parser, const char *const *stops, struct bt_body *ret_body);
 
@@ -281,9 +284,9 @@ static int parse_block(struct bt_parser *parser, struct bt_node **ret_node)
     if (!bt_parse_is(parser, BT_TOKEN_NAME, "endblock")) {
         uint32_t line, col;
         bt_expr_place(parser->template, at, &line, &col);
-        return bt_parse_fail(parser, at,
-                             "endblock tag should be present with block tag starting line number %u",
-                             line);
+        return bt_parse_fail(
+            parser, at, "endblock tag should be present with block tag starting line number %u",
+            line);
     }
     bt_parse_next(parser);
     token = bt_parse_token(parser);
@@ -300,7 +303,8 @@ static int add_macro(struct bt_parser *parser, const struct bt_macro *macro, uin
     struct bt_template *template = parser->template;
     for (size_t i = 0; i < template->macros_count; i++)
         if (bt_str_eq(template->macros[i].name, macro->name))
-            return bt_parse_fail(parser, at, "More than one macro can not share the same name: %.*s",
+            return bt_parse_fail(parser, at,
+                                 "More than one macro can not share the same name: %.*s",
                                  BT_FMT(macro->name));
     struct bt_macro *macros =
         bt_arena_alloc(&template->arena, (template->macros_count + 1) * sizeof *macros);
@@ -365,7 +369,7 @@ static int parse_tag(struct bt_parser *parser, struct bt_node **ret_node)
     return bt_parse_fail(parser, token->at, "Unexpected tag name \"%.*s\"", BT_FMT(token->text));
 }
 
-/* --- Bodies ------------------------------------------------------------------------------------- */
+/* --- Bodies ----------------------------------------------------------------------------------- */
 
 static int parse_print(struct bt_parser *parser, struct bt_node **ret_node)
 {

@@ -36,7 +36,7 @@ static int literal(struct bt_parser *parser, struct bt_value *value, struct bt_n
     return BT_OK;
 }
 
-/* --- Arguments ---------------------------------------------------------------------------------- */
+/* --- Arguments -------------------------------------------------------------------------------- */
 
 struct given {
     struct bt_vec nodes;
@@ -117,9 +117,10 @@ static int place_named(struct bt_parser *parser, const struct bt_fn *fn, const s
     assert(declared <= BT_ARGS_MAX);
     if (given->positional > declared) {
         char text[100];
-        (void)snprintf(text, sizeof text,
-                       "The argument at position %zu is not allowed. Only %zu argument(s) are allowed.",
-                       declared + 1, declared); /* It fits. */
+        (void)snprintf(
+            text, sizeof text,
+            "The argument at position %zu is not allowed. Only %zu argument(s) are allowed.",
+            declared + 1, declared); /* It fits. */
         return args_error(parser, args, text, BT_STR(""));
     }
     for (size_t i = 0; i < given->nodes.count; i++) {
@@ -132,7 +133,8 @@ static int place_named(struct bt_parser *parser, const struct bt_fn *fn, const s
     return BT_OK;
 }
 
-static int place_arguments(struct bt_parser *parser, const struct given *given, struct bt_node *node)
+static int place_arguments(struct bt_parser *parser, const struct given *given,
+                           struct bt_node *node)
 {
     const struct bt_fn *fn = node->fn;
     struct bt_args *args = &node->args;
@@ -141,8 +143,8 @@ static int place_arguments(struct bt_parser *parser, const struct given *given, 
     args->given = (struct bt_node **)given->nodes.items;
     args->given_count = given->nodes.count;
     if (given->nodes.count) {
-        args->names = bt_arena_alloc(&parser->template->arena,
-                                     given->nodes.count * sizeof *args->names);
+        args->names =
+            bt_arena_alloc(&parser->template->arena, given->nodes.count * sizeof *args->names);
         if (!args->names)
             return bt_fail_mem(parser->err, "template");
         for (size_t i = 0; i < given->nodes.count; i++)
@@ -196,8 +198,8 @@ int bt_parse_params(struct bt_parser *parser, struct bt_macro *macro)
     macro->params_count = names.count;
     macro->defaults = (struct bt_node **)defaults.items;
     if (names.count) {
-        macro->params = bt_arena_alloc(&parser->template->arena,
-                                       names.count * sizeof *macro->params);
+        macro->params =
+            bt_arena_alloc(&parser->template->arena, names.count * sizeof *macro->params);
         if (!macro->params)
             return bt_fail_mem(parser->err, "template");
     }
@@ -206,7 +208,7 @@ int bt_parse_params(struct bt_parser *parser, struct bt_macro *macro)
     return bt_parse_expect(parser, BT_TOKEN_PUNCTUATION, ")");
 }
 
-/* --- Filters, tests, calls ---------------------------------------------------------------------- */
+/* --- Filters, tests, calls -------------------------------------------------------------------- */
 
 int bt_parse_filter(struct bt_parser *parser, struct bt_node *input, struct bt_node **ret_node)
 {
@@ -298,7 +300,7 @@ static int parse_postfix(struct bt_parser *parser, struct bt_node **node)
     return BT_OK;
 }
 
-/* --- Simple expressions ------------------------------------------------------------------------- */
+/* --- Simple expressions ----------------------------------------------------------------------- */
 
 static int parse_name(struct bt_parser *parser, struct bt_node **ret_node)
 {
@@ -447,7 +449,7 @@ static int parse_collection(struct bt_parser *parser, enum bt_node_kind kind,
     return bt_parse_expect(parser, BT_TOKEN_PUNCTUATION, close);
 }
 
-/* --- Operators ---------------------------------------------------------------------------------- */
+/* --- Operators -------------------------------------------------------------------------------- */
 
 static int parse_unary(struct bt_parser *parser, struct bt_node **ret_node)
 {

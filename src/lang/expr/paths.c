@@ -20,7 +20,7 @@ struct walk {
 static void walk_body(struct walk *walk, const struct bt_body *body);
 static void walk_node(struct walk *walk, const struct bt_node *node);
 
-/* --- The set ------------------------------------------------------------------------------------ */
+/* --- The set ---------------------------------------------------------------------------------- */
 
 static bool same_path(const struct bt_path *path, const struct bt_str *names, size_t count)
 {
@@ -65,7 +65,7 @@ void bt_paths_done(struct bt_paths *paths)
     *paths = (struct bt_paths){0};
 }
 
-/* --- Walking ------------------------------------------------------------------------------------ */
+/* --- Walking ---------------------------------------------------------------------------------- */
 
 static void hide(struct walk *walk, struct bt_str name)
 {

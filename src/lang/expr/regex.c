@@ -1,7 +1,7 @@
 /* regex.c — Regular expressions: compile, split, replace, under limits of matching. Pure.
  *
- * The dialect is close to PCRE2's; what differs and is used is translated: possessive character
- * classes with && and \p{IsAlphabetic}-like names are not, and are refused by the compiler. */
+ * The dialect is close to PCRE2's; what differs and is used is translated: names of classes, and
+ * classes in classes. Intersections (&&) are not. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -30,21 +30,30 @@ static void regex_done(struct regex *regex)
 static const struct {
     const char *java, *pcre;
 } classes[] = {
-    {"\\p{Alpha}", "[A-Za-z]"},         {"\\p{Digit}", "[0-9]"},
-    {"\\p{Alnum}", "[0-9A-Za-z]"},      {"\\p{Upper}", "[A-Z]"},
-    {"\\p{Lower}", "[a-z]"},            {"\\p{Punct}", "[!-/:-@\\[-`{-~]"},
-    {"\\p{Space}", "\\s"},              {"\\p{Blank}", "[ \\t]"},
-    {"\\p{XDigit}", "[0-9A-Fa-f]"},     {"\\p{ASCII}", "[\\x00-\\x7F]"},
-    {"\\p{IsAlphabetic}", "\\p{L}"},    {"\\p{IsLetter}", "\\p{L}"},
-    {"\\p{IsDigit}", "\\p{Nd}"},        {"\\p{IsUppercase}", "\\p{Lu}"},
-    {"\\p{IsLowercase}", "\\p{Ll}"},    {"\\p{IsPunctuation}", "\\p{P}"},
-    {"\\p{IsWhite_Space}", "\\s"},      {"\\p{javaLetter}", "\\p{L}"},
+    {"\\p{Alpha}", "[A-Za-z]"},
+    {"\\p{Digit}", "[0-9]"},
+    {"\\p{Alnum}", "[0-9A-Za-z]"},
+    {"\\p{Upper}", "[A-Z]"},
+    {"\\p{Lower}", "[a-z]"},
+    {"\\p{Punct}", "[!-/:-@\\[-`{-~]"},
+    {"\\p{Space}", "\\s"},
+    {"\\p{Blank}", "[ \\t]"},
+    {"\\p{XDigit}", "[0-9A-Fa-f]"},
+    {"\\p{ASCII}", "[\\x00-\\x7F]"},
+    {"\\p{IsAlphabetic}", "\\p{L}"},
+    {"\\p{IsLetter}", "\\p{L}"},
+    {"\\p{IsDigit}", "\\p{Nd}"},
+    {"\\p{IsUppercase}", "\\p{Lu}"},
+    {"\\p{IsLowercase}", "\\p{Ll}"},
+    {"\\p{IsPunctuation}", "\\p{P}"},
+    {"\\p{IsWhite_Space}", "\\s"},
+    {"\\p{javaLetter}", "\\p{L}"},
     {"\\p{InCombiningDiacriticalMarks}", "[\\x{300}-\\x{36F}]"},
 };
 
 static int translate(struct bt_str pattern, struct bt_buf *out)
 {
-    bool is_class = false;
+    int depth = 0; /* Of classes in classes: their union is one class. */
     for (size_t i = 0; i < pattern.len;) {
         size_t row = 0;
         struct bt_str rest = bt_str_slice(pattern, i, pattern.len);
@@ -52,7 +61,7 @@ static int translate(struct bt_str pattern, struct bt_buf *out)
             row++;
         if (row < BT_COUNT(classes)) {
             struct bt_str to = bt_str_of(classes[row].pcre);
-            if (is_class && to.at[0] == '[')
+            if (depth && to.at[0] == '[')
                 to = bt_str_slice(to, 1, to.len - 1);
             BT_TRY(bt_buf_add(out, to));
             i += strlen(classes[row].java);
@@ -60,11 +69,10 @@ static int translate(struct bt_str pattern, struct bt_buf *out)
         }
         char c = pattern.at[i];
         size_t len = c == '\\' && i + 1 < pattern.len ? 2 : 1;
-        /* A bracket inside a class begins a nested one there: a plain character here. */
-        if (c == '[' && is_class)
-            BT_TRY(bt_buf_addc(out, '\\'));
-        is_class = c == '[' ? true : c == ']' ? false : is_class;
-        BT_TRY(bt_buf_add(out, bt_str_slice(pattern, i, i + len)));
+        bool is_inner = (c == '[' && depth > 0) || (c == ']' && depth > 1);
+        if (!is_inner)
+            BT_TRY(bt_buf_add(out, bt_str_slice(pattern, i, i + len)));
+        depth += c == '[' ? 1 : c == ']' && depth > 0 ? -1 : 0;
         i += len;
     }
     return BT_OK;
@@ -131,7 +139,7 @@ static size_t rune_len(struct bt_str text, size_t at)
     return len;
 }
 
-/* --- Replace ------------------------------------------------------------------------------------ */
+/* --- Replace ---------------------------------------------------------------------------------- */
 
 static struct bt_str group_of(const struct regex *regex, struct bt_str text, uint32_t group)
 {
@@ -231,7 +239,7 @@ int bt_regex_replace(struct bt_call *call, struct bt_str text, struct bt_str pat
     return rc;
 }
 
-/* --- Split -------------------------------------------------------------------------------------- */
+/* --- Split ------------------------------------------------------------------------------------ */
 
 static int push_piece(struct bt_call *call, struct bt_value *list, struct bt_str piece)
 {
@@ -253,8 +261,7 @@ static int split_all(struct bt_call *call, struct regex *regex, struct bt_str te
         const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(regex->data);
         size_t first = ends[0], last = ends[1];
         from = last > first ? last : last + (last < text.len ? rune_len(text, last) : 1);
-        /* A match of no width at the start makes no piece, nor one at the end. */
-        if (last == 0 || first < at || (last == first && first >= text.len))
+        if (last == 0 || first < at) /* A match of no width at the start makes no piece. */
             continue;
         BT_TRY(push_piece(call, list, bt_str_slice(text, at, first)));
         at = last;

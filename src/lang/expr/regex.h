@@ -2,7 +2,8 @@
 #pragma once
 #include "lang/expr/expr_int.h"
 
-/* Every match replaced; $1 and ${name} in `to` stand for groups, a backslash takes the next literally. */
+/* Every match replaced; $1 and ${name} in `to` stand for groups, a backslash takes the next
+ * literally. */
 int bt_regex_replace(struct bt_call *call, struct bt_str text, struct bt_str pattern,
                      struct bt_str to, struct bt_buf *out);
 /* String.split(): an array; limit 0 drops empty pieces at the end. */

@@ -61,7 +61,7 @@ const char *bt_fn_nearest_function(struct bt_str name)
     return nearest(functions, BT_COUNT(functions), name);
 }
 
-/* --- Helpers of the rows ------------------------------------------------------------------------ */
+/* --- Helpers of the rows ---------------------------------------------------------------------- */
 
 int bt_call_give(struct bt_call *call, struct bt_value *value, struct bt_value **ret_value)
 {

@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-/* --- Raw blocks --------------------------------------------------------------------------------- */
+/* --- Raw blocks ------------------------------------------------------------------------------- */
 
 /* The stand-in of a raw block: as long as the original's, and as unlikely in a text. */
 #define RAW_FORMAT "b1f0c3d2-5a6e-4f70-8c91-%012zx"
@@ -83,7 +83,8 @@ static int put_raws(const struct bt_template *template, struct bt_value **text, 
     size_t at = 0;
     for (ptrdiff_t open; (open = bt_str_find(from, BT_STR("b1f0c3d2-5a6e-4f70-8c91-"), at)) >= 0;) {
         char digits[13] = "";
-        struct bt_str tail = bt_str_slice(from, (size_t)open + RAW_LEN - 12, (size_t)open + RAW_LEN);
+        struct bt_str tail =
+            bt_str_slice(from, (size_t)open + RAW_LEN - 12, (size_t)open + RAW_LEN);
         memcpy(digits, tail.at, tail.len);
         size_t index = strtoul(digits, NULL, 16);
         (void)bt_buf_add(&out, bt_str_slice(from, at, (size_t)open)); /* Checked below. */
@@ -102,7 +103,7 @@ static int put_raws(const struct bt_template *template, struct bt_value **text, 
     return BT_OK;
 }
 
-/* --- Life --------------------------------------------------------------------------------------- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 static void template_free(struct bt_template *template)
 {
@@ -141,7 +142,7 @@ static int find_literal(struct bt_template *template, struct bt_err *err)
     if (body->count == 0 && template->source.len == 0)
         template->literal = bt_value_string(BT_STR(""));
     return body->count || template->source.len || template->literal ? BT_OK
-                                                                     : bt_fail_mem(err, "template");
+                                                                    : bt_fail_mem(err, "template");
 }
 
 static int compile(struct bt_template *template, struct bt_str text, struct bt_err *err)
@@ -178,7 +179,7 @@ bool bt_template_is_literal(const struct bt_template *template)
     return template->literal && bt_str_eq(bt_value_str(template->literal), template->source);
 }
 
-/* --- Rendering ---------------------------------------------------------------------------------- */
+/* --- Rendering -------------------------------------------------------------------------------- */
 
 static void run_done(struct bt_run *run)
 {
@@ -222,8 +223,8 @@ static int run_body(struct bt_run *run, struct bt_value **ret_text)
 static void run_init(struct bt_run *run, const struct bt_template *template,
                      const struct bt_scope *scope, struct bt_err *err)
 {
-    *run = (struct bt_run){.template = template, .scope = scope, .err = err,
-                           .out = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX)};
+    *run = (struct bt_run){
+        .template = template, .scope = scope, .err = err, .out = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX)};
     run->own_rng.state = 0x6261746f6eu;
 }
 
@@ -351,7 +352,7 @@ int bt_template_render_typed(const struct bt_template *template, const struct bt
     return rc;
 }
 
-/* --- Scopes of one map -------------------------------------------------------------------------- */
+/* --- Scopes of one map ------------------------------------------------------------------------ */
 
 static int map_lookup(void *data, struct bt_str name, struct bt_value **ret_value,
                       struct bt_err *err)
@@ -377,7 +378,7 @@ void bt_scope_of_map(struct bt_scope *scope, const struct bt_value *variables)
     scope->data = (void *)(uintptr_t)variables;
 }
 
-/* --- Printing ----------------------------------------------------------------------------------- */
+/* --- Printing --------------------------------------------------------------------------------- */
 
 bool bt_text_is_truthy(struct bt_str text)
 {

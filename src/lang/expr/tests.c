@@ -76,8 +76,8 @@ static int is_iterable(struct bt_call *call, struct bt_value **ret_value)
 
 static int is_map(struct bt_call *call, struct bt_value **ret_value)
 {
-    return give(ret_value, bt_value_is(call->input, BT_KIND_MAP) ||
-                               bt_value_is(call->input, BT_KIND_LAZY));
+    return give(ret_value,
+                bt_value_is(call->input, BT_KIND_MAP) || bt_value_is(call->input, BT_KIND_LAZY));
 }
 
 static int is_json(struct bt_call *call, struct bt_value **ret_value)

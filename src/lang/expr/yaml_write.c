@@ -19,14 +19,15 @@ static void add_blanks(struct yaml *yaml, int count)
         (void)bt_buf_addc(yaml->out, ' '); /* Failures stay in the buffer, here and below. */
 }
 
-/* --- Texts -------------------------------------------------------------------------------------- */
+/* --- Texts ------------------------------------------------------------------------------------ */
 
 /* Words that another type would take. */
 static bool is_reserved(struct bt_str text)
 {
     static const char *const words[] = {
-        "false", "False", "FALSE", "n", "N", "no", "No", "NO", "null", "Null", "NULL", "on", "On",
-        "ON", "off", "Off", "OFF", "true", "True", "TRUE", "y", "Y", "yes", "Yes", "YES", "~",
+        "false", "False", "FALSE", "n",  "N",   "no",  "No",  "NO",  "null",
+        "Null",  "NULL",  "on",    "On", "ON",  "off", "Off", "OFF", "true",
+        "True",  "TRUE",  "y",     "Y",  "yes", "Yes", "YES", "~",
     };
     for (size_t i = 0; i < BT_COUNT(words); i++)
         if (bt_str_is(text, words[i]))
@@ -66,7 +67,10 @@ static void write_quoted(struct yaml *yaml, struct bt_str text)
     (void)bt_buf_addc(yaml->out, '"');
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.at[i];
-        const char *found = c && c < 0x20 ? strchr("\nn\tt\rr\bb\ff\vv\aa\x1b" "e", c) : NULL;
+        const char *found = c && c < 0x20 ? strchr("\nn\tt\rr\bb\ff\vv\aa\x1b"
+                                                   "e",
+                                                   c)
+                                          : NULL;
         if (c == '"' || c == '\\')
             (void)bt_buf_addf(yaml->out, "\\%c", c);
         else if (found)
@@ -127,7 +131,7 @@ static void write_text(struct yaml *yaml, struct bt_str text, int indent)
         (void)bt_buf_add(yaml->out, text);
 }
 
-/* --- Containers --------------------------------------------------------------------------------- */
+/* --- Containers ------------------------------------------------------------------------------- */
 
 static bool is_filled(const struct bt_value *value)
 {
@@ -202,9 +206,9 @@ static int write_at(struct yaml *yaml, const struct bt_value *value, int indent,
         value = forced;
     }
     yaml->depth++;
-    int rc = !is_filled(value)                     ? write_scalar(yaml, value, indent)
+    int rc = !is_filled(value)                  ? write_scalar(yaml, value, indent)
              : bt_value_is(value, BT_KIND_LIST) ? write_list(yaml, value, indent, is_in_list)
-                                                   : write_map(yaml, value, indent, is_in_list);
+                                                : write_map(yaml, value, indent, is_in_list);
     yaml->depth--;
     if (rc == BT_OK && yaml->out->failed)
         rc = bt_buf_check(yaml->out, "the YAML text", yaml->err);

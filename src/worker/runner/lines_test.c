@@ -146,7 +146,7 @@ static void test_piece(void **state)
     assert_int_equal(bt_text_piece(BT_STR("\x80\x80\x80\x80\x80\x80"), 4), 4);
 }
 
-/* --- Logs --- */
+/* --- Logs ------------------------------------------------------------------------------------- */
 
 static size_t log_count, log_bytes, log_last_len;
 static enum bt_level log_last_level;
@@ -217,7 +217,7 @@ static void test_quota(void **state)
     }
 }
 
-/* --- Protocol --- */
+/* --- Protocol --------------------------------------------------------------------------------- */
 
 static unsigned warnings;
 

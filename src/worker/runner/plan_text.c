@@ -10,7 +10,7 @@
 
 #define SCRIPT_NAME_PYTHON "_task.py"
 
-/* --- URIs --- */
+/* --- URIs ------------------------------------------------------------------------------------- */
 
 /* Characters that a URI in a command consists of. */
 static bool is_uri_char(unsigned char c)
@@ -99,7 +99,7 @@ int bt_planner_localise(struct bt_planner *planner, struct bt_str text, struct b
     return bt_buf_check(out, "command", planner->err);
 }
 
-/* --- Python --- */
+/* --- Python ----------------------------------------------------------------------------------- */
 
 /* Scripts were written for an original that defines true, false and null. They are put into the
  * script's own globals, so that lines keep their numbers; the frames of this text are taken off a
