@@ -206,9 +206,10 @@ struct marked {
 static void kill_marked(void *data, const struct kin *kin)
 {
     struct marked *marked = data;
-    if (kin->is_dead || kin->has_terminal || kin->pid == getpid())
+    if (kin->is_dead || kin->pid == getpid())
         return;
-    if (kin_mark(kin->pid, marked->key) != 0 || kin_is_in(kin->pid, marked->key))
+    if (kin_mark(kin->pid, marked->key) != 0 ||
+        (!kin->has_terminal && kin_is_in(kin->pid, marked->key)))
         marked->is_found = kill(kin->pid, SIGKILL) == 0 || marked->is_found;
 }
 

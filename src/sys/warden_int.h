@@ -30,7 +30,7 @@ struct kin {
     pid_t pid, parent, group, session;
     uint64_t start_ticks; /* Since boot. */
     bool is_dead;         /* A zombie. */
-    bool has_terminal;    /* No process of a command has one. */
+    bool has_terminal;    /* Somebody may sit there: a user's shell. */
 };
 
 /* Calls `visit` for every process of the machine. */

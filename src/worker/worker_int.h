@@ -80,6 +80,7 @@ struct bt_worker {
     pthread_mutex_t mutex; /* Guards what follows, and what slots mark so. */
     struct bt_job *first, *last;
     bool has_kills, is_stopping, is_now;
+    bool is_over; /* The thread looks at nothing any more. */
 };
 
 /* worker.c */

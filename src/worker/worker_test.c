@@ -255,10 +255,11 @@ static pid_t run_victim(int out)
         return pid;
     start_worker(1, 300);
     char spec[256];
-    (void)snprintf(spec, sizeof spec,
-                   "    commands: ['echo $PPID > /proc/%d/fd/%d; (env -i setsid sh -c \"echo \\$\\$ > "
-                   "/proc/%d/fd/%d; exec sleep 100\" &)', 'sleep 100']\n",
-                   (int)getpid(), out, (int)getpid(), out);
+    (void)snprintf(
+        spec, sizeof spec,
+        "    commands: ['echo $PPID > /proc/%d/fd/%d; (env -i setsid sh -c \"echo \\$\\$ > "
+        "/proc/%d/fd/%d; exec sleep 100\" &)', 'sleep 100']\n",
+        (int)getpid(), out, (int)getpid(), out);
     bt_worker_submit(worker, make_job("shell", spec));
     for (;;)
         (void)pause();
