@@ -89,13 +89,24 @@ static void on_map(struct reading *reading, const struct place *place)
     bt_read_is_map(reading->parse, place);
 }
 
+/* {key: NAME}: the workers that may run the task. */
 static void on_worker_group(struct reading *reading, const struct place *place)
 {
-    struct place key = bt_place_key(place);
-    struct bt_diag *diag =
-        bt_model_error(reading->parse, &key, "not-available", "\"workerGroup\" is not available");
-    bt_diag_hint(reading->parse, diag, "remove it: any worker may take the task");
-    bt_diag_original(reading->parse, diag, "Worker Group is an Enterprise Edition functionality");
+    if (!bt_read_is_map(reading->parse, place))
+        return;
+    struct bt_yaml_node *node = bt_yaml_get(place->node, "key");
+    if (!node) {
+        (void)bt_model_error(reading->parse, place, "missing-property",
+                             "\"workerGroup\" needs a \"key\"");
+        return;
+    }
+    struct place key = bt_place_in(place, "key", node);
+    task_of(reading)->worker_group = bt_read_text(reading->parse, &key);
+}
+
+static void on_retry_on_loss(struct reading *reading, const struct place *place)
+{
+    task_of(reading)->is_once = !bt_read_bool(reading->parse, place, true);
 }
 
 struct common {
@@ -116,6 +127,7 @@ static const struct common commons[] = {
     {"logLevel", on_log_level},
     {"logToFile", on_bool},
     {"workerGroup", on_worker_group},
+    {"retryOnWorkerLoss", on_retry_on_loss},
     {"taskCache", on_map},
     {"assets", on_map},
     {"version", on_text},

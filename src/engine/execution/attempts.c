@@ -123,6 +123,16 @@ int on_lost(struct bt_step *step, const struct bt_event *event, struct bt_err *e
         return BT_OK;
     }
     struct bt_attempt *attempt = bt_taskrun_attempt(run);
+    if (step_task(step, run)->is_once) {
+        attempt_begin(step, run, step->env.now_us);
+        step_log(step, run, BT_LEVEL_ERROR,
+                 "the worker of this attempt is gone and `retryOnWorkerLoss` is false");
+        attempt = bt_taskrun_attempt(run);
+        attempt->end_us = step->env.now_us;
+        attempt->state = BT_FAILED;
+        run_end(step, run, BT_FAILED); /* At most once: a `retry` does not count either. */
+        return BT_OK;
+    }
     bool had_begun = attempt && attempt->end_us == 0;
     BT_TRY(attempt_submit(step, run, err)); /* A new token: the old attempt is fenced off. */
     if (had_begun) {
