@@ -27,7 +27,7 @@ struct bt_member {
     void *data;
     unsigned credit;
     size_t held;
-    bool is_draining;
+    bool is_draining, is_away;
 };
 
 struct bt_hub {
@@ -103,7 +103,7 @@ static struct bt_member *find_member(struct bt_hub *hub, const char *group)
 {
     for (size_t i = 0; i < hub->members.count; i++) {
         struct bt_member *member = hub->members.items[(hub->turn + i) % hub->members.count];
-        if (member->credit == 0 || member->is_draining || strcmp(member->group, group) != 0)
+        if (member->credit == 0 || member->is_draining || member->is_away || strcmp(member->group, group) != 0)
             continue;
         hub->turn = (hub->turn + i + 1) % hub->members.count;
         return member;
@@ -223,6 +223,14 @@ void bt_hub_drain(struct bt_member *member)
     unlock(member->hub);
 }
 
+void bt_hub_away(struct bt_member *member, bool is_away)
+{
+    lock(member->hub);
+    member->is_away = is_away;
+    give_waiting(member->hub, member->group);
+    unlock(member->hub);
+}
+
 /* Lists the stubs of what a member holds and forgets them. Owned by the caller. */
 static struct bt_job *take_held(struct bt_hub *hub, struct bt_member *member, size_t *ret_count)
 {
@@ -277,6 +285,7 @@ void bt_hub_give_back(struct bt_member *member, uint64_t token)
     if (held) {
         stub = held->stub;
         member->held--;
+        member->credit++;
         free(bt_map64_remove(&hub->held, token));
     }
     unlock(hub);

@@ -36,6 +36,8 @@ struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned sl
 void bt_hub_leave(struct bt_member *member);
 /* It takes no further jobs (it is draining). */
 void bt_hub_drain(struct bt_member *member);
+/* Its connection is gone for now (it gets no jobs meanwhile), or back. */
+void bt_hub_away(struct bt_member *member, bool is_away);
 /* It hands a job back that it will not finish. */
 void bt_hub_give_back(struct bt_member *member, uint64_t token);
 /* Whether it holds the token. */
