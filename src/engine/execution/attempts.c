@@ -134,7 +134,15 @@ int on_lost(struct bt_step *step, const struct bt_event *event, struct bt_err *e
         return BT_OK;
     }
     bool had_begun = attempt && attempt->end_us == 0;
-    BT_TRY(attempt_submit(step, run, err)); /* A new token: the old attempt is fenced off. */
+    int rc = attempt_submit(step, run, err); /* A new token: the old attempt is fenced off. */
+    if (rc == BT_NEED)
+        return rc;
+    if (rc < 0) { /* What it is made of has changed: this task run fails, nothing else. */
+        attempt_begin(step, run, step->env.now_us);
+        step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
+        attempt_end(step, run, BT_FAILED);
+        return BT_OK;
+    }
     if (had_begun) {
         attempt->end_us = step->env.now_us;
         attempt->state = BT_KILLED;
