@@ -45,16 +45,18 @@ static int read_options(int argc, char **argv, struct options *options,
         {0, "--heartbeat-ms", true, &options->heartbeat},
         {0, "--lost-ms", true, &options->lost},
     };
-    size_t count = 0;
-    BT_TRY(bt_options_read("server", argc, argv, flags, BT_COUNT(flags), NULL, &count, err));
+    struct bt_options spec = {.command = "server", .flags = flags, .flag_count = BT_COUNT(flags)};
+    BT_TRY(bt_options_read(&spec, argc, argv, err));
     if (!options->data) {
         (void)bt_fail(err, BT_INVALID, "which data directory?");
         return bt_hint(err, "baton server --data DIR");
     }
-    BT_TRY(bt_option_number("--slots", options->slots, 1, 10000, 0, &config->slots, err));
-    BT_TRY(bt_option_number("--heartbeat-ms", options->heartbeat, 50, 60000, 1000,
-                            &config->heartbeat_ms, err));
-    BT_TRY(bt_option_number("--lost-ms", options->lost, 200, 600000, 5000, &config->lost_ms, err));
+    static const struct bt_number_option slots = {"--slots", 1, 10000, 0};
+    static const struct bt_number_option heartbeat = {"--heartbeat-ms", 50, 60000, 1000};
+    static const struct bt_number_option lost = {"--lost-ms", 200, 600000, 5000};
+    BT_TRY(bt_option_number(&slots, options->slots, &config->slots, err));
+    BT_TRY(bt_option_number(&heartbeat, options->heartbeat, &config->heartbeat_ms, err));
+    BT_TRY(bt_option_number(&lost, options->lost, &config->lost_ms, err));
     if (config->lost_ms < 2 * config->heartbeat_ms)
         return bt_fail(err, BT_INVALID, "--lost-ms must be at least twice --heartbeat-ms");
     config->data_dir = options->data;

@@ -54,7 +54,7 @@ static int read_token_file(struct options *options, struct bt_err *err)
 static int check_options(struct options *options, struct bt_err *err)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned slots = (unsigned)(cores > 0 ? cores : 1) * 8;
+    unsigned default_slots = (unsigned)(cores > 0 ? cores : 1) * 8;
     if (!options->server) {
         (void)bt_fail(err, BT_INVALID, "which server?");
         return bt_hint(err, "baton worker --server host:port --token …");
@@ -69,8 +69,10 @@ static int check_options(struct options *options, struct bt_err *err)
     }
     if (options->group && strlen(options->group) > 60)
         return bt_fail(err, BT_INVALID, "the name of a worker group has at most 60 bytes");
-    BT_TRY(bt_option_number("--grace", options->grace, 0, 86400, 30, &options->grace_s, err));
-    return bt_option_number("--slots", options->slots, 1, 10000, slots, &options->slot_count, err);
+    static const struct bt_number_option grace = {"--grace", 0, 86400, 30};
+    const struct bt_number_option slots = {"--slots", 1, 10000, default_slots};
+    BT_TRY(bt_option_number(&grace, options->grace, &options->grace_s, err));
+    return bt_option_number(&slots, options->slots, &options->slot_count, err);
 }
 
 static int read_options(int argc, char **argv, struct options *options, struct bt_err *err)
@@ -81,8 +83,8 @@ static int read_options(int argc, char **argv, struct options *options, struct b
         {'j', "--slots", true, &options->slots},         {0, "--work", true, &options->work},
         {0, "--grace", true, &options->grace},
     };
-    size_t count = 0;
-    BT_TRY(bt_options_read("worker", argc, argv, flags, BT_COUNT(flags), NULL, &count, err));
+    struct bt_options spec = {.command = "worker", .flags = flags, .flag_count = BT_COUNT(flags)};
+    BT_TRY(bt_options_read(&spec, argc, argv, err));
     return check_options(options, err);
 }
 
@@ -135,6 +137,7 @@ static int work_in_temporary(struct options *options, struct bt_err *err)
         return bt_fail_errno(err, BT_IO, errno, "cannot make a temporary directory '%s'", path);
     options->work = path;
     int rc = work(options, err);
+    options->work = NULL;
     char *slash = strrchr(path, '/');
     *slash = '\0';
     BT_FD root = -1;

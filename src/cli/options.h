@@ -13,11 +13,22 @@ struct bt_flag {
         *value; /* Where the value goes; of a flag without one: any text when it is given. */
 };
 
+struct bt_options {
+    const char *command; /* For messages: "run". */
+    const struct bt_flag *flags;
+    size_t flag_count;
+    const char **positional; /* What is no flag goes here. */
+    size_t positional_max, positional_count;
+};
+
 /* Sets the flags' values and collects what is no flag. BT_NOT_FOUND: help was asked for (-h,
  * --help). Errors say what is wrong, with a hint. */
-int bt_options_read(const char *command, int argc, char **argv, const struct bt_flag *flags,
-                    size_t flag_count, const char **positional, size_t *positional_count,
-                    struct bt_err *err);
-/* A number from `least` to `most`; `absent` when text is NULL. */
-int bt_option_number(const char *name, const char *text, unsigned least, unsigned most,
-                     unsigned absent, unsigned *ret_number, struct bt_err *err);
+int bt_options_read(struct bt_options *options, int argc, char **argv, struct bt_err *err);
+
+struct bt_number_option {
+    const char *name;
+    unsigned least, most, absent;
+};
+/* The number of a flag's text; `absent` when the text is NULL. */
+int bt_option_number(const struct bt_number_option *option, const char *text, unsigned *ret_number,
+                     struct bt_err *err);

@@ -435,6 +435,21 @@ static void tick(struct bt_listener *listener)
     }
 }
 
+static void on_event(struct bt_listener *listener, const struct epoll_event *event)
+{
+    uint64_t number;
+    struct conn *conn = event->data.ptr;
+    if (conn) {
+        if ((event->events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !read_conn(listener, conn))
+            conn_free(listener, conn);
+        return;
+    }
+    if (read(listener->wake_fd, &number, sizeof number) < 0) {
+        /* It was not the wake-up but a new connection. */
+    }
+    accept_all(listener);
+}
+
 static void *thread_main(void *data)
 {
     struct bt_listener *listener = data;
@@ -446,19 +461,8 @@ static void *thread_main(void *data)
         unlock(listener);
         if (is_stopping)
             return NULL;
-        for (int i = 0; i < count; i++) {
-            uint64_t number;
-            struct conn *conn = events[i].data.ptr;
-            if (conn && (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) &&
-                !read_conn(listener, conn)) {
-                conn_free(listener, conn);
-            } else if (!conn) {
-                if (read(listener->wake_fd, &number, sizeof number) < 0) {
-                    /* It was not the wake-up but a new connection. */
-                }
-                accept_all(listener);
-            }
-        }
+        for (int i = 0; i < count; i++)
+            on_event(listener, &events[i]);
         tick(listener);
     }
 }

@@ -65,17 +65,22 @@ static int say_hello(struct remote_files *files, int fd, struct bt_buf *buf, str
     return frame.type == BT_FRAME_WELCOME ? BT_OK : failed(&frame, err);
 }
 
+struct target {
+    const char *tenant;
+    struct bt_str uri;
+};
+
 /* Connects and sends a request. */
-static int request(struct bt_files *files, enum bt_frame_type type, const char *tenant,
-                   struct bt_str uri, int *ret_fd, struct bt_err *err)
+static int request(struct bt_files *files, enum bt_frame_type type, struct target target,
+                   int *ret_fd, struct bt_err *err)
 {
     BT_FD fd = -1;
     BT_CLEANUP(bt_buf_done) struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
     BT_TRY(bt_address_connect(remote(files)->address, TRANSFER_MS_MAX, &fd, err));
     BT_TRY(say_hello(remote(files), fd, &buf, err));
     BT_VALUE names = bt_map_new(2);
-    if (bt_map_puts(names, "tenant", bt_value_cstr(tenant)) < 0 ||
-        bt_map_puts(names, "uri", bt_value_string(uri)) < 0)
+    if (bt_map_puts(names, "tenant", bt_value_cstr(target.tenant)) < 0 ||
+        bt_map_puts(names, "uri", bt_value_string(target.uri)) < 0)
         return bt_fail_mem(err, "file transfer");
     BT_TRY(bt_frame_send(fd, type, names, err));
     *ret_fd = bt_fd_take(&fd);
@@ -117,7 +122,7 @@ static int open_file(struct bt_files *files, const char *tenant, struct bt_str u
                      struct bt_err *err)
 {
     BT_FD from = -1, to = -1;
-    BT_TRY(request(files, BT_FRAME_FILE_GET, tenant, uri, &from, err));
+    BT_TRY(request(files, BT_FRAME_FILE_GET, (struct target){tenant, uri}, &from, err));
     BT_TRY(temp_file(files, &to, err));
     BT_TRY(receive_file(from, to, err));
     if (lseek(to, 0, SEEK_SET) < 0)
@@ -133,7 +138,7 @@ static int file_size(struct bt_files *files, const char *tenant, struct bt_str u
     BT_CLEANUP(bt_buf_done) struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
     struct bt_frame frame;
     BT_VALUE map = NULL;
-    BT_TRY(request(files, BT_FRAME_FILE_SIZE, tenant, uri, &fd, err));
+    BT_TRY(request(files, BT_FRAME_FILE_SIZE, (struct target){tenant, uri}, &fd, err));
     BT_TRY(bt_frame_receive(fd, &buf, &frame, err));
     if (frame.type != BT_FRAME_FILE_END)
         return failed(&frame, err);
@@ -152,7 +157,7 @@ static int put_fd(struct bt_files *files, const char *tenant, struct bt_str uri,
     BT_CLEANUP(bt_buf_done) struct bt_buf block = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
     struct bt_frame frame;
     ssize_t got;
-    BT_TRY(request(files, BT_FRAME_FILE_PUT, tenant, uri, &fd, err));
+    BT_TRY(request(files, BT_FRAME_FILE_PUT, (struct target){tenant, uri}, &fd, err));
     if (bt_buf_reserve(&block, BLOCK_BYTES) < 0)
         return bt_fail_mem(err, "file transfer");
     while ((got = read(from, block.at, BLOCK_BYTES)) > 0)
