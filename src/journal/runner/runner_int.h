@@ -126,6 +126,7 @@ struct bt_runner {
     struct bt_rng rng;
     int64_t now_us, next_due_us;
     uint64_t last_key, last_event;
+    bool is_recovering;
     int failures; /* Commits that failed in a row. */
     int64_t retry_us;
     /* The batch. */
