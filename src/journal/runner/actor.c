@@ -38,8 +38,7 @@ void actor_free(struct actor *actor)
     bt_vec_done(&actor->values);
     logs_clear(actor);
     bt_vec_done(&actor->logs);
-    bt_vec_done(&actor->listed.ns);
-    bt_value_unref(actor->found.value);
+    answers_done(&actor->answers);
     bt_exec_free(actor->exec);
     bt_flow_unref(actor->flow);
     free(actor);
@@ -103,8 +102,6 @@ static void keep_run(struct actor *actor, struct bt_taskrun *run)
     const struct bt_taskrun *other = bt_map64_get(&actor->by_task, hash);
     if (!other || other->n < run->n)
         bt_map64_put(&actor->by_task, hash, run);
-    actor->found.is_valid = false;
-    actor->listed.is_valid = false;
 }
 
 /* Takes a stored run unless that row is in memory already (then memory is newer). */
@@ -139,8 +136,7 @@ void actor_evict(struct actor *actor)
         if (kept.slots[i].value)
             keep_run(actor, kept.slots[i].value);
     bt_map64_done(&kept);
-    actor->found.is_valid = false;
-    actor->listed.is_valid = false;
+    answers_clear(&actor->answers);
 }
 
 /* --- The view --------------------------------------------------------------------------------- */
@@ -161,24 +157,17 @@ static int view_find(void *data, uint32_t task, uint32_t parent, struct bt_str v
         *ret_run = run;
         return BT_OK;
     }
-    if (actor->is_complete)
-        return BT_NOT_FOUND;
-    if (!actor->found.is_valid || actor->found.task != task || actor->found.parent != parent ||
-        !bt_str_eq(bt_value_str(actor->found.value), value))
-        return BT_NEED;
-    *ret_run = actor->found.run;
-    return actor->found.run ? BT_OK : BT_NOT_FOUND;
+    bool is_absent = actor->is_complete ||
+                     bt_map64_get(&actor->answers.absent, task_hash(task, parent, value));
+    return is_absent ? BT_NOT_FOUND : BT_NEED;
 }
 
 static int view_list(void *data, uint32_t task, uint32_t parent, const uint32_t **ret_ns,
                      size_t *ret_count)
 {
     struct actor *actor = data;
-    if (!actor->listed.is_valid || actor->listed.task != task || actor->listed.parent != parent)
-        return BT_NEED;
-    *ret_ns = actor->listed.ns.items;
-    *ret_count = actor->listed.ns.count;
-    return BT_OK;
+    bool is_known = answers_list_of(&actor->answers, task, parent, ret_ns, ret_count);
+    return is_known ? BT_OK : BT_NEED;
 }
 
 static int view_values(void *data, uint32_t n, struct bt_value **ret_list)
@@ -195,7 +184,9 @@ static int view_values(void *data, uint32_t n, struct bt_value **ret_list)
 
 static int view_add(void *data, struct bt_taskrun *run)
 {
-    keep_run(data, run);
+    struct actor *actor = data;
+    answers_clear(&actor->answers);
+    keep_run(actor, run);
     return BT_OK;
 }
 
@@ -227,30 +218,30 @@ static int fetch_each(void *data, struct bt_taskrun *run)
     return BT_OK;
 }
 
-static int compare_n(const void *a, const void *b)
-{
-    uint32_t one = *(const uint32_t *)a, two = *(const uint32_t *)b;
-    return (one > two) - (one < two);
-}
-
-/* Lists from memory after the stored ones have joined it. */
+/* Lists from memory after the stored ones have joined it. The first question for a task is answered
+ * for its parent, the second for all parents: a step that walks nested loops asks twice, not once
+ * for each turn of the outer loop. */
 static int fetch_list(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
                       struct bt_err *err)
 {
+    struct task_list *list = answers_list(&actor->answers, need->task);
+    bool is_all = list != NULL;
+    uint32_t parent = is_all ? BT_ALL_PARENTS : need->parent;
     if (!actor->is_complete)
-        BT_TRY(journal->ops->list(journal, actor->key, need->task, need->parent, fetch_each, actor,
-                                  err));
-    actor->listed.ns.count = 0;
+        BT_TRY(journal->ops->list(journal, actor->key, need->task, parent, fetch_each, actor, err));
+    if (!list) {
+        bt_vec_push(&actor->answers.lists, ((struct task_list){.task = need->task}));
+        list = &actor->answers.lists.items[actor->answers.lists.count - 1];
+    }
+    list->parent = need->parent;
+    list->is_all = is_all;
+    list->runs.count = 0;
     for (size_t i = 0; i < actor->runs.cap; i++) {
         const struct bt_taskrun *run = actor->runs.slots[i].value;
-        if (run && run->task == need->task && run->parent == need->parent)
-            bt_vec_push(&actor->listed.ns, run->n);
+        if (run && run->task == need->task && (is_all || run->parent == need->parent))
+            bt_vec_push(&list->runs, ((struct listed){run->parent, run->n}));
     }
-    if (actor->listed.ns.count)
-        qsort(actor->listed.ns.items, actor->listed.ns.count, sizeof(uint32_t), compare_n);
-    actor->listed.task = need->task;
-    actor->listed.parent = need->parent;
-    actor->listed.is_valid = true;
+    answers_list_sort(list);
     return BT_OK;
 }
 
@@ -258,17 +249,14 @@ static int fetch_find(struct actor *actor, struct bt_journal *journal, const str
                       struct bt_err *err)
 {
     struct bt_taskrun *run = NULL;
-    int rc = journal->ops->find(journal, actor->key, need->task, need->parent,
-                                bt_value_str(need->value), &run, err);
+    struct bt_str value = bt_value_str(need->value);
+    int rc = journal->ops->find(journal, actor->key, need->task, need->parent, value, &run, err);
     if (rc < 0 && rc != BT_NOT_FOUND)
         return rc;
-    run = run ? keep_stored(actor, run) : NULL;
-    bt_value_unref(actor->found.value);
-    actor->found.task = need->task;
-    actor->found.parent = need->parent;
-    actor->found.value = bt_value_ref(need->value);
-    actor->found.run = run;
-    actor->found.is_valid = true;
+    if (rc == BT_NOT_FOUND)
+        bt_map64_put(&actor->answers.absent, task_hash(need->task, need->parent, value), actor);
+    else
+        (void)keep_stored(actor, run);
     return BT_OK;
 }
 

@@ -48,6 +48,29 @@ struct actor_values {
     bool is_dirty;
 };
 
+/* The runs of a task, of one parent or of all. */
+struct listed {
+    uint32_t parent, n;
+};
+struct task_list {
+    uint32_t task, parent;
+    bool is_all; /* Of all parents. */
+    BT_VEC(struct listed) runs; /* By parent, then number. */
+    BT_VEC(uint32_t) ns;        /* Their numbers, in the same order. */
+};
+/* Answers to NEEDs; valid until a run is added. */
+struct answers {
+    struct bt_map64 absent; /* Hashes of (task, parent, value) that the journal does not hold. */
+    BT_VEC(struct task_list) lists;
+};
+void answers_clear(struct answers *answers);
+void answers_done(struct answers *answers);
+struct task_list *answers_list(struct answers *answers, uint32_t task); /* NULL: not asked yet. */
+void answers_list_sort(struct task_list *list);
+/* False: not known. *ret_ns is borrowed. */
+bool answers_list_of(struct answers *answers, uint32_t task, uint32_t parent,
+                     const uint32_t **ret_ns, size_t *ret_count);
+
 struct actor {
     uint64_t key;
     struct bt_exec *exec;
@@ -63,18 +86,7 @@ struct actor {
     uint64_t log_lines; /* UINT64_MAX: not asked yet. */
     bool is_exec_dirty, is_touched, is_ready;
     bool has_ended; /* ENDED or DRAINED came in this batch. */
-    /* The last answers to a NEED. */
-    struct {
-        bool is_valid;
-        uint32_t task, parent;
-        struct bt_value *value;
-        struct bt_taskrun *run; /* NULL: there is none. */
-    } found;
-    struct {
-        bool is_valid;
-        uint32_t task, parent;
-        BT_VEC(uint32_t) ns;
-    } listed;
+    struct answers answers;
 };
 
 struct actor *actor_new(struct bt_exec *exec, struct bt_flow *flow, bool is_complete); /* Takes. */
