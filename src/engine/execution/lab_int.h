@@ -241,7 +241,7 @@ static inline int lab_step(struct lab *lab, struct bt_event event)
         bt_vec_push(&lab->known, need);
     }
     if (lab->rc < 0)
-        bt_execution_fail(&lab->step, &lab->err);
+        bt_execution_fail(&lab->step, &event, &lab->err);
     lab_apply_all(lab);
     return lab->rc;
 }
