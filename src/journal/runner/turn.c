@@ -180,7 +180,10 @@ void turn_apply(struct bt_runner *runner, struct message *message)
     case MESSAGE_EVENT: rc = apply_event(runner, message, &err); break;
     case MESSAGE_LOGS: rc = apply_logs(runner, message, &err); break;
     }
-    if (rc < 0) {
+    bool is_kept = message->kind == MESSAGE_EVENT || message->kind == MESSAGE_LOGS;
+    if (is_kept && read_may_pass(rc)) {
+        runner->read_err = err; /* The batch is given up; the message comes again. */
+    } else if (rc < 0) {
         reply_done(message->reply, rc, &err, 0);
         message_free(message);
         return;
@@ -203,14 +206,22 @@ void turn_timers(struct bt_runner *runner)
     int rc = journal->ops->due(journal, runner->now_us, timers, &count, &next_us, &err);
     runner->next_due_us = next_us;
     if (rc < 0) {
-        if (runner->config.listener.trouble)
-            runner->config.listener.trouble(runner->config.listener.data, &err);
+        runner_tell(runner, &err);
         return;
     }
     for (size_t i = 0; i < count; i++) {
         struct actor *actor;
+        rc = runner_actor(runner, timers[i].exec, &actor, &err);
+        if (read_may_pass(rc)) {
+            runner->read_err = err;
+            return;
+        }
+        if (rc < 0 && rc != BT_NOT_FOUND) {
+            runner_tell(runner, &err); /* It stays, for a program that can read it. */
+            continue;
+        }
         bt_vec_push(&runner->timers_clear, timers[i]);
-        if (runner_actor(runner, timers[i].exec, &actor, &err) < 0)
+        if (rc == BT_NOT_FOUND)
             continue; /* Its execution is gone: the timer goes with it. */
         runner_send(runner, actor,
                     (struct bt_event){.kind = BT_EVENT_TIMER,
@@ -260,9 +271,8 @@ static void effect_kill_timers(struct bt_runner *runner, struct actor *actor)
     struct kill_ctx ctx = {runner, actor, runner->timers_clear.count};
     struct bt_journal *journal = runner->config.journal;
     struct bt_err err = BT_ERR_INIT;
-    if (journal->ops->timers_of(journal, actor->key, kill_stored_timer, &ctx, &err) < 0 &&
-        runner->config.listener.trouble)
-        runner->config.listener.trouble(runner->config.listener.data, &err);
+    if (journal->ops->timers_of(journal, actor->key, kill_stored_timer, &ctx, &err) < 0)
+        runner->read_err = err; /* Else they would go on after the kill. */
     size_t kept = 0;
     for (size_t i = 0; i < runner->timers_set.count; i++) {
         struct bt_timer timer = runner->timers_set.items[i];
@@ -396,7 +406,10 @@ static void step_once(struct bt_runner *runner, struct actor *actor)
                                      .envs = runner->config.envs,
                                      .globals = runner->config.globals,
                                      .zone = runner->config.zone};
-    if (step_with_fetches(runner, actor, &queued.event, &err) < 0)
+    int rc = step_with_fetches(runner, actor, &queued.event, &err);
+    if (read_may_pass(rc))
+        runner->read_err = err; /* Nothing was changed; the batch is given up. */
+    else if (rc < 0)
         bt_execution_fail(step, &err);
     actor_forget(actor);
     bt_event_done(&queued.event);
@@ -407,11 +420,13 @@ size_t turn_steps(struct bt_runner *runner)
 {
     size_t steps = 0;
     int64_t start_us = bt_clock_mono_us(runner->config.clock);
-    while (runner->ready_head < runner->ready.count && steps < BT_STEPS_PER_COMMIT_MAX) {
+    while (!runner->read_err.code && runner->ready_head < runner->ready.count &&
+           steps < BT_STEPS_PER_COMMIT_MAX) {
         struct actor *actor = runner->ready.items[runner->ready_head++];
         size_t mine = 0;
         runner_touch(runner, actor);
-        while (actor_has_events(actor) && mine++ < BT_STEPS_PER_ACTOR_TURN)
+        while (!runner->read_err.code && actor_has_events(actor) &&
+               mine++ < BT_STEPS_PER_ACTOR_TURN)
             step_once(runner, actor);
         steps += mine;
         actor->is_ready = false;
