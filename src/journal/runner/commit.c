@@ -313,8 +313,10 @@ int runner_commit(struct bt_runner *runner, struct bt_err *err)
 /* What cannot be read stays in the journal, for a program that can; what may pass ends the load. */
 static int unreadable(struct bt_runner *runner, int rc, const struct bt_err *err)
 {
-    if (read_may_pass(rc))
+    if (read_may_pass(rc)) {
+        runner->read_err = *err;
         return rc;
+    }
     if (rc != BT_NOT_FOUND)
         runner_tell(runner, err);
     return BT_OK;
@@ -361,8 +363,13 @@ static int load_job(void *data, const struct bt_job_row *row)
 int runner_load(struct bt_runner *runner, struct bt_err *err)
 {
     struct bt_journal *journal = runner->config.journal;
-    BT_TRY(journal->ops->events(journal, load_event, runner, err));
-    return journal->ops->jobs(journal, load_job, runner, err);
+    int rc = journal->ops->events(journal, load_event, runner, err);
+    if (rc == BT_OK)
+        rc = journal->ops->jobs(journal, load_job, runner, err);
+    if (rc < 0 && err && runner->read_err.code)
+        *err = runner->read_err;
+    runner->read_err = (struct bt_err)BT_ERR_INIT;
+    return rc;
 }
 
 static void drop_actors(struct bt_runner *runner)

@@ -88,25 +88,45 @@ int runner_actor(struct bt_runner *runner, uint64_t key, struct actor **ret_acto
 
 /* --- Messages --------------------------------------------------------------------------------- */
 
-static void apply_flow(struct bt_runner *runner, struct message *message)
+/* The current revision of a flow: put in this batch, or stored. *ret_revision 0: there is none. */
+static int current_flow(struct bt_runner *runner, const struct message *message,
+                        uint32_t *ret_revision, struct bt_value **ret_source, struct bt_err *err)
 {
+    const struct bt_flow *flow = message->flow;
+    for (size_t i = runner->put_flows.count; i-- > 0;) {
+        const struct bt_flow_row *row = &runner->put_flows.items[i];
+        if (strcmp(row->id, flow->id) != 0 || strcmp(row->namespace, flow->namespace) != 0 ||
+            strcmp(row->tenant, message->tenant) != 0)
+            continue;
+        *ret_revision = row->revision;
+        *ret_source = bt_value_string(row->source);
+        return *ret_source ? BT_OK : bt_fail_mem(err, "flow");
+    }
     struct bt_journal *journal = runner->config.journal;
+    int rc = journal->ops->flow(journal, message->tenant, flow->namespace, flow->id, ret_revision,
+                                ret_source, err);
+    return rc == BT_NOT_FOUND ? BT_OK : rc;
+}
+
+static int apply_flow(struct bt_runner *runner, struct message *message, struct bt_err *err)
+{
     struct bt_flow *flow = message->flow;
     uint32_t revision = 0;
     BT_VALUE source = NULL;
-    int rc = journal->ops->flow(journal, message->tenant, flow->namespace, flow->id, &revision,
-                                &source, NULL);
-    bool is_same = rc == BT_OK && bt_str_eq(bt_value_str(source), flow->source);
+    BT_TRY(current_flow(runner, message, &revision, &source, err));
+    bool is_same = source && bt_str_eq(bt_value_str(source), flow->source);
     flow->revision = is_same ? revision : revision + 1;
     message->number = flow->revision;
-    if (!is_same)
-        bt_vec_push(&runner->put_flows, ((struct bt_flow_row){.tenant = message->tenant,
-                                                              .namespace = flow->namespace,
-                                                              .id = flow->id,
-                                                              .revision = flow->revision,
-                                                              .source = flow->source,
-                                                              .created_us = runner->now_us}));
+    if (is_same)
+        return BT_OK;
+    bt_vec_push(&runner->put_flows, ((struct bt_flow_row){.tenant = message->tenant,
+                                                          .namespace = flow->namespace,
+                                                          .id = flow->id,
+                                                          .revision = flow->revision,
+                                                          .source = flow->source,
+                                                          .created_us = runner->now_us}));
     runner_keep_flow(runner, message->tenant, flow);
+    return BT_OK;
 }
 
 static int apply_create(struct bt_runner *runner, struct message *message, struct bt_err *err)
@@ -175,7 +195,7 @@ void turn_apply(struct bt_runner *runner, struct message *message)
     struct bt_err err = BT_ERR_INIT;
     int rc = BT_OK;
     switch (message->kind) {
-    case MESSAGE_FLOW: apply_flow(runner, message); break;
+    case MESSAGE_FLOW: rc = apply_flow(runner, message, &err); break;
     case MESSAGE_CREATE: rc = apply_create(runner, message, &err); break;
     case MESSAGE_EVENT: rc = apply_event(runner, message, &err); break;
     case MESSAGE_LOGS: rc = apply_logs(runner, message, &err); break;
