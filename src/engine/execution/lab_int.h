@@ -48,7 +48,7 @@ struct lab {
     BT_VEC(struct lab_job) jobs; /* Out, in order; a result takes one away. */
     BT_VEC(struct lab_log) logs;
     BT_VEC(struct bt_need) known; /* Fetched for this event. */
-    BT_VEC(uint32_t) ns;          /* The last list. */
+    BT_VEC(uint32_t *) lists;     /* Lists given out in this event. */
     bool forgets;
     size_t needs, changes, ended, drained, kills;
     int64_t now_us;
@@ -102,12 +102,14 @@ static inline int lab_view_list(void *data, uint32_t task, uint32_t parent, cons
     struct lab *lab = data;
     if (!lab_knows(lab, BT_NEED_LIST, task, parent))
         return BT_NEED;
-    lab->ns.count = 0;
+    uint32_t *ns = calloc(lab->runs.count + 1, sizeof *ns);
+    assert_non_null(ns);
+    bt_vec_push(&lab->lists, ns);
+    *ret_count = 0;
     for (size_t i = 0; i < lab->runs.count; i++)
         if (lab->runs.items[i]->task == task && lab->runs.items[i]->parent == parent)
-            bt_vec_push(&lab->ns, lab->runs.items[i]->n);
-    *ret_ns = lab->ns.items;
-    *ret_count = lab->ns.count;
+            ns[(*ret_count)++] = lab->runs.items[i]->n;
+    *ret_ns = ns;
     return BT_OK;
 }
 
@@ -213,6 +215,9 @@ static inline void lab_apply_all(struct lab *lab)
 static inline void lab_known_clear(struct lab *lab)
 {
     lab->known.count = 0;
+    for (size_t i = 0; i < lab->lists.count; i++)
+        free(lab->lists.items[i]);
+    lab->lists.count = 0;
 }
 
 /* One event; its result is kept in lab->rc. Borrows the event. */
@@ -307,8 +312,9 @@ static inline void lab_done(struct lab *lab)
     bt_vec_done(&lab->timers);
     bt_vec_done(&lab->jobs);
     bt_vec_done(&lab->logs);
+    lab_known_clear(lab);
     bt_vec_done(&lab->known);
-    bt_vec_done(&lab->ns);
+    bt_vec_done(&lab->lists);
 }
 
 static inline void lab_begin(struct lab *lab)

@@ -23,6 +23,30 @@ static void logs_clear(struct actor *actor)
     actor->logs.count = 0;
 }
 
+static void absent_free(struct actor_absent *absent)
+{
+    if (absent)
+        bt_value_unref(absent->value);
+    free(absent);
+}
+
+static void list_free(struct actor_list *list)
+{
+    if (list)
+        bt_vec_done(&list->ns);
+    free(list);
+}
+
+void actor_forget(struct actor *actor)
+{
+    for (size_t i = 0; i < actor->absent.cap; i++)
+        absent_free(actor->absent.slots[i].value);
+    for (size_t i = 0; i < actor->lists.cap; i++)
+        list_free(actor->lists.slots[i].value);
+    bt_map64_done(&actor->absent);
+    bt_map64_done(&actor->lists);
+}
+
 void actor_free(struct actor *actor)
 {
     for (size_t i = 0; i < actor->runs.cap; i++)
@@ -38,7 +62,7 @@ void actor_free(struct actor *actor)
     bt_vec_done(&actor->values);
     logs_clear(actor);
     bt_vec_done(&actor->logs);
-    answers_done(&actor->answers);
+    actor_forget(actor);
     bt_exec_free(actor->exec);
     bt_flow_unref(actor->flow);
     free(actor);
@@ -88,6 +112,11 @@ static uint64_t task_hash(uint32_t task, uint32_t parent, struct bt_str value)
     return bt_str_hash(value, (uint64_t)task << 32 | parent);
 }
 
+static uint64_t list_key(uint32_t task, uint32_t parent)
+{
+    return (uint64_t)task << 32 | parent;
+}
+
 static bool is_run_of(const struct bt_taskrun *run, uint32_t task, uint32_t parent,
                       struct bt_str value)
 {
@@ -102,6 +131,9 @@ static void keep_run(struct actor *actor, struct bt_taskrun *run)
     const struct bt_taskrun *other = bt_map64_get(&actor->by_task, hash);
     if (!other || other->n < run->n)
         bt_map64_put(&actor->by_task, hash, run);
+    /* Answers that it contradicts are forgotten. */
+    absent_free(bt_map64_remove(&actor->absent, hash));
+    list_free(bt_map64_remove(&actor->lists, list_key(run->task, run->parent)));
 }
 
 /* Takes a stored run unless that row is in memory already (then memory is newer). */
@@ -136,7 +168,7 @@ void actor_evict(struct actor *actor)
         if (kept.slots[i].value)
             keep_run(actor, kept.slots[i].value);
     bt_map64_done(&kept);
-    answers_clear(&actor->answers);
+    actor_forget(actor);
 }
 
 /* --- The view --------------------------------------------------------------------------------- */
@@ -152,22 +184,30 @@ static int view_find(void *data, uint32_t task, uint32_t parent, struct bt_str v
                      struct bt_taskrun **ret_run)
 {
     struct actor *actor = data;
-    struct bt_taskrun *run = bt_map64_get(&actor->by_task, task_hash(task, parent, value));
+    uint64_t hash = task_hash(task, parent, value);
+    struct bt_taskrun *run = bt_map64_get(&actor->by_task, hash);
     if (run && is_run_of(run, task, parent, value)) {
         *ret_run = run;
         return BT_OK;
     }
-    bool is_absent = actor->is_complete ||
-                     bt_map64_get(&actor->answers.absent, task_hash(task, parent, value));
-    return is_absent ? BT_NOT_FOUND : BT_NEED;
+    if (actor->is_complete)
+        return BT_NOT_FOUND;
+    const struct actor_absent *absent = bt_map64_get(&actor->absent, hash);
+    bool is_known = absent && absent->task == task && absent->parent == parent &&
+                    bt_str_eq(bt_value_str(absent->value), value);
+    return is_known ? BT_NOT_FOUND : BT_NEED;
 }
 
 static int view_list(void *data, uint32_t task, uint32_t parent, const uint32_t **ret_ns,
                      size_t *ret_count)
 {
     struct actor *actor = data;
-    bool is_known = answers_list_of(&actor->answers, task, parent, ret_ns, ret_count);
-    return is_known ? BT_OK : BT_NEED;
+    const struct actor_list *list = bt_map64_get(&actor->lists, list_key(task, parent));
+    if (!list)
+        return BT_NEED;
+    *ret_ns = list->ns.items;
+    *ret_count = list->ns.count;
+    return BT_OK;
 }
 
 static int view_values(void *data, uint32_t n, struct bt_value **ret_list)
@@ -184,9 +224,7 @@ static int view_values(void *data, uint32_t n, struct bt_value **ret_list)
 
 static int view_add(void *data, struct bt_taskrun *run)
 {
-    struct actor *actor = data;
-    answers_clear(&actor->answers);
-    keep_run(actor, run);
+    keep_run(data, run);
     return BT_OK;
 }
 
@@ -218,30 +256,71 @@ static int fetch_each(void *data, struct bt_taskrun *run)
     return BT_OK;
 }
 
+static int compare_n(const void *a, const void *b)
+{
+    uint32_t one = *(const uint32_t *)a, two = *(const uint32_t *)b;
+    return (one > two) - (one < two);
+}
+
+static struct actor_list *list_new(struct actor *actor, uint32_t task, uint32_t parent)
+{
+    struct actor_list *list = calloc(1, sizeof *list);
+    if (!list)
+        bt_die("out of memory");
+    list->task = task;
+    list->parent = parent;
+    uint64_t key = list_key(task, parent);
+    list_free(bt_map64_remove(&actor->lists, key));
+    bt_map64_put(&actor->lists, key, list);
+    return list;
+}
+
+static bool has_list_of(const struct actor *actor, uint32_t task)
+{
+    for (size_t i = 0; i < actor->lists.cap; i++) {
+        const struct actor_list *list = actor->lists.slots[i].value;
+        if (list && list->task == task)
+            return true;
+    }
+    return false;
+}
+
+/* Lists the runs in memory, under one parent or under each. */
+static void list_memory(struct actor *actor, uint32_t task, uint32_t parent)
+{
+    bool is_all = parent == BT_ALL_PARENTS;
+    for (size_t i = 0; is_all && i < actor->lists.cap; i++) {
+        struct actor_list *list = actor->lists.slots[i].value;
+        if (list && list->task == task)
+            list->ns.count = 0;
+    }
+    for (size_t i = 0; i < actor->runs.cap; i++) {
+        const struct bt_taskrun *run = actor->runs.slots[i].value;
+        if (!run || run->task != task || (!is_all && run->parent != parent))
+            continue;
+        struct actor_list *list = bt_map64_get(&actor->lists, list_key(task, run->parent));
+        if (!list)
+            list = list_new(actor, task, run->parent);
+        bt_vec_push(&list->ns, run->n);
+    }
+    for (size_t i = 0; i < actor->lists.cap; i++) {
+        struct actor_list *list = actor->lists.slots[i].value;
+        if (list && list->task == task && list->ns.count && (is_all || list->parent == parent))
+            qsort(list->ns.items, list->ns.count, sizeof(uint32_t), compare_n);
+    }
+}
+
 /* Lists from memory after the stored ones have joined it. The first question for a task is answered
- * for its parent, the second for all parents: a step that walks nested loops asks twice, not once
- * for each turn of the outer loop. */
+ * for its parent, the next for all parents: a step that reads nested loops whole starts anew twice,
+ * not once for each turn of the outer loop. */
 static int fetch_list(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
                       struct bt_err *err)
 {
-    struct task_list *list = answers_list(&actor->answers, need->task);
-    bool is_all = list != NULL;
-    uint32_t parent = is_all ? BT_ALL_PARENTS : need->parent;
+    uint32_t parent = has_list_of(actor, need->task) ? BT_ALL_PARENTS : need->parent;
     if (!actor->is_complete)
         BT_TRY(journal->ops->list(journal, actor->key, need->task, parent, fetch_each, actor, err));
-    if (!list) {
-        bt_vec_push(&actor->answers.lists, ((struct task_list){.task = need->task}));
-        list = &actor->answers.lists.items[actor->answers.lists.count - 1];
-    }
-    list->parent = need->parent;
-    list->is_all = is_all;
-    list->runs.count = 0;
-    for (size_t i = 0; i < actor->runs.cap; i++) {
-        const struct bt_taskrun *run = actor->runs.slots[i].value;
-        if (run && run->task == need->task && (is_all || run->parent == need->parent))
-            bt_vec_push(&list->runs, ((struct listed){run->parent, run->n}));
-    }
-    answers_list_sort(list);
+    (void)list_new(actor, need->task, need->parent);
+    list_memory(actor, need->task, parent);
     return BT_OK;
 }
 
@@ -249,14 +328,21 @@ static int fetch_find(struct actor *actor, struct bt_journal *journal, const str
                       struct bt_err *err)
 {
     struct bt_taskrun *run = NULL;
-    struct bt_str value = bt_value_str(need->value);
-    int rc = journal->ops->find(journal, actor->key, need->task, need->parent, value, &run, err);
+    int rc = journal->ops->find(journal, actor->key, need->task, need->parent,
+                                bt_value_str(need->value), &run, err);
     if (rc < 0 && rc != BT_NOT_FOUND)
         return rc;
-    if (rc == BT_NOT_FOUND)
-        bt_map64_put(&actor->answers.absent, task_hash(need->task, need->parent, value), actor);
-    else
+    if (run) {
         (void)keep_stored(actor, run);
+        return BT_OK;
+    }
+    struct actor_absent *absent = calloc(1, sizeof *absent);
+    if (!absent)
+        bt_die("out of memory");
+    *absent = (struct actor_absent){need->task, need->parent, bt_value_ref(need->value)};
+    uint64_t hash = task_hash(need->task, need->parent, bt_value_str(need->value));
+    absent_free(bt_map64_remove(&actor->absent, hash));
+    bt_map64_put(&actor->absent, hash, absent);
     return BT_OK;
 }
 

@@ -42,34 +42,23 @@ struct actor_log {
     uint64_t place;        /* State changes made before it: its place among them. */
 };
 
+/* A look-up that found nothing in the journal. */
+struct actor_absent {
+    uint32_t task, parent;
+    struct bt_value *value; /* Or NULL. */
+};
+
+/* The runs of a task under a parent, in creation order. */
+struct actor_list {
+    uint32_t task, parent;
+    BT_VEC(uint32_t) ns;
+};
+
 struct actor_values {
     uint32_t n;
     struct bt_value *values;
     bool is_dirty;
 };
-
-/* The runs of a task, of one parent or of all. */
-struct listed {
-    uint32_t parent, n;
-};
-struct task_list {
-    uint32_t task, parent;
-    bool is_all; /* Of all parents. */
-    BT_VEC(struct listed) runs; /* By parent, then number. */
-    BT_VEC(uint32_t) ns;        /* Their numbers, in the same order. */
-};
-/* Answers to NEEDs; valid until a run is added. */
-struct answers {
-    struct bt_map64 absent; /* Hashes of (task, parent, value) that the journal does not hold. */
-    BT_VEC(struct task_list) lists;
-};
-void answers_clear(struct answers *answers);
-void answers_done(struct answers *answers);
-struct task_list *answers_list(struct answers *answers, uint32_t task); /* NULL: not asked yet. */
-void answers_list_sort(struct task_list *list);
-/* False: not known. *ret_ns is borrowed. */
-bool answers_list_of(struct answers *answers, uint32_t task, uint32_t parent,
-                     const uint32_t **ret_ns, size_t *ret_count);
 
 struct actor {
     uint64_t key;
@@ -86,7 +75,9 @@ struct actor {
     uint64_t log_lines; /* UINT64_MAX: not asked yet. */
     bool is_exec_dirty, is_touched, is_ready;
     bool has_ended; /* ENDED or DRAINED came in this batch. */
-    struct answers answers;
+    /* Answers to the NEEDs of the step that runs; forgotten after it. */
+    struct bt_map64 absent; /* Hash of (task, parent, value) → struct actor_absent, owned. */
+    struct bt_map64 lists;  /* (task, parent) → struct actor_list, owned. */
 };
 
 struct actor *actor_new(struct bt_exec *exec, struct bt_flow *flow, bool is_complete); /* Takes. */
@@ -101,6 +92,8 @@ void actor_put_values(struct actor *actor, uint32_t n, struct bt_value *values, 
 /* Drops ended, clean runs. */
 void actor_evict(struct actor *actor);
 struct bt_view actor_view(struct actor *actor);
+/* Forgets the answers to the NEEDs of a step. */
+void actor_forget(struct actor *actor);
 /* Fetches what a step needs. */
 int actor_fetch(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
                 struct bt_err *err);
@@ -138,6 +131,7 @@ struct bt_runner {
     struct bt_rng rng;
     int64_t now_us, next_due_us;
     uint64_t last_key, last_event;
+    bool is_recovering;
     int failures; /* Commits that failed in a row. */
     int64_t retry_us;
     /* The batch. */

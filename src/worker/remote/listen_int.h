@@ -25,9 +25,9 @@ struct peer {
 struct conn {
     int fd;
     struct bt_buf in;
-    struct bt_buf out;            /* Under the listener's mutex. */
+    struct bt_buf out;             /* Under the listener's mutex. */
     BT_VEC(struct bt_flow *) sent; /* Flows that it knows; references. Under the mutex. */
-    struct peer *peer; /* NULL before HELLO. */
+    struct peer *peer;             /* NULL before HELLO. */
     int64_t opened_us;
     bool is_closing; /* After `out` is sent. */
 };
@@ -39,6 +39,8 @@ struct bt_listener {
     int listen_fd, epoll_fd, wake_fd;
     pthread_t thread;
     bool is_stopping;
+    bool has_expired; /* Orphans of an earlier server were given up. */
+    int64_t started_us;
     pthread_mutex_t lock;
     pthread_cond_t files_done;
     unsigned file_threads;
