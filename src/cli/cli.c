@@ -3,6 +3,7 @@
 
 #include "base/own.h"
 #include "base/str.h"
+#include "cli/text.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -35,9 +36,14 @@ static void print_help(FILE *out)
 int bt_cli_fail(const char *command, const struct bt_err *err, int code)
 {
     (void)fflush(stdout);
-    (void)fprintf(stderr, "baton %s: %s\n", command, err->msg);
-    if (err->hint[0])
-        (void)fprintf(stderr, "  %s\n", err->hint);
+    (void)fprintf(stderr, "baton %s: ", command);
+    bt_text_put_lines(stderr, bt_str_of(err->msg));
+    (void)fputc('\n', stderr);
+    if (err->hint[0]) {
+        (void)fputs("  ", stderr);
+        bt_text_put_lines(stderr, bt_str_of(err->hint));
+        (void)fputc('\n', stderr);
+    }
     return code;
 }
 
