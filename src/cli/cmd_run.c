@@ -95,8 +95,8 @@ static int take_pair(struct options *options, char kind, const char *text, struc
     const char *value;
     BT_TRY(split_pair(text, kind == 'l' ? "the label" : "the input", &name, &value, err));
     if (kind != 'f' && !bt_utf8_is_valid(bt_str_of(text), NULL))
-        return bt_fail(err, BT_INVALID, "the %s '%.*s' is not UTF-8", kind == 'l' ? "label" : "input",
-                       BT_FMT(name));
+        return bt_fail(err, BT_INVALID, "the %s '%.*s' is not UTF-8",
+                       kind == 'l' ? "label" : "input", BT_FMT(name));
     for (size_t i = 0; kind == 'f' && i < options->files.count; i++)
         if (bt_str_is(name, options->files.items[i].input))
             return bt_fail(err, BT_INVALID, "the input '%.*s' is given twice", BT_FMT(name));

@@ -15,7 +15,7 @@ enum { LIVE_LINES_MAX = 12, ITERATION_LINES_MAX = 50, VALUE_WIDTH_MAX = 40, LOG_
 
 struct live {
     uint64_t exec;
-    uint32_t n;
+    uint32_t n, parent;
     unsigned depth;
     enum bt_state state;
     int64_t since_us;
@@ -177,6 +177,26 @@ static void draw_line(const struct bt_show *show, const struct live *live, size_
     (void)fprintf(out, " %s%s%s\n", paint(show, "\033[2m"), duration, plain(show));
 }
 
+/* Nothing above it is alive: a failed group may have ended before its last children. */
+static bool is_root(const struct bt_show *show, const struct live *live)
+{
+    for (size_t i = 0; live->parent && i < show->live.count; i++)
+        if (show->live.items[i].n == live->parent && show->live.items[i].exec == live->exec)
+            return false;
+    return true;
+}
+
+/* A run and below it what it encloses. Runs are older than their children, so these come later. */
+static void draw_tree(struct bt_show *show, size_t at, size_t columns, size_t most)
+{
+    const struct live *top = &show->live.items[at];
+    draw_line(show, top, columns);
+    show->drawn++;
+    for (size_t i = at + 1; i < show->live.count && show->drawn < most; i++)
+        if (show->live.items[i].parent == top->n && show->live.items[i].exec == top->exec)
+            draw_tree(show, i, columns, most);
+}
+
 static void draw_live(struct bt_show *show)
 {
     if (!show->config.is_terminal || show->config.is_quiet)
@@ -185,10 +205,9 @@ static void draw_live(struct bt_show *show)
     size_t count = show->live.count, most = LIVE_LINES_MAX;
     if (screen.ws_row < most + 3)
         most = screen.ws_row > 4 ? screen.ws_row - 3u : 1;
-    for (size_t i = 0; i < count && show->drawn < most; i++) {
-        draw_line(show, &show->live.items[i], screen.ws_col);
-        show->drawn++;
-    }
+    for (size_t i = 0; i < count && show->drawn < most; i++)
+        if (is_root(show, &show->live.items[i]))
+            draw_tree(show, i, screen.ws_col, most);
     if (count > most) {
         (void)fprintf(show->config.out, "  … and %zu more\n", count - most);
         show->drawn++;
@@ -214,6 +233,27 @@ static char *label_of(const struct bt_flow *flow, const struct bt_taskrun *run)
     return label;
 }
 
+/* By execution and number. Returns where it stands. */
+static size_t add_live(struct bt_show *show, const struct bt_change *change)
+{
+    const struct bt_taskrun *run = change->run;
+    struct live live = {.exec = change->exec->key,
+                        .n = run->n,
+                        .parent = run->parent,
+                        .depth = depth_of(change->flow, run->task),
+                        .label = label_of(change->flow, run)};
+    bt_vec_push(&show->live, live);
+    size_t at = show->live.count - 1;
+    for (; at > 0; at--) {
+        const struct live *before = &show->live.items[at - 1];
+        if (before->exec < live.exec || (before->exec == live.exec && before->n < live.n))
+            break;
+        show->live.items[at] = *before;
+    }
+    show->live.items[at] = live;
+    return at;
+}
+
 static void track_live(struct bt_show *show, const struct bt_change *change)
 {
     const struct bt_taskrun *run = change->run;
@@ -231,10 +271,7 @@ static void track_live(struct bt_show *show, const struct bt_change *change)
         return;
     }
     if (at == show->live.count)
-        bt_vec_push(&show->live, ((struct live){.exec = change->exec->key,
-                                                .n = run->n,
-                                                .depth = depth_of(change->flow, run->task),
-                                                .label = label_of(change->flow, run)}));
+        at = add_live(show, change);
     struct live *live = &show->live.items[at];
     live->state = run->state;
     live->since_us = bt_histories_at(&run->histories, run->histories.count - 1)->at_us;

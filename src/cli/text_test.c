@@ -1,5 +1,5 @@
-/* text_test.c — Goal: no control reaches the terminal, and no line is longer than told. Method: a row
- * per kind of text, printed to memory. */
+/* text_test.c — Goal: no control reaches the terminal, and no line is longer than told. Method: a
+ * row per kind of text, printed to memory. */
 #include "cli/text.h"
 
 #include <setjmp.h>
@@ -29,7 +29,9 @@ static void test_put(void **state)
     check_put("plain", 4, "pla…", 4);
     check_put("a\tb\r\x07\x7f", 80, "a b", 3);
     check_put("\033[2J\033]0;t\a", 80, "\\e[2J\\e]0;t", 11);
-    check_put("\xC2\x9B""31m \xE2\x80\xAEx", 80, "31m x", 5); /* C1; right to left. */
+    check_put("\xC2\x9B"
+              "31m \xE2\x80\xAEx",
+              80, "31m x", 5); /* C1; right to left. */
     check_put("\xFFz\xE6\x97", 80, "\xEF\xBF\xBDz\xEF\xBF\xBD\xEF\xBF\xBD", 4);
     check_put("日本語", 6, "日本語", 6);
     check_put("日本語", 5, "日本…", 5);

@@ -82,8 +82,7 @@ static bool fail_run_of(struct bt_step *step, const struct bt_event *event,
     return true;
 }
 
-void bt_execution_fail(struct bt_step *step, const struct bt_event *event,
-                       const struct bt_err *err)
+void bt_execution_fail(struct bt_step *step, const struct bt_event *event, const struct bt_err *err)
 {
     struct bt_exec *exec = step->exec;
     step->is_changing = false;

@@ -151,7 +151,7 @@ static int store_one(struct finder *finder, int dir, const char *path, struct bt
     if (rc < 0)
         return rc;
     struct bt_buf uri = BT_BUF_INIT(BT_PATH_BYTES_MAX);
-    (void)base_uri(stage->job, &uri); /* Checked below. */
+    (void)base_uri(stage->job, &uri);                  /* Checked below. */
     (void)bt_files_add_escaped(bt_str_of(path), &uri); /* The same. */
     rc = bt_buf_check(&uri, "the URI of an output file", err);
     if (rc == BT_OK)
