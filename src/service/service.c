@@ -168,6 +168,8 @@ int bt_service_start(struct bt_service *service, const struct bt_principal *prin
     if (!exec)
         return bt_fail_mem(err, "execution");
     name_exec(exec, principal, request->flow);
+    if (request->id.text[0])
+        exec->id = request->id;
     int rc = fill_exec(service, request, exec, err);
     if (rc < 0) {
         if (request->file_count)

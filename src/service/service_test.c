@@ -53,8 +53,10 @@ static int open_bench(void **state)
         bt_journal_sqlite(&bench.db, &bench.journal, NULL) < 0 ||
         bt_files_open_local(root, &bench.service.files, NULL) < 0)
         return 1;
-    struct bt_runner_config config = {.journal = bench.journal, .clock = bt_clock_system(),
-                                      .seed = 3, .dispatcher = {NULL, no_submit, no_kill}};
+    struct bt_runner_config config = {.journal = bench.journal,
+                                      .clock = bt_clock_system(),
+                                      .seed = 3,
+                                      .dispatcher = {NULL, no_submit, no_kill}};
     return bt_runner_new(&config, &bench.service.runner, NULL) < 0 ||
            bt_runner_recover(bench.service.runner, NULL) < 0 ||
            bt_runner_start(bench.service.runner, NULL) < 0;
@@ -130,7 +132,8 @@ static void test_start(void **state)
     assert_int_equal(bt_map_puts(labels, "size", bt_value_cstr("small")), BT_OK);
     assert_int_equal(bt_map_puts(labels, "run", bt_value_cstr("1")), BT_OK);
     struct bt_input_file file = {"data", bench->file};
-    struct bt_start_request request = {bench->flow, inputs, labels, &file, 1};
+    struct bt_start_request request = {
+        .flow = bench->flow, .inputs = inputs, .labels = labels, .files = &file, .file_count = 1};
     struct bt_start_result result;
     assert_int_equal(bt_service_start(&bench->service, &bench->principal, &request, &result, NULL),
                      BT_OK);
@@ -173,10 +176,14 @@ static void test_refused(void **state)
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         BT_VALUE inputs = bt_map_new(1);
         if (rows[i].input)
-            assert_int_equal(bt_map_puts(inputs, rows[i].input, bt_value_cstr(rows[i].value)), BT_OK);
+            assert_int_equal(bt_map_puts(inputs, rows[i].input, bt_value_cstr(rows[i].value)),
+                             BT_OK);
         struct bt_input_file file = {rows[i].file_input,
                                      rows[i].file && *rows[i].file ? rows[i].file : bench->file};
-        struct bt_start_request request = {bench->flow, inputs, NULL, &file, rows[i].file ? 1 : 0};
+        struct bt_start_request request = {.flow = bench->flow,
+                                           .inputs = inputs,
+                                           .files = &file,
+                                           .file_count = rows[i].file ? 1 : 0};
         struct bt_start_result result;
         struct bt_err err = BT_ERR_INIT;
         assert_int_equal(
@@ -199,7 +206,8 @@ static void test_refused_files(void **state)
     BT_VALUE inputs = bt_map_new(1);
     assert_int_equal(bt_map_puts(inputs, "n", bt_value_cstr("many")), BT_OK);
     struct bt_input_file file = {"data", bench->file};
-    struct bt_start_request request = {bench->flow, inputs, NULL, &file, 1};
+    struct bt_start_request request = {
+        .flow = bench->flow, .inputs = inputs, .files = &file, .file_count = 1};
     struct bt_start_result result;
     assert_int_equal(bt_service_start(&bench->service, &bench->principal, &request, &result, NULL),
                      BT_INVALID);
@@ -227,8 +235,9 @@ static void test_disabled(void **state)
 {
     struct bench *bench = *state;
     size_t errors;
-    assert_int_equal(push(bench, "id: f\nnamespace: a\ndisabled: true\ntasks: [{id: t, type: fail}]\n",
-                          &errors), BT_OK);
+    assert_int_equal(
+        push(bench, "id: f\nnamespace: a\ndisabled: true\ntasks: [{id: t, type: fail}]\n", &errors),
+        BT_OK);
     struct bt_start_request request = {.flow = bench->flow};
     struct bt_start_result result;
     assert_int_equal(bt_service_start(&bench->service, &bench->principal, &request, &result, NULL),

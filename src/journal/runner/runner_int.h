@@ -131,7 +131,8 @@ struct bt_runner {
     struct bt_rng rng;
     int64_t now_us, next_due_us;
     uint64_t last_key, last_event;
-    int failures; /* Commits that failed in a row. */
+    bool is_recovering;
+    int failures;    /* Commits that failed in a row. */
     bool needs_load; /* After a failure the journal could not be read either. */
     /* Why this batch cannot be committed: a row could not be read just now. BT_OK: it can. */
     struct bt_err read_err;
@@ -163,7 +164,8 @@ static inline bool read_may_pass(int rc)
 {
     return rc == BT_IO || rc == BT_BUSY || rc == BT_NO_MEM;
 }
-void runner_tell(struct bt_runner *runner, const struct bt_err *err); /* Trouble, to the listener. */
+void runner_tell(struct bt_runner *runner,
+                 const struct bt_err *err); /* Trouble, to the listener. */
 /* turn.c */
 void turn_apply(struct bt_runner *runner, struct message *message);
 void turn_timers(struct bt_runner *runner);

@@ -1,6 +1,6 @@
 /* runner_test.c — Goal: a batch is committed once, fairly, or not at all; nothing acknowledged is
- * lost whatever fails. Method: the runner turned by hand over SQLite in memory behind a journal that
- * fails on demand, with a clock of its own; the thread and the inbox's bound at the end. */
+ * lost whatever fails. Method: the runner turned by hand over SQLite in memory behind a journal
+ * that fails on demand, with a clock of its own; the thread and the inbox's bound at the end. */
 #include "journal/runner/runner_int.h"
 #include "journal/sqlite/sqlite.h"
 
@@ -121,12 +121,24 @@ static int b_flow(struct bt_journal *j, const char *tenant, const char *ns, cons
     return bench_of(j)->inner->ops->flow(bench_of(j)->inner, tenant, ns, id, revision, ret, err);
 }
 static const struct bt_journal_ops bench_ops = {
-    .commit = b_commit, .exec = b_exec, .taskrun = b_taskrun, .find = b_find, .list = b_list,
-    .values = b_values, .due = b_due, .timers_of = b_timers_of, .events = b_events, .jobs = b_jobs,
-    .last_key = b_last_key, .last_now = b_last_now, .log_lines = b_log_lines, .flow = b_flow,
+    .commit = b_commit,
+    .exec = b_exec,
+    .taskrun = b_taskrun,
+    .find = b_find,
+    .list = b_list,
+    .values = b_values,
+    .due = b_due,
+    .timers_of = b_timers_of,
+    .events = b_events,
+    .jobs = b_jobs,
+    .last_key = b_last_key,
+    .last_now = b_last_now,
+    .log_lines = b_log_lines,
+    .flow = b_flow,
 };
 
-/* --- The bench --------------------------------------------------------------------------------- */
+/* --- The bench ---------------------------------------------------------------------------------
+ */
 
 static void on_submit(void *data, struct bt_job *job)
 {
@@ -160,7 +172,9 @@ static void start_runner(struct bench *bench)
 {
     static struct bt_clock clock;
     clock = (struct bt_clock){clock_now, clock_now, bench};
-    struct bt_runner_config config = {.journal = &bench->journal, .clock = &clock, .seed = 5,
+    struct bt_runner_config config = {.journal = &bench->journal,
+                                      .clock = &clock,
+                                      .seed = 5,
                                       .dispatcher = {bench, on_submit, on_kill_job},
                                       .listener = {bench, on_changes, on_trouble}};
     assert_int_equal(bt_runner_new(&config, &bench->runner, NULL), BT_OK);
@@ -259,7 +273,8 @@ static void check_state(struct bench *bench, uint64_t key, enum bt_state state)
 static void check_empty(struct bench *bench)
 {
     assert_int_equal(count(bench, "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM "
-                                  "jobs) + (SELECT count(*) FROM timers)"), 0);
+                                  "jobs) + (SELECT count(*) FROM timers)"),
+                     0);
     assert_int_equal(count(bench, "SELECT count(*) FROM executions WHERE is_drained=0"), 0);
 }
 
@@ -267,9 +282,12 @@ static void finish_job(struct bench *bench, enum bt_state state)
 {
     assert_true(bench->jobs.count > 0);
     struct bt_job *job = bench->jobs.items[--bench->jobs.count];
-    struct bt_job_result result = {.exec_key = job->exec_key, .taskrun = job->taskrun,
-                                   .token = job->token, .state = state,
-                                   .started_us = bench->wall_us, .ended_us = bench->wall_us};
+    struct bt_job_result result = {.exec_key = job->exec_key,
+                                   .taskrun = job->taskrun,
+                                   .token = job->token,
+                                   .state = state,
+                                   .started_us = bench->wall_us,
+                                   .ended_us = bench->wall_us};
     bt_runner_started(bench->runner, job, bench->wall_us);
     bt_runner_result(bench->runner, &result);
     bt_job_free(job);
@@ -278,7 +296,8 @@ static void finish_job(struct bench *bench, enum bt_state state)
 #define JOB_FLOW "id: j\nnamespace: a\ntasks:\n  - {id: t, type: shell, commands: [x]}\n"
 #define NAP_FLOW "id: n\nnamespace: a\ntasks:\n  - {id: t, type: sleep, duration: PT10S}\n"
 
-/* --- The tests --------------------------------------------------------------------------------- */
+/* --- The tests ---------------------------------------------------------------------------------
+ */
 
 /* One turn, one commit; the answer comes after it. */
 static void test_one_commit(void **state)
@@ -307,8 +326,9 @@ static void test_fair(void **state)
     (void)state;
     static struct bench bench;
     bench_open(&bench);
-    put_flow(&bench, "id: big\nnamespace: a\ntasks:\n  - {id: e, type: foreach, concurrencyLimit: 0, "
-                     "values: \"{{ range(1, 2000) }}\", tasks: [{id: x, type: log, message: x}]}\n");
+    put_flow(&bench,
+             "id: big\nnamespace: a\ntasks:\n  - {id: e, type: foreach, concurrencyLimit: 0, "
+             "values: \"{{ range(1, 2000) }}\", tasks: [{id: x, type: log, message: x}]}\n");
     put_flow(&bench, "id: small\nnamespace: a\ntasks:\n  - {id: y, type: log, message: x}\n");
     create(&bench, "big", NULL);
     create(&bench, "small", NULL);
@@ -328,8 +348,9 @@ static void test_budget(void **state)
     (void)state;
     static struct bench bench;
     bench_open(&bench);
-    put_flow(&bench, "id: big\nnamespace: a\ntasks:\n  - {id: e, type: foreach, concurrencyLimit: 0, "
-                     "values: \"{{ range(1, 12000) }}\", tasks: [{id: x, type: log, message: x}]}\n");
+    put_flow(&bench,
+             "id: big\nnamespace: a\ntasks:\n  - {id: e, type: foreach, concurrencyLimit: 0, "
+             "values: \"{{ range(1, 12000) }}\", tasks: [{id: x, type: log, message: x}]}\n");
     create(&bench, "big", NULL);
     int64_t wake_us;
     size_t before = bench.commits;
@@ -418,8 +439,9 @@ static void test_reload_fails(void **state)
     (void)state;
     static struct bench bench;
     bench_open(&bench);
-    put_flow(&bench, "id: big\nnamespace: a\ntasks:\n  - {id: e, type: foreach, concurrencyLimit: 0, "
-                     "values: \"{{ range(1, 12000) }}\", tasks: [{id: x, type: log, message: x}]}\n");
+    put_flow(&bench,
+             "id: big\nnamespace: a\ntasks:\n  - {id: e, type: foreach, concurrencyLimit: 0, "
+             "values: \"{{ range(1, 12000) }}\", tasks: [{id: x, type: log, message: x}]}\n");
     create(&bench, "big", NULL);
     int64_t wake_us;
     assert_true(bt_runner_turn(bench.runner, &wake_us)); /* The rest are stored events. */
@@ -489,7 +511,8 @@ static void test_message_read_fails(void **state)
     bench_done(&bench);
 }
 
-/* After a crash a job that was out is given out again under a new token; the old word is nothing. */
+/* After a crash a job that was out is given out again under a new token; the old word is nothing.
+ */
 static void test_recover(void **state)
 {
     (void)state;
@@ -504,8 +527,8 @@ static void test_recover(void **state)
     settle(&bench);
     assert_int_equal(bench.jobs.count, 1);
     assert_true(bench.jobs.items[0]->token != old->token);
-    struct bt_job_result result = {.exec_key = 1, .taskrun = 1, .token = old->token,
-                                   .state = BT_FAILED};
+    struct bt_job_result result = {
+        .exec_key = 1, .taskrun = 1, .token = old->token, .state = BT_FAILED};
     bt_runner_result(bench.runner, &result);
     settle(&bench);
     check_state(&bench, 1, BT_RUNNING);
@@ -556,8 +579,9 @@ static void test_kill(void **state)
     (void)state;
     static struct bench bench;
     bench_open(&bench);
-    put_flow(&bench, "id: f\nnamespace: a\ntasks:\n  - {id: p, type: parallel, tasks: [{id: t, type: "
-                     "shell, commands: [x]}, {id: s, type: sleep, duration: PT1H}]}\n");
+    put_flow(&bench,
+             "id: f\nnamespace: a\ntasks:\n  - {id: p, type: parallel, tasks: [{id: t, type: "
+             "shell, commands: [x]}, {id: s, type: sleep, duration: PT1H}]}\n");
     create(&bench, "f", NULL);
     settle(&bench);
     struct bt_reply *reply = bt_reply_new(), *unknown = bt_reply_new();

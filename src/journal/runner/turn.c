@@ -430,7 +430,7 @@ static void step_once(struct bt_runner *runner, struct actor *actor)
     if (read_may_pass(rc))
         runner->read_err = err; /* Nothing was changed; the batch is given up. */
     else if (rc < 0)
-        bt_execution_fail(step, &err);
+        bt_execution_fail(step, &queued.event, &err);
     actor_forget(actor);
     bt_event_done(&queued.event);
     apply_effects(runner, actor);

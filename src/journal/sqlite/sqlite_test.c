@@ -143,7 +143,8 @@ static void check_find(struct bench *bench, uint32_t task, uint32_t parent, cons
                        uint32_t want)
 {
     struct bt_taskrun *run = NULL;
-    int rc = bench->journal->ops->find(bench->journal, 1, task, parent, bt_str_of(value), &run, NULL);
+    int rc =
+        bench->journal->ops->find(bench->journal, 1, task, parent, bt_str_of(value), &run, NULL);
     assert_int_equal(rc, want ? BT_OK : BT_NOT_FOUND);
     assert_int_equal(run ? run->n : 0, want);
     bt_taskrun_free(run);
@@ -212,8 +213,8 @@ static void check_due(struct bench *bench, int64_t now_us, size_t cap, size_t wa
     struct bt_timer timers[8];
     size_t count = cap;
     int64_t next = -1;
-    assert_int_equal(
-        bench->journal->ops->due(bench->journal, now_us, timers, &count, &next, NULL), BT_OK);
+    assert_int_equal(bench->journal->ops->due(bench->journal, now_us, timers, &count, &next, NULL),
+                     BT_OK);
     assert_int_equal(count, want);
     assert_int_equal(next, next_us);
     for (size_t i = 0; i < count; i++) {
@@ -226,8 +227,10 @@ static void test_timers(void **state)
 {
     struct bench *bench = *state;
     check_due(bench, 1000, 8, 0, INT64_MAX);
-    struct bt_timer timers[] = {{1, 1, BT_TIMER_SLEEP, 30}, {1, 2, BT_TIMER_SLEEP, 10},
-                                {1, 2, BT_TIMER_RETRY, 20}, {2, 1, BT_TIMER_TIMEOUT, 40}};
+    struct bt_timer timers[] = {{1, 1, BT_TIMER_SLEEP, 30},
+                                {1, 2, BT_TIMER_SLEEP, 10},
+                                {1, 2, BT_TIMER_RETRY, 20},
+                                {2, 1, BT_TIMER_TIMEOUT, 40}};
     assert_int_equal(commit(bench, (struct bt_batch){.timers_set = timers, .timers_set_count = 4}),
                      BT_OK);
     check_due(bench, 9, 8, 0, 10);
@@ -244,7 +247,8 @@ static void test_timers(void **state)
     assert_int_equal(commit(bench, (struct bt_batch){.timers_clear = timers,
                                                      .timers_clear_count = 2,
                                                      .timers_set = &again,
-                                                     .timers_set_count = 1}), BT_OK);
+                                                     .timers_set_count = 1}),
+                     BT_OK);
     check_due(bench, 100, 8, 3, INT64_MAX);
     again.due_us = 60;
     assert_int_equal(commit(bench, (struct bt_batch){.timers_set = &again, .timers_set_count = 1}),
@@ -261,13 +265,17 @@ static void test_jobs(void **state)
 {
     struct bench *bench = *state;
     struct bt_job_row rows[] = {{2, 1, 5}, {1, 2, 6}, {1, 1, INT64_MAX}};
-    assert_int_equal(commit(bench, (struct bt_batch){.jobs_set = rows, .jobs_set_count = 2}), BT_OK);
+    assert_int_equal(commit(bench, (struct bt_batch){.jobs_set = rows, .jobs_set_count = 2}),
+                     BT_OK);
     assert_int_equal(bench->journal->ops->jobs(bench->journal, see_job, bench, NULL), BT_OK);
     check_seen(bench, 2, (uint64_t[]){1002006, 2001005});
     /* An old token clears nothing; a new one of the same run replaces. */
     struct bt_job_row old = {1, 2, 7}, new = {1, 2, 8};
-    assert_int_equal(commit(bench, (struct bt_batch){.jobs_clear = &old, .jobs_clear_count = 1,
-                                                     .jobs_set = &new, .jobs_set_count = 1}), BT_OK);
+    assert_int_equal(commit(bench, (struct bt_batch){.jobs_clear = &old,
+                                                     .jobs_clear_count = 1,
+                                                     .jobs_set = &new,
+                                                     .jobs_set_count = 1}),
+                     BT_OK);
     assert_int_equal(commit(bench, (struct bt_batch){.jobs_clear = &old, .jobs_clear_count = 1}),
                      BT_OK);
     assert_int_equal(bench->journal->ops->jobs(bench->journal, see_job, bench, NULL), BT_OK);
@@ -317,9 +325,12 @@ static void test_flows_logs_now(void **state)
     struct bt_log_chunk chunks[] = {{.exec = 1, .first_line = 0, .lines = 10, .length = 5},
                                     {.exec = 1, .first_line = 10, .lines = 7, .length = 5},
                                     {.exec = 2, .first_line = 0, .lines = 1, .length = 5}};
-    assert_int_equal(commit(bench, (struct bt_batch){.now_us = 123456789, .flows = flows,
-                                                     .flow_count = 2, .chunks = chunks,
-                                                     .chunk_count = 3}), BT_OK);
+    assert_int_equal(commit(bench, (struct bt_batch){.now_us = 123456789,
+                                                     .flows = flows,
+                                                     .flow_count = 2,
+                                                     .chunks = chunks,
+                                                     .chunk_count = 3}),
+                     BT_OK);
     assert_int_equal(ops->last_now(bench->journal, &number, NULL), BT_OK);
     assert_int_equal(number, 123456789);
     assert_int_equal(ops->log_lines(bench->journal, 1, &number, NULL), BT_OK);
@@ -349,12 +360,20 @@ static void test_atomic(void **state)
     const struct bt_exec *execs[] = {one};
     struct bt_timer timer = {1, 1, BT_TIMER_SLEEP, 30};
     struct bt_job_row job = {1, 1, 5};
-    struct bt_event_row events[] = {{1, 1, {.kind = BT_EVENT_OPEN}}, {1, 1, {.kind = BT_EVENT_OPEN}}};
+    struct bt_event_row events[] = {{1, 1, {.kind = BT_EVENT_OPEN}},
+                                    {1, 1, {.kind = BT_EVENT_OPEN}}};
     struct bt_log_chunk chunks[] = {{.exec = 1, .length = 5}, {.exec = 1, .length = 5}};
     struct bt_flow_row flow = {"main", "a", "f", 1, BT_STR("one"), 5};
-    struct bt_batch batch = {.now_us = 9, .execs = execs, .exec_count = 1, .timers_set = &timer,
-                             .timers_set_count = 1, .jobs_set = &job, .jobs_set_count = 1,
-                             .events_put = events, .events_put_count = 2, .flows = &flow,
+    struct bt_batch batch = {.now_us = 9,
+                             .execs = execs,
+                             .exec_count = 1,
+                             .timers_set = &timer,
+                             .timers_set_count = 1,
+                             .jobs_set = &job,
+                             .jobs_set_count = 1,
+                             .events_put = events,
+                             .events_put_count = 2,
+                             .flows = &flow,
                              .flow_count = 1}; /* Two events of one id. */
     struct bt_err err = BT_ERR_INIT;
     assert_true(bench->journal->ops->commit(bench->journal, &batch, &err) < 0);
@@ -382,14 +401,18 @@ static void test_unreadable(void **state)
 {
     struct bench *bench = *state;
     const struct bt_journal_ops *ops = bench->journal->ops;
-    BT_CLEANUP(bt_exec_free_p) struct bt_exec *one = make_exec(1), *two = make_exec(2), *back = NULL;
+    BT_CLEANUP(bt_exec_free_p)
+    struct bt_exec *one = make_exec(1),
+                   *two = make_exec(2), *back = NULL;
     commit_exec(bench, one);
     commit_exec(bench, two);
     assert_int_equal(bt_db_exec(&bench->db,
                                 "UPDATE executions SET record='{\"v\":2}' WHERE key=1;"
                                 "INSERT INTO task_runs VALUES(1,1,'t',4,0,'','CREATED','{');"
                                 "INSERT INTO iteration_values VALUES(1,1,'[');"
-                                "INSERT INTO events VALUES(1,1,'{\"v\":1,\"e\":99}')", NULL), BT_OK);
+                                "INSERT INTO events VALUES(1,1,'{\"v\":1,\"e\":99}')",
+                                NULL),
+                     BT_OK);
     struct bt_taskrun *run = NULL;
     BT_VALUE values = NULL;
     assert_int_equal(ops->exec(bench->journal, 1, &back, NULL), BT_CORRUPT);

@@ -139,7 +139,7 @@ static bool get_varint(struct bt_str *text, uint64_t *ret_number)
 static void put_entry(struct bt_buf *out, const struct bt_log_entry *entry, int64_t from_us)
 {
     int64_t delta = (int64_t)((uint64_t)entry->time_us - (uint64_t)from_us); /* May wrap. */
-    put_varint(out, (uint64_t)delta << 1 ^ (uint64_t)(delta >> 63)); /* Zigzag. */
+    put_varint(out, (uint64_t)delta << 1 ^ (uint64_t)(delta >> 63));         /* Zigzag. */
     put_varint(out, entry->taskrun);
     put_varint(out, entry->attempt);
     put_varint(out, entry->level);

@@ -1,5 +1,6 @@
 /* logs_test.c — Goal: lines come back as they were written, from whole chunks only. Method: round
- * trips at the limits of chunks and segments; segments cut at every byte, and with noise in them. */
+ * trips at the limits of chunks and segments; segments cut at every byte, and with noise in them.
+ */
 #include "store/logs/logs.h"
 
 #include "base/limits.h"

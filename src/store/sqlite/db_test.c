@@ -85,8 +85,11 @@ static void test_migrate(void **state)
         assert_int_equal(ask(&db, "SELECT count(*) FROM foreign_thing"), 0);
         assert_int_equal(ask(&db, "PRAGMA synchronous"), 2);
         if (i == 0)
-            assert_int_equal(bt_db_exec(&db, "INSERT INTO executions VALUES(1,'','','','',1,'',1,"
-                                             "NULL,0,'')", NULL), BT_OK);
+            assert_int_equal(bt_db_exec(&db,
+                                        "INSERT INTO executions VALUES(1,'','','','',1,'',1,"
+                                        "NULL,0,'')",
+                                        NULL),
+                             BT_OK);
         bt_db_close(&db);
     }
 }
