@@ -402,8 +402,7 @@ static void test_unreadable(void **state)
     struct bench *bench = *state;
     const struct bt_journal_ops *ops = bench->journal->ops;
     BT_CLEANUP(bt_exec_free_p)
-    struct bt_exec *one = make_exec(1),
-                   *two = make_exec(2), *back = NULL;
+    struct bt_exec *one = make_exec(1), *two = make_exec(2), *back = NULL;
     commit_exec(bench, one);
     commit_exec(bench, two);
     assert_int_equal(bt_db_exec(&bench->db,

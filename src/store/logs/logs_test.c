@@ -111,31 +111,33 @@ static void test_round_trip(void **state)
     check_chunk(bench, &third, some);
 }
 
+/* Appends lines of one length in as many chunks as it takes; each is full but the last. */
+static void check_filled(struct bench *bench, const char *text, size_t len, size_t count)
+{
+    static struct bt_log_entry entries[3000];
+    assert_true(count <= BT_COUNT(entries));
+    for (size_t i = 0; i < count; i++)
+        entries[i] = (struct bt_log_entry){
+            .time_us = (int64_t)i, .level = BT_LEVEL_INFO, .text = {text, len}};
+    for (size_t done = 0, used; done < count; done += used) {
+        struct bt_log_chunk chunk;
+        append(bench, entries + done, count - done, &chunk, &used);
+        assert_true(used * len < BT_LOG_CHUNK_BYTES);
+        assert_true(done + used == count || (used + 1) * (len + 9) >= BT_LOG_CHUNK_BYTES);
+        check_chunk(bench, &chunk, entries + done);
+    }
+}
+
 /* Text that compresses, text that does not, and the longest lines: chunks end at their limit. */
 static void test_chunks(void **state)
 {
-    struct bench *bench = *state;
     static char text[BT_LOG_MESSAGE_MAX];
-    static struct bt_log_entry entries[3000];
     struct bt_rng rng = {3};
     for (int noisy = 0; noisy < 2; noisy++) {
         for (size_t i = 0; i < sizeof text; i++)
             text[i] = noisy ? (char)bt_rng_next(&rng) : 'x';
-        for (size_t len = 100; len <= sizeof text; len += sizeof text - 100) {
-            for (size_t i = 0; i < BT_COUNT(entries); i++)
-                entries[i] = (struct bt_log_entry){
-                    .time_us = (int64_t)i, .level = BT_LEVEL_INFO, .text = {text, len}};
-            size_t done = 0, count = len == 100 ? BT_COUNT(entries) : 50;
-            while (done < count) {
-                struct bt_log_chunk chunk;
-                size_t used;
-                append(bench, entries + done, count - done, &chunk, &used);
-                assert_true(used * len < BT_LOG_CHUNK_BYTES);
-                assert_true(done + used == count || (used + 1) * (len + 9) >= BT_LOG_CHUNK_BYTES);
-                check_chunk(bench, &chunk, entries + done);
-                done += used;
-            }
-        }
+        check_filled(*state, text, 100, 3000);
+        check_filled(*state, text, sizeof text, 50);
     }
 }
 
