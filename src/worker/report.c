@@ -1,5 +1,6 @@
 /* report.c — What a worker tells: log lines while a command runs, and its result. */
 #include "base/limits.h"
+#include "worker/host/slot_host.h"
 #include "worker/worker_int.h"
 
 #include <assert.h>
@@ -30,6 +31,8 @@ static int exit_code(int32_t status)
 /* NULL without memory. */
 static struct bt_value *make_outputs(struct slot *slot)
 {
+    if (slot->is_host)
+        return slot_host_outputs(slot);
     BT_VALUE outputs = bt_map_new(5);
     struct bt_value *vars = slot->capture.vars ? bt_value_ref(slot->capture.vars) : bt_map_new(0);
     struct bt_value *uris = slot->uris ? bt_value_ref(slot->uris) : bt_map_new(0);
@@ -68,7 +71,7 @@ static enum bt_state judge(struct slot *slot)
         return BT_KILLED;
     if (slot->err.code != BT_OK)
         return BT_FAILED;
-    int code = exit_code(slot->status);
+    int code = slot->is_host ? 0 : exit_code(slot->status);
     if (code != 0)
         (void)bt_fail(&slot->err, BT_INVALID, "Command failed with exit code %d", code);
     else if (slot->capture.is_too_large)
@@ -76,6 +79,8 @@ static enum bt_state judge(struct slot *slot)
                       BT_OUTPUT_BYTES_MAX);
     if (slot->err.code != BT_OK)
         return BT_FAILED;
+    if (slot->is_host)
+        return slot->is_host_warning ? BT_WARNING : BT_SUCCESS;
     bool has_stderr = slot->streams[STREAM_ERR].lines.count > 0;
     return has_stderr && slot->plan.is_warning_on_stderr ? BT_WARNING : BT_SUCCESS;
 }

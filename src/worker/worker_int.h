@@ -3,6 +3,7 @@
 #pragma once
 #include "files/files.h"
 #include "sys/warden.h"
+#include "worker/host/host.h"
 #include "worker/runner/lines.h"
 #include "worker/runner/logs.h"
 #include "worker/runner/plan.h"
@@ -26,6 +27,9 @@ enum phase {
 enum { STREAM_OUT, STREAM_ERR, STREAM_COUNT, NAME_SIZE = 64, PATH_SIZE = 4200 };
 enum { CHUNK_BYTES = 64 << 10 };
 #define EVENT_WARDEN UINT64_MAX /* Mark of the warden's socket among the pipes. */
+
+/* What a helper thread does for a plugin that runs. */
+enum help { HELP_NONE, HELP_STORE, HELP_BRING };
 
 struct stream {
     struct slot *slot;
@@ -57,6 +61,20 @@ struct slot {
     uv_work_t work;
     char work_name[NAME_SIZE], fetch_name[NAME_SIZE], output_name[NAME_SIZE];
     char work_dir[PATH_SIZE], fetch_dir[PATH_SIZE], output_dir[PATH_SIZE];
+    /* Of an attempt in a plugin host: slot_host.c. */
+    bool is_host;
+    bool has_result, has_children, has_lost_contact, is_host_warning, is_refused;
+    bool has_to_conclude; /* The end waits for the helper. */
+    struct host *host;    /* NULL: none yet, or no more. */
+    struct bt_buf order;  /* The message that starts the run. */
+    struct bt_plugin_limits limits;
+    int64_t host_bytes;                        /* Peak of memory that the host tells. */
+    struct bt_value *events, *trigger_state;   /* Owned, or NULL. */
+    enum help help;                            /* The rest is the helper's while it works. */
+    char *help_name, *help_path, *help_answer; /* Owned, or NULL. */
+    unsigned help_count;
+    struct bt_err help_err;
+
     uint64_t is_kill_asked; /* Under the mutex; a word of its own, not one read with others. */
 };
 
@@ -68,7 +86,10 @@ struct bt_worker {
     char *dir;                /* Absolute: of this worker, in config.work_dir. */
     int root, root_lock;      /* Its descriptors. */
     struct bt_warden *warden; /* Started with the first command. */
-    int epoll;                /* Watches the pipes and the warden; the loop watches it. */
+    struct host *hosts;       /* Plugin hosts: host/pool.c. */
+    uint32_t host_count;
+    uv_timer_t host_timer;
+    int epoll; /* Watches the pipes and the warden; the loop watches it. */
     pthread_t thread;
     uv_loop_t loop;
     uv_async_t wake;
@@ -96,6 +117,12 @@ void slot_on_event(struct slot *slot, const struct bt_warden_event *event);
 /* The warden was killed: every command that ran fails. */
 void lose_warden(struct bt_worker *worker, const struct bt_err *why);
 void slot_on_output(struct stream *stream);
+/* The attempt is over: store files, tell the result. Waits for a helper at work. */
+void slot_conclude(struct slot *slot);
+/* Kills all that is left of the command or host; conclude comes when nothing is. */
+void slot_end_command(struct slot *slot);
+void slot_start_timer(struct slot *slot, uint64_t ms);
+void slot_start_help(struct slot *slot);
 
 /* report.c */
 /* Flushes the log and tells the result. */
