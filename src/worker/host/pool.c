@@ -73,11 +73,14 @@ void hosts_lose(struct bt_worker *worker)
 
 /* --- Starting --------------------------------------------------------------------------------- */
 
+static uint64_t mark_of(const struct host *host, int which)
+{
+    return HOST_MARK + (uint64_t)host->index * HOST_FDS + (uint64_t)which;
+}
+
 static int watch(struct host *host, int which, uint32_t events, struct bt_err *err)
 {
-    struct epoll_event event = {.events = events,
-                                .data.u64 =
-                                    HOST_MARK | (uint64_t)host->index * HOST_FDS | (uint64_t)which};
+    struct epoll_event event = {.events = events, .data.u64 = mark_of(host, which)};
     if (epoll_ctl(host->worker->epoll, EPOLL_CTL_ADD, host->fds[which], &event) < 0)
         return bt_fail_errno(err, BT_IO, errno, "cannot watch a plugin host");
     return BT_OK;
@@ -244,8 +247,7 @@ static void update_watch(struct host *host)
     uint32_t events = (host->is_paused ? 0u : EPOLLIN) | (has_rest ? EPOLLOUT : 0u);
     if (events == host->watched || host->fds[HOST_SOCKET] < 0)
         return;
-    struct epoll_event event = {
-        .events = events, .data.u64 = HOST_MARK | (uint64_t)host->index * HOST_FDS | HOST_SOCKET};
+    struct epoll_event event = {.events = events, .data.u64 = mark_of(host, HOST_SOCKET)};
     int rc = epoll_ctl(host->worker->epoll, EPOLL_CTL_MOD, host->fds[HOST_SOCKET], &event);
     assert(rc == 0); /* It is in the set. */
     host->watched = events;

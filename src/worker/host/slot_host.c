@@ -153,7 +153,7 @@ void slot_host_drop(struct slot *slot)
 /* Something ended that should not have: the process's own end, if it comes now, tells more. */
 static void lose_contact(struct slot *slot, const char *what)
 {
-    if (slot->phase != PHASE_RUNNING)
+    if (slot->phase != PHASE_RUNNING || slot->is_refused)
         return;
     (void)bt_fail(&slot->err, BT_INVALID, "the plugin '%s' closed its %s before its result",
                   slot->host->plugin->name, what);
