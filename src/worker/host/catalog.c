@@ -18,6 +18,7 @@ enum { DIRS_MAX = 16, PATH_BYTES = 4096 };
 static struct {
     char *dirs[DIRS_MAX]; /* Owned, for the program's life. */
     size_t count;
+    bool is_only; /* No other places. */
 } added;
 
 static bool has_file(const char *path, bool is_executable)
@@ -99,9 +100,12 @@ static void add_beside(void)
 static void find(void *data)
 {
     (void)data;
-    add_list(getenv("BATON_PLUGINS"));
+    if (!added.is_only)
+        add_list(getenv("BATON_PLUGINS"));
     for (size_t i = 0; i < added.count; i++)
         add_dir(added.dirs[i]);
+    if (added.is_only)
+        return;
     add_beside();
     add_dir("/usr/lib/baton/plugins");
 }
@@ -116,4 +120,12 @@ void bt_catalog_add(const char *dir)
     char *copy = added.count < DIRS_MAX ? bt_str_dup(bt_str_of(dir)) : NULL;
     if (copy)
         added.dirs[added.count++] = copy;
+}
+
+void bt_catalog_only(const char *dir)
+{
+    while (added.count > 0)
+        free(added.dirs[--added.count]);
+    bt_catalog_add(dir);
+    added.is_only = true;
 }

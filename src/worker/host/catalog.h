@@ -8,3 +8,5 @@
 void bt_catalog_use(void);
 /* A further directory that holds plugins, or is one. Before the registry has looked for plugins. */
 void bt_catalog_add(const char *dir);
+/* Only this directory, which holds plugins or is one. */
+void bt_catalog_only(const char *dir);
