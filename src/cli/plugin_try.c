@@ -242,6 +242,7 @@ static void run_types(struct tester *tester, const char *only)
         const struct bt_value *examples = bt_map_gets(type->manifest, "examples");
         for (size_t k = 0; k < bt_value_count(examples); k++) {
             struct bt_err err = BT_ERR_INIT;
+            bt_buf_clear(&tester->logs);
             const struct bt_value *example = bt_list_at(examples, k);
             int rc = run_example(tester, type, example, &err);
             report(tester, type, example, rc, &err);

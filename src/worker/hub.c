@@ -9,8 +9,9 @@
 
 /* A job that a member has. */
 struct held {
-    struct bt_member *member;
-    struct bt_job stub; /* Only the names of the attempt: what the sink looks at. */
+    struct bt_member *member; /* NULL: an orphan. */
+    bool is_killed;           /* Of an orphan: kill it when it is found. */
+    struct bt_job stub;       /* Only the names of the attempt: what the sink looks at. */
 };
 
 /* Jobs that wait for a member of one group, in order. */
@@ -27,16 +28,18 @@ struct bt_member {
     void *data;
     unsigned credit;
     size_t held;
-    bool is_draining;
+    bool is_draining, is_away;
 };
 
 struct bt_hub {
     struct bt_hub_config config;
+    struct bt_worker_sink sink;
     pthread_mutex_t lock;
     BT_VEC(struct bt_member *) members;
     size_t turn; /* Where the search for a member starts: round robin. */
     BT_VEC(struct group *) groups;
     struct bt_map64 held; /* token → struct held */
+    bool is_closed;
 };
 
 struct bt_hub *bt_hub_new(const struct bt_hub_config *config)
@@ -47,6 +50,11 @@ struct bt_hub *bt_hub_new(const struct bt_hub_config *config)
     hub->config = *config;
     (void)pthread_mutex_init(&hub->lock, NULL); /* Cannot fail with default attributes. */
     return hub;
+}
+
+void bt_hub_set_sink(struct bt_hub *hub, const struct bt_worker_sink *sink)
+{
+    hub->sink = *sink;
 }
 
 static void group_free(struct group *group)
@@ -98,12 +106,20 @@ static const char *group_of(const struct bt_job *job)
     return job->task && job->task->worker_group ? job->task->worker_group : "";
 }
 
+void bt_hub_close(struct bt_hub *hub)
+{
+    lock(hub);
+    hub->is_closed = true;
+    unlock(hub);
+}
+
 /* The next member that may take a job of the group, or NULL. */
 static struct bt_member *find_member(struct bt_hub *hub, const char *group)
 {
-    for (size_t i = 0; i < hub->members.count; i++) {
+    for (size_t i = 0; i < hub->members.count && !hub->is_closed; i++) {
         struct bt_member *member = hub->members.items[(hub->turn + i) % hub->members.count];
-        if (member->credit == 0 || member->is_draining || strcmp(member->group, group) != 0)
+        if (member->credit == 0 || member->is_draining || member->is_away ||
+            strcmp(member->group, group) != 0)
             continue;
         hub->turn = (hub->turn + i + 1) % hub->members.count;
         return member;
@@ -116,7 +132,7 @@ static void give(struct bt_hub *hub, struct bt_member *member, struct bt_job *jo
     struct held *held = malloc(sizeof *held);
     if (!held)
         bt_die("out of memory");
-    *held = (struct held){member, stub_of(job)};
+    *held = (struct held){.member = member, .stub = stub_of(job)};
     bt_map64_put(&hub->held, job->token, held);
     member->credit--;
     member->held++;
@@ -181,8 +197,10 @@ void bt_hub_kill(void *data, uint64_t token)
     lock(hub);
     struct held *held = bt_map64_get(&hub->held, token);
     struct bt_job *job = held ? NULL : take_waiting(hub, token);
-    if (held)
+    if (held && held->member)
         held->member->ops.kill(held->member->data, token);
+    else if (held)
+        held->is_killed = true;
     unlock(hub);
     if (!job)
         return;
@@ -192,11 +210,12 @@ void bt_hub_kill(void *data, uint64_t token)
                                    .state = BT_KILLED,
                                    .started_us = job->now_us,
                                    .ended_us = job->now_us};
-    hub->config.sink.result(hub->config.sink.data, &result);
+    hub->sink.result(hub->sink.data, &result);
     bt_job_free(job);
 }
 
-/* --- Members ----------------------------------------------------------------------------------- */
+/* --- Members -----------------------------------------------------------------------------------
+ */
 
 struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned slots,
                               const struct bt_member_ops *ops, void *data)
@@ -210,8 +229,8 @@ struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned sl
     member->credit = slots;
     (void)snprintf(member->group, sizeof member->group, "%s", group); /* Longer ones are refused. */
     lock(hub);
+    member->is_away = true;
     bt_vec_push(&hub->members, member);
-    give_waiting(hub, member->group);
     unlock(hub);
     return member;
 }
@@ -220,6 +239,14 @@ void bt_hub_drain(struct bt_member *member)
 {
     lock(member->hub);
     member->is_draining = true;
+    unlock(member->hub);
+}
+
+void bt_hub_away(struct bt_member *member, bool is_away)
+{
+    lock(member->hub);
+    member->is_away = is_away;
+    give_waiting(member->hub, member->group);
     unlock(member->hub);
 }
 
@@ -254,9 +281,8 @@ void bt_hub_leave(struct bt_member *member)
     }
     struct bt_job *stubs = take_held(hub, member, &count);
     unlock(hub);
-    for (size_t i = 0; i < count; i++)
-        hub->config.lost(hub->config.sink.data, stubs[i].exec_key, stubs[i].taskrun,
-                         stubs[i].token);
+    for (size_t i = 0; i < count && !hub->is_closed; i++)
+        hub->config.lost(hub->sink.data, stubs[i].exec_key, stubs[i].taskrun, stubs[i].token);
     free(stubs);
     free(member);
 }
@@ -265,6 +291,8 @@ void bt_hub_leave(struct bt_member *member)
 static struct held *held_by(const struct bt_member *member, uint64_t token)
 {
     struct held *held = bt_map64_get(&member->hub->held, token);
+    if (member->hub->is_closed)
+        return NULL;
     return held && held->member == member ? held : NULL;
 }
 
@@ -277,11 +305,12 @@ void bt_hub_give_back(struct bt_member *member, uint64_t token)
     if (held) {
         stub = held->stub;
         member->held--;
+        member->credit++;
         free(bt_map64_remove(&hub->held, token));
     }
     unlock(hub);
     if (stub.token)
-        hub->config.lost(hub->config.sink.data, stub.exec_key, stub.taskrun, stub.token);
+        hub->config.lost(hub->sink.data, stub.exec_key, stub.taskrun, stub.token);
 }
 
 bool bt_hub_holds(struct bt_member *member, uint64_t token)
@@ -305,7 +334,57 @@ void bt_hub_each_held(struct bt_member *member, void (*each)(void *data, uint64_
     unlock(hub);
 }
 
-/* --- Reports ----------------------------------------------------------------------------------- */
+/* --- Orphans -----------------------------------------------------------------------------------
+ */
+
+void bt_hub_orphan(struct bt_hub *hub, const struct bt_job *stub)
+{
+    struct held *held = malloc(sizeof *held);
+    if (!held)
+        bt_die("out of memory");
+    *held = (struct held){.stub = stub_of(stub)};
+    lock(hub);
+    bt_map64_put(&hub->held, stub->token, held);
+    unlock(hub);
+}
+
+bool bt_hub_adopt(struct bt_member *member, uint64_t token)
+{
+    struct bt_hub *hub = member->hub;
+    lock(hub);
+    struct held *held = bt_map64_get(&hub->held, token);
+    bool is_orphan = held && !held->member;
+    if (is_orphan) {
+        held->member = member;
+        member->held++;
+        member->credit -= member->credit > 0;
+        if (held->is_killed)
+            member->ops.kill(member->data, token);
+    }
+    unlock(hub);
+    return is_orphan;
+}
+
+void bt_hub_expire_orphans(struct bt_hub *hub)
+{
+    BT_VEC(struct bt_job) lost = {0};
+    lock(hub);
+    for (size_t i = 0; i < hub->held.cap; i++) {
+        const struct held *held = hub->held.slots[i].value;
+        if (held && !held->member)
+            bt_vec_push(&lost, held->stub);
+    }
+    for (size_t i = 0; i < lost.count; i++)
+        free(bt_map64_remove(&hub->held, lost.items[i].token));
+    unlock(hub);
+    for (size_t i = 0; i < lost.count; i++)
+        hub->config.lost(hub->sink.data, lost.items[i].exec_key, lost.items[i].taskrun,
+                         lost.items[i].token);
+    bt_vec_done(&lost);
+}
+
+/* --- Reports -----------------------------------------------------------------------------------
+ */
 
 static bool copy_stub(struct bt_member *member, uint64_t token, struct bt_job *ret_stub)
 {
@@ -322,7 +401,7 @@ bool bt_hub_started(struct bt_member *member, uint64_t token, int64_t at_us)
     struct bt_job stub;
     if (!copy_stub(member, token, &stub))
         return false;
-    member->hub->config.sink.started(member->hub->config.sink.data, &stub, at_us);
+    member->hub->sink.started(member->hub->sink.data, &stub, at_us);
     return true;
 }
 
@@ -332,7 +411,7 @@ bool bt_hub_logs(struct bt_member *member, uint64_t token, const struct bt_log_l
     struct bt_job stub;
     if (!copy_stub(member, token, &stub))
         return false;
-    member->hub->config.sink.logs(member->hub->config.sink.data, &stub, lines, count);
+    member->hub->sink.logs(member->hub->sink.data, &stub, lines, count);
     return true;
 }
 
@@ -354,7 +433,7 @@ bool bt_hub_result(struct bt_member *member, struct bt_job_result *result)
         bt_job_result_done(result);
         return false;
     }
-    hub->config.sink.result(hub->config.sink.data, result);
+    hub->sink.result(hub->sink.data, result);
     return true;
 }
 

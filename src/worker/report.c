@@ -87,10 +87,15 @@ static enum bt_state judge(struct slot *slot)
 
 static char *error_text(const struct bt_err *err)
 {
-    size_t size = strlen(err->msg) + strlen(err->hint) + 4;
-    char *text = malloc(size);
-    if (text)
-        (void)snprintf(text, size, err->hint[0] ? "%s (%s)" : "%s%s", err->msg, err->hint);
+    struct bt_buf raw = BT_BUF_INIT(4096);
+    struct bt_buf clean = BT_BUF_INIT(4 * 4096);
+    (void)bt_buf_addf(&raw, err->hint[0] ? "%s (%s)" : "%s%s", err->msg, err->hint); /* Fits. */
+    char *text = NULL;
+    if (bt_text_clean(bt_buf_str(&raw), &clean) ==
+        BT_OK) /* A plugin's words may be cut anywhere. */
+        text = bt_str_dup(bt_buf_str(&clean));
+    bt_buf_done(&raw);
+    bt_buf_done(&clean);
     return text;
 }
 

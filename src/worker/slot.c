@@ -511,7 +511,7 @@ void slot_kill(struct slot *slot, bool is_now)
 
 void slot_init(struct slot *slot, struct bt_worker *worker, uint32_t id)
 {
-    *slot = (struct slot){.worker = worker, .id = id};
+    *slot = (struct slot){.worker = worker, .id = id, .help_fd = -1};
     static const enum bt_level levels[STREAM_COUNT] = {BT_LEVEL_INFO, BT_LEVEL_ERROR};
     bt_logs_init(&slot->logs, &worker->config.sink);
     for (int i = 0; i < STREAM_COUNT; i++) {

@@ -29,7 +29,7 @@ enum { CHUNK_BYTES = 64 << 10 };
 #define EVENT_WARDEN UINT64_MAX /* Mark of the warden's socket among the pipes. */
 
 /* What a helper thread does for a plugin that runs. */
-enum help { HELP_NONE, HELP_STORE, HELP_BRING };
+enum help { HELP_NONE, HELP_OPEN, HELP_STORE, HELP_BRING };
 
 struct stream {
     struct slot *slot;
@@ -73,6 +73,7 @@ struct slot {
     enum help help;                            /* The rest is the helper's while it works. */
     char *help_name, *help_path, *help_answer; /* Owned, or NULL. */
     unsigned help_count;
+    int help_fd; /* HELP_OPEN: the file; -1: none. */
     struct bt_err help_err;
 
     uint64_t is_kill_asked; /* Under the mutex; a word of its own, not one read with others. */

@@ -64,6 +64,11 @@ static void attempt_begin(struct bt_step *step, struct bt_taskrun *run, int64_t 
         return;
     if (bt_taskrun_attempt_add(run, at_us) < 0)
         abort(); /* Out of memory: the batch is not committed. */
+    const struct bt_plugin_info *plugin = step_task(step, run)->type->plugin;
+    struct bt_str version = bt_str_of(plugin ? plugin->version : NULL);
+    attempt = bt_taskrun_attempt(run);
+    (void)snprintf(attempt->version, sizeof attempt->version, "%.*s",
+                   BT_FMT(bt_str_slice(version, 0, sizeof attempt->version - 1))); /* Fits. */
     run_move(step, run, BT_RUNNING);
     step_changed(step, run);
 }
@@ -134,7 +139,15 @@ int on_lost(struct bt_step *step, const struct bt_event *event, struct bt_err *e
         return BT_OK;
     }
     bool had_begun = attempt && attempt->end_us == 0;
-    BT_TRY(attempt_submit(step, run, err)); /* A new token: the old attempt is fenced off. */
+    int rc = attempt_submit(step, run, err); /* A new token: the old attempt is fenced off. */
+    if (rc == BT_NEED)
+        return rc;
+    if (rc < 0) { /* What it is made of has changed: this task run fails, nothing else. */
+        attempt_begin(step, run, step->env.now_us);
+        step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
+        attempt_end(step, run, BT_FAILED);
+        return BT_OK;
+    }
     if (had_begun) {
         attempt->end_us = step->env.now_us;
         attempt->state = BT_KILLED;

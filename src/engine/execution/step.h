@@ -26,8 +26,8 @@ struct bt_view {
     int (*taskrun)(void *data, uint32_t n, struct bt_taskrun **ret_run);
     int (*find)(void *data, uint32_t task, uint32_t parent, struct bt_str value,
                 struct bt_taskrun **ret_run);
-    /* Numbers of the runs of a task under a parent, in creation order; borrowed until the next
-     * call. */
+    /* Numbers of the runs of a task under a parent, in creation order; borrowed until the step
+     * returns or adds a run (several lists may be in use at once). */
     int (*list)(void *data, uint32_t task, uint32_t parent, const uint32_t **ret_ns,
                 size_t *ret_count);
     int (*values)(void *data, uint32_t n, struct bt_value **ret_list); /* Borrowed. */

@@ -16,6 +16,9 @@ struct bt_dispatcher {
     void *data;
     void (*submit)(void *data, struct bt_job *job); /* Takes the job. */
     void (*kill)(void *data, uint64_t token);
+    /* At recover: a job that an earlier process had given out and whose worker may still live. The
+     * dispatcher finds out, and says bt_runner_lost() when it does not. NULL: it is lost. */
+    void (*orphan)(void *data, const struct bt_job_row *row, uint32_t attempt);
 };
 
 /* A committed change. Everything is borrowed for the time of the call. */
@@ -83,5 +86,7 @@ void bt_runner_logs(void *runner, const struct bt_job *job, const struct bt_log_
                     size_t count);
 void bt_runner_started(void *runner, const struct bt_job *job, int64_t at_us);
 void bt_runner_result(void *runner, struct bt_job_result *result);
+/* The worker that had this attempt is gone: it is tried again, or fails, as its task declares. */
+void bt_runner_lost(void *runner, uint64_t exec_key, uint32_t taskrun, uint64_t token);
 /* State changes made so far (for measuring). Exact only between turns. */
 uint64_t bt_runner_transitions(const struct bt_runner *runner);

@@ -398,6 +398,7 @@ static void step_once(struct bt_runner *runner, struct actor *actor)
                                      .zone = runner->config.zone};
     if (step_with_fetches(runner, actor, &queued.event, &err) < 0)
         bt_execution_fail(step, &err);
+    actor_forget(actor);
     bt_event_done(&queued.event);
     apply_effects(runner, actor);
 }

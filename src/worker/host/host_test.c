@@ -137,8 +137,13 @@ static void test_refused(void **state)
     (void)state;
     expect_error("liar.task", "",
                  "the plugin 'liar' cannot be used: it was built for plugin ABI 7");
-    expect_error("future.task", "",
-                 "the plugin 'future' cannot be used: it was made for plugin ABI 99");
+    struct bt_diags diags = BT_DIAGS_INIT;
+    struct bt_flow *flow = NULL;
+    struct bt_str source = BT_STR("id: a\nnamespace: b\ntasks:\n  - {id: c, type: future.task}\n");
+    assert_int_equal(bt_flow_parse(source, &flow, &diags), BT_INVALID);
+    assert_non_null(strstr(diags.items[0].msg, "the plugin \"future\" cannot be used: it was made "
+                                               "for plugin ABI 99; this Baton has 1"));
+    bt_diags_done(&diags);
 }
 
 static void test_texts(void **state)

@@ -65,14 +65,8 @@ static int ask_help(struct slot *slot, enum help kind, const struct bt_value *me
 
 static int on_file_open(struct slot *slot, const struct bt_value *message, struct bt_err *err)
 {
-    struct bt_err why = BT_ERR_INIT;
-    BT_FD fd = -1;
-    if (slot->host->plugin->is_executable)
-        return ask_help(slot, HELP_BRING, message, err);
-    struct bt_str uri = bt_map_str(message, "uri");
-    if (bt_files_open(slot->worker->config.files, slot->job->tenant, uri, &fd, &why) < 0)
-        return reply_error(slot, &why, err);
-    return reply(slot, NULL, BT_STR_NONE, fd, err);
+    bool is_executable = slot->host->plugin->is_executable;
+    return ask_help(slot, is_executable ? HELP_BRING : HELP_OPEN, message, err);
 }
 
 static int on_file_store(struct slot *slot, const struct bt_value *message, struct bt_err *err)
@@ -142,18 +136,24 @@ static int bring(struct slot *slot, struct bt_err *err)
 void slot_host_help(struct slot *slot)
 {
     struct bt_err err = BT_ERR_INIT;
-    int rc = slot->help == HELP_STORE ? store(slot, &err) : bring(slot, &err);
+    int rc = BT_OK;
+    slot->help_fd = -1;
+    if (slot->help == HELP_STORE)
+        rc = store(slot, &err);
+    else if (slot->help == HELP_BRING)
+        rc = bring(slot, &err);
+    else
+        rc = bt_files_open(slot->worker->config.files, slot->job->tenant,
+                           bt_str_of(slot->help_name), &slot->help_fd, &err);
     slot->help_err = rc < 0 ? err : (struct bt_err)BT_ERR_INIT;
 }
 
-int slot_host_answer(struct slot *slot, struct bt_err *err)
+int slot_host_answer(struct slot *slot, enum help kind, struct bt_err *err)
 {
-    enum help kind = slot->help;
-    slot->help = HELP_NONE;
-    free(BT_TAKE(slot->help_name));
-    free(BT_TAKE(slot->help_path));
     if (slot->help_err.code != BT_OK)
         return reply_error(slot, &slot->help_err, err);
+    if (kind == HELP_OPEN)
+        return reply(slot, NULL, BT_STR_NONE, slot->help_fd, err);
     return reply(slot, kind == HELP_STORE ? "uri" : "path", bt_str_of(slot->help_answer), -1, err);
 }
 

@@ -332,9 +332,13 @@ void slot_host_on_output(struct slot *slot, int which)
 void slot_host_helped(struct slot *slot)
 {
     struct bt_err err = BT_ERR_INIT;
-    int rc = slot->host && slot->host->fds[HOST_SOCKET] >= 0 ? slot_host_answer(slot, &err)
-                                                             : BT_CONFLICT;
+    enum help kind = slot->help;
+    bool is_there = slot->host && slot->host->fds[HOST_SOCKET] >= 0;
     slot->help = HELP_NONE;
+    int rc = is_there ? slot_host_answer(slot, kind, &err) : BT_CONFLICT;
+    bt_fd_close(&slot->help_fd);
+    free(BT_TAKE(slot->help_name));
+    free(BT_TAKE(slot->help_path));
     if (slot->has_to_conclude) {
         slot->has_to_conclude = false;
         slot_conclude(slot);

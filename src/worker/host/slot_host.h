@@ -23,4 +23,4 @@ void slot_host_done(struct slot *slot); /* Frees what the attempt kept. */
 /* message.c: one message of the plugin. BT_INVALID, BT_LIMIT: it is none of the protocol. */
 int slot_host_message(struct slot *slot, struct bt_str text, struct bt_err *err);
 /* Tells the plugin what the helper did. */
-int slot_host_answer(struct slot *slot, struct bt_err *err);
+int slot_host_answer(struct slot *slot, enum help kind, struct bt_err *err);
