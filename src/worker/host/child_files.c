@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/own.h"
 #include "value/json.h"
+#include "worker/host/ion.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +25,7 @@ struct bt_reader {
     size_t at;
     bool is_at_end;
     uint64_t row;
-    struct bt_buf ion; /* A row of Ion as JSON. */
+    struct bt_buf json; /* The row that the plugin looks at. */
 };
 
 struct bt_writer {
@@ -74,7 +75,7 @@ int child_file_open(struct bt_run *run, const char *uri, struct bt_reader **ret_
         .run = run,
         .fd = fd,
         .in = BT_BUF_INIT(BT_ROW_BYTES_MAX + CHUNK),
-        .ion = BT_BUF_INIT(2 * (size_t)BT_ROW_BYTES_MAX),
+        .json = BT_BUF_INIT(2 * (size_t)BT_ROW_BYTES_MAX),
     };
     LINK(run->readers, reader);
     *ret_reader = reader;
@@ -114,7 +115,7 @@ void child_file_close(struct bt_reader *reader)
     UNLINK(reader);
     (void)close(reader->fd); /* Only read from. */
     bt_buf_done(&reader->in);
-    bt_buf_done(&reader->ion);
+    bt_buf_done(&reader->json);
     free(reader);
 }
 
@@ -177,12 +178,14 @@ int child_row_next(struct bt_reader *reader, struct bt_text *ret_json)
     }
     reader->row++;
     BT_VALUE value = NULL;
-    struct bt_buf *out = &reader->ion;
+    struct bt_buf *out = &reader->json;
     bt_buf_clear(out);
-    if (bt_json_parse(line, NULL, &value, NULL) < 0)
-        return bt_host_table.fail(reader->run, "row %llu is not valid",
+    bool is_json = bt_json_parse(line, NULL, &value, NULL) == BT_OK;
+    int rc = is_json ? bt_buf_add(out, line) : bt_ion_to_json(line, out);
+    if (rc == BT_INVALID)
+        return bt_host_table.fail(reader->run, "row %llu is neither JSON nor Ion",
                                   (unsigned long long)reader->row);
-    if (bt_buf_add(out, line) < 0 || !bt_buf_cstr(out))
+    if (rc < 0 || !bt_buf_cstr(out))
         return BT_PLUGIN_LIMIT;
     *ret_json = (struct bt_text){out->at, out->len};
     return BT_PLUGIN_OK;
