@@ -313,8 +313,14 @@ int child_row_add(struct bt_writer *writer, const char *json, size_t len)
 
 void child_files_end(struct bt_run *run)
 {
-    while (run->readers)
-        child_file_close(run->readers);
-    while (run->writers)
-        child_file_abort(run->writers);
+    struct bt_reader *next_reader = NULL;
+    struct bt_writer *next_writer = NULL;
+    for (struct bt_reader *reader = run->readers; reader; reader = next_reader) {
+        next_reader = reader->next;
+        child_file_close(reader);
+    }
+    for (struct bt_writer *writer = run->writers; writer; writer = next_writer) {
+        next_writer = writer->next;
+        child_file_abort(writer);
+    }
 }

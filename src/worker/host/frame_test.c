@@ -23,7 +23,7 @@ static void check_cut(bool is_lines)
     static const char *const texts[] = {"{}", "{\"a\":\"b c\"}", "[1,2,3]"};
     struct bt_buf out = BT_BUF_INIT(1 << 20);
     struct bt_frames frames;
-    struct bt_str text;
+    struct bt_str text = {0};
     for (size_t i = 0; i < 3; i++) {
         size_t begin = bt_frame_begin(is_lines, &out);
         assert_int_equal(bt_buf_adds(&out, texts[i]), BT_OK);
@@ -56,7 +56,7 @@ static void test_lines(void **state)
     (void)state;
     check_cut(true);
     struct bt_frames frames;
-    struct bt_str text;
+    struct bt_str text = {0};
     bt_frames_init(&frames, true);
     feed(&frames, "\n \r\n  {}\r\n", 10);
     assert_int_equal(bt_frames_next(&frames, &text, NULL), BT_OK);
@@ -82,7 +82,7 @@ static void test_garbage(void **state)
     assert_int_equal(BT_HOST_MESSAGE_MAX, 1 << 24);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bt_frames frames;
-        struct bt_str text;
+        struct bt_str text = {0};
         bt_frames_init(&frames, false);
         feed(&frames, cases[i].bytes, 8);
         assert_int_equal(bt_frames_next(&frames, &text, NULL), cases[i].want);

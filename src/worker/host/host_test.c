@@ -67,7 +67,7 @@ static void test_reused(void **state)
     (void)state;
     (void)run("bad.fine", "");
     int64_t pid = number("pid");
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 8; i++) {
         (void)run("bad.fine", "");
         assert_int_equal(number("pid"), pid);
     }
@@ -291,6 +291,101 @@ static void test_killed_from_outside(void **state)
     expect_fine();
 }
 
+/* Kills what the warden has started, and once the warden itself, while tasks come and go. */
+static void kill_children(pid_t warden)
+{
+    char path[64];
+    char text[4096];
+    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", warden, warden);
+    FILE *file = fopen(path, "re");
+    size_t len = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    if (file)
+        fclose(file);
+    text[len] = '\0';
+    for (char *at = text, *end = text; *at; at = end) {
+        pid_t pid = (pid_t)strtol(at, &end, 10);
+        if (end == at)
+            break;
+        if (pid > 1)
+            (void)kill(pid, SIGKILL);
+    }
+}
+
+static pid_t warden_pid(void)
+{
+    (void)run("bad.fine", "");
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)number("pid"));
+    FILE *file = fopen(path, "re");
+    int parent = 0;
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*d (%*[^)]) %*c %d", &parent), 1);
+    fclose(file);
+    return parent;
+}
+
+static int count_fds(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < 1024; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+static void test_storm(void **state)
+{
+    (void)state;
+    pid_t warden = warden_pid();
+    int fds = count_fds();
+    forget();
+    enum { JOBS = 60 };
+    for (int i = 0; i < JOBS; i++)
+        bt_worker_submit(worker, make_job(i % 3 ? "bad.fine" : "wild.echo", ""));
+    for (int round = 0; round < 200 && told.count < JOBS; round++) {
+        kill_children(warden);
+        (void)poll(NULL, 0, 2);
+    }
+    (void)wait_result(JOBS);
+    for (size_t i = 0; i < JOBS; i++)
+        assert_true(told.results[i].state == BT_SUCCESS ||
+                    strstr(told.results[i].error, "' was killed (signal 9)"));
+    expect_fine();
+    assert_true(count_fds() <= fds + 3 * 4 + 2); /* At most a host a slot. */
+}
+
+static void test_warden_dies(void **state)
+{
+    (void)state;
+    pid_t warden = warden_pid();
+    pid_t idle = (pid_t)number("pid");
+    for (int i = 0; i < 3; i++)
+        bt_worker_submit(worker, make_job("bad.polite", ""));
+    wait_logs(3);
+    assert_int_equal(kill(warden, SIGKILL), 0);
+    for (size_t i = 0; i < 3; i++) {
+        struct bt_job_result *result = wait_result(2 + i);
+        assert_int_equal(result->state, BT_FAILED);
+        assert_non_null(strstr(result->error, "warden"));
+    }
+    assert_true(is_gone(idle, 5000));
+    expect_fine();
+}
+
+static void test_recycled(void **state)
+{
+    (void)state;
+    (void)run("bad.fine", "");
+    int64_t pid = number("pid");
+    int changes = 0;
+    for (int i = 0; i < 30; i++) {
+        forget();
+        (void)run("bad.fine", "");
+        changes += number("pid") != pid;
+        pid = number("pid");
+    }
+    assert_int_equal(changes, 2); /* Twelve tasks each: limits.tasks of its plugin.json. */
+}
+
 /* --- Executables ------------------------------------------------------------------------------ */
 
 static void test_executable(void **state)
@@ -380,6 +475,9 @@ int main(void)
         CASE(test_children),
         CASE(test_idle_host_dies),
         CASE(test_killed_from_outside),
+        CASE(test_storm),
+        CASE(test_warden_dies),
+        CASE(test_recycled),
         CASE(test_executable),
         CASE(test_executable_files),
         CASE(test_executable_bad),
