@@ -155,7 +155,9 @@ static void finish(struct slot *slot)
 void slot_conclude(struct slot *slot)
 {
     if (slot->help != HELP_NONE) {
+        (void)uv_timer_stop(&slot->timer); /* Never fails. */
         slot->has_to_conclude = true;
+        slot->phase = PHASE_STORING; /* Nothing runs any more: no kill, no timeout. */
         return;
     }
     (void)uv_timer_stop(&slot->timer); /* Never fails. */
@@ -223,9 +225,10 @@ static void on_timer(uv_timer_t *timer)
 {
     struct slot *slot = timer->data;
     bool is_timeout = !slot->is_timed_out && !slot->is_killed &&
-                      (slot->phase == PHASE_BRINGING || slot->phase == PHASE_RUNNING);
+                      (slot->phase == PHASE_BRINGING || slot->phase == PHASE_WAITING ||
+                       slot->phase == PHASE_RUNNING);
     if (is_timeout) {
-        slot->is_timed_out = true;
+        slot->is_timed_out = true; /* A waiting one is looked at in the worker's turn. */
         if (slot->phase == PHASE_RUNNING)
             terminate(slot);
     } else if (slot->phase == PHASE_RUNNING || slot->phase == PHASE_DRAINING) {
@@ -358,6 +361,8 @@ static int spawn(struct slot *slot, struct bt_err *err)
 static void run(struct slot *slot)
 {
     struct bt_err err = BT_ERR_INIT;
+    slot->worker->waiting -= slot->phase == PHASE_WAITING;
+    slot->phase = PHASE_BRINGING;
     if (slot->is_killed || slot->is_timed_out) {
         slot_conclude(slot);
         return;
@@ -373,8 +378,23 @@ static void run(struct slot *slot)
         slot->has_run = true;
         return;
     }
+    if (rc == BT_BUSY && slot->is_host) {
+        slot->phase = PHASE_WAITING;
+        slot->worker->waiting++;
+        return;
+    }
     finish_streams(slot);
     fail(slot, &err);
+}
+
+void slots_go_on(struct bt_worker *worker)
+{
+    for (unsigned i = 0; worker->waiting > 0 && i < worker->config.slots; i++) {
+        struct slot *slot = &worker->slots[i];
+        bool is_over = slot->is_killed || slot->is_timed_out;
+        if (slot->phase == PHASE_WAITING && (is_over || hosts_have_free(worker)))
+            run(slot);
+    }
 }
 
 static void work_done(uv_work_t *work, int status)

@@ -152,6 +152,7 @@ void bt_worker_turn(struct bt_worker *worker)
     if (worker->is_closing)
         return;
     obey_kills(worker);
+    slots_go_on(worker);
     struct slot *slot;
     struct bt_job *job;
     while ((slot = find_free(worker)) && (job = take_job(worker, slot)))

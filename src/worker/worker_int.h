@@ -17,6 +17,7 @@
 enum phase {
     PHASE_FREE,
     PHASE_BRINGING, /* A helper thread brings files. */
+    PHASE_WAITING,  /* All plugin hosts are busy ending. */
     PHASE_RUNNING,  /* The command runs. */
     PHASE_DRAINING, /* It has ended; its output, or others of its group, have not. */
     PHASE_ENDING,   /* The warden kills what is left. */
@@ -89,6 +90,7 @@ struct bt_worker {
     struct bt_warden *warden; /* Started with the first command. */
     struct host *hosts;       /* Plugin hosts: host/pool.c. */
     uint32_t host_count;
+    unsigned waiting; /* Slots in PHASE_WAITING. */
     uv_timer_t host_timer;
     int epoll; /* Watches the pipes and the warden; the loop watches it. */
     pthread_t thread;
@@ -118,6 +120,8 @@ void slot_on_event(struct slot *slot, const struct bt_warden_event *event);
 /* The warden was killed: every command that ran fails. */
 void lose_warden(struct bt_worker *worker, const struct bt_err *why);
 void slot_on_output(struct stream *stream);
+/* Tries again for slots that wait for a host. */
+void slots_go_on(struct bt_worker *worker);
 /* The attempt is over: store files, tell the result. Waits for a helper at work. */
 void slot_conclude(struct slot *slot);
 /* Kills all that is left of the command or host; conclude comes when nothing is. */

@@ -34,11 +34,12 @@ struct host {
     uint64_t idle_since_ms;
 };
 
-/* The worker's hosts: two for each slot, so that one can end while another takes its place. */
+/* The worker's hosts: three for each slot, so that one can end while another takes its place. */
 int hosts_init(struct bt_worker *worker, struct bt_err *err);
 void hosts_done(struct bt_worker *worker);
+bool hosts_have_free(const struct bt_worker *worker); /* A new host could be started. */
 /* An idle host of the plugin, or a new one; BUSY for the slot. BT_ABORTED: the warden was killed.
- */
+ * BT_BUSY: too many are ending; try again when hosts_have_free(). */
 int host_acquire(struct slot *slot, const struct bt_plugin_info *plugin, struct host **ret_host,
                  struct bt_err *err);
 void host_release(struct host *host);      /* Idle again, or ended when there are too many. */

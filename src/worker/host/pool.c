@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HOSTS_PER_SLOT = 2, SOCKET_BYTES = 1 << 20 };
+enum { HOSTS_PER_SLOT = 3, SOCKET_BYTES = 1 << 20 };
 
 /* Before the warden's own constructor, which may never return. */
 __attribute__((constructor(500))) static void set_child(void)
@@ -163,6 +163,14 @@ static struct host *find_host(struct bt_worker *worker, enum host_state state,
     return NULL;
 }
 
+bool hosts_have_free(const struct bt_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->host_count; i++)
+        if (worker->hosts[i].state == HOST_FREE)
+            return true;
+    return false;
+}
+
 int host_acquire(struct slot *slot, const struct bt_plugin_info *plugin, struct host **ret_host,
                  struct bt_err *err)
 {
@@ -175,8 +183,12 @@ int host_acquire(struct slot *slot, const struct bt_plugin_info *plugin, struct 
         return BT_OK;
     }
     host = find_host(worker, HOST_FREE, NULL);
-    if (!host)
+    if (!host) {
+        struct host *idle = find_host(worker, HOST_IDLE, NULL);
+        if (idle)
+            host_end(idle);
         return bt_fail(err, BT_BUSY, "no plugin host is free: too many of them are ending");
+    }
     host->state = HOST_BUSY;
     host->slot = slot;
     host->plugin = plugin;
