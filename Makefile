@@ -15,7 +15,7 @@ FUZZ := -DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=address,undefined -DBT_FUZZ=ON -D
 all: ## Build the release binary at build/baton
 	@tools/setup.sh build
 	@$(call configure,build,$(RELEASE))
-	@ninja -C build -j$(JOBS) baton
+	@ninja -C build -j$(JOBS) baton plugins
 
 .PHONY: run
 run: ## Build, and run the first example
@@ -50,6 +50,7 @@ tsan: ## Unit tests under ThreadSanitizer
 .PHONY: scenario
 scenario: all ## Scenarios on the release binary (NAMES="basics")
 	@tools/setup.sh test
+	@ninja -C build -j$(JOBS) test_plugins
 	@test/scenario/run.py --baton build/baton $(NAMES)
 
 .PHONY: sim

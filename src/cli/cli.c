@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "cli/text.h"
+#include "worker/host/catalog.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -16,6 +17,7 @@ const struct bt_command bt_commands[] = {
     {"worker", "Run the jobs of a server elsewhere", bt_cmd_worker},
     {"validate", "Check flows and say all that is wrong", bt_cmd_validate},
     {"expr", "Evaluate an expression", bt_cmd_expr},
+    {"plugin", "List, show, make, test and install plugins", bt_cmd_plugin},
     {"completion", "Print completion for bash, zsh or fish", bt_cmd_completion},
     {"version", "Print the version", bt_cmd_version},
     {NULL, NULL, NULL},
@@ -107,6 +109,7 @@ static int run_command(int argc, char **argv)
         print_help(stdout);
         return BT_EXIT_OK;
     }
+    bt_catalog_use();
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
         return bt_cmd_version(1, argv);
     for (const struct bt_command *command = bt_commands; command->name; command++)

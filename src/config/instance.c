@@ -5,6 +5,7 @@
 #include "journal/sqlite/sqlite.h"
 #include "sys/fs.h"
 #include "sys/random.h"
+#include "worker/host/catalog.h"
 #include "worker/hub.h"
 #include "worker/remote/listen.h"
 #include "worker/worker.h"
@@ -294,6 +295,10 @@ static int open_all(struct bt_instance *self, const struct bt_instance_config *c
         BT_TRY(make_temporary(self, err));
     }
     BT_TRY(lock_dir(self, err));
+    char *plugins = path_join(self->dir, "plugins");
+    if (plugins)
+        bt_catalog_add(plugins);
+    free(plugins);
     BT_TRY(open_stores(self, err));
     BT_TRY(read_envs(&self->envs, err));
     assert(self->journal);

@@ -70,7 +70,12 @@ static void put_attempts(struct bt_buf *out, const struct bt_taskrun *run)
         (void)bt_buf_add_i64(out, attempt->end_us);
         (void)bt_buf_adds(out, ",\"");
         (void)bt_buf_adds(out, bt_state_name(attempt->state));
-        (void)bt_buf_adds(out, "\"]");
+        (void)bt_buf_addc(out, '"');
+        if (attempt->version[0]) {
+            (void)bt_buf_addc(out, ',');
+            (void)bt_json_write_str(bt_str_of(attempt->version), out);
+        }
+        (void)bt_buf_addc(out, ']');
     }
     (void)bt_buf_addc(out, ']');
 }
@@ -214,6 +219,8 @@ static int get_attempts(const struct bt_value *record, struct bt_taskrun *run)
         BT_TRY(bt_taskrun_attempt_add(run, bt_value_as_int(bt_list_at(item, 0))));
         struct bt_attempt *attempt = bt_taskrun_attempt(run);
         attempt->end_us = bt_value_as_int(bt_list_at(item, 1));
+        (void)snprintf(attempt->version, sizeof attempt->version, "%.*s",
+                       BT_FMT(bt_value_str(bt_list_at(item, 3)))); /* Written from one as long. */
         if (!bt_state_parse(bt_value_str(bt_list_at(item, 2)), &attempt->state))
             return BT_CORRUPT;
     }
