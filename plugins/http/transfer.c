@@ -176,7 +176,8 @@ static void set_basics(struct http_call *call)
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-    curl_easy_setopt(easy, CURLOPT_COOKIEFILE, ""); /* Cookies live as long as the call. */
+    /* Cookies live as long as the call. (An empty CURLOPT_COOKIEFILE would leak at each reset.) */
+    curl_easy_setopt(easy, CURLOPT_COOKIELIST, "Set-Cookie:");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "Baton/" BT_VERSION);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, http_on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
@@ -188,6 +189,12 @@ static void set_basics(struct http_call *call)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(opt->connect_us / 1000));
     if (opt->pool_idle_us > 0)
         curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)((opt->pool_idle_us + 999999) / 1000000));
+    if (call->pem[1].len > 0 || opt->proxy_username) {
+        /* libcurl tells connections apart by certificate and proxy, not by key and password: one
+         * that was opened with these must not serve a task that does not have them. */
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+        curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    }
     if (opt->unix_socket)
         curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, opt->unix_socket);
 }

@@ -306,8 +306,9 @@ static void answer(struct bt_run *run, int code)
     rc |= bt_map_puts(map, "open", bt_value_int(run->open_files));
     rc |= bt_json_write(map, BT_JSON_COMPACT, &out, NULL);
     assert(rc == BT_OK);
-    printf("%.*s\n", BT_FMT(bt_buf_str(&out)));
-    (void)fflush(stdout);
+    (void)bt_buf_addc(&out, '\n');
+    size_t put = fwrite(out.at, 1, out.len, stdout);
+    assert(put == out.len && fflush(stdout) == 0);
     bt_buf_done(&out);
     for (size_t i = 0; i < run->text_count; i++)
         free(run->texts[i]);
