@@ -189,6 +189,14 @@ static void on_result(void *data, struct bt_job_result *result)
     (void)bt_hub_result(self->member, result); /* As above. */
 }
 
+/* Given out by an earlier process: a remote worker may still have it. */
+static void keep_orphan(void *data, const struct bt_job_row *row, uint32_t attempt)
+{
+    struct bt_job stub = {
+        .exec_key = row->exec, .taskrun = row->taskrun, .token = row->token, .attempt = attempt};
+    bt_hub_orphan(data, &stub);
+}
+
 static int open_runner(struct bt_instance *self, const struct bt_instance_config *config,
                        struct bt_err *err)
 {
@@ -201,6 +209,8 @@ static int open_runner(struct bt_instance *self, const struct bt_instance_config
         .listener = config->listener,
         .envs = self->envs,
     };
+    if (config->worker_listen)
+        runner.dispatcher.orphan = keep_orphan;
     struct bt_hub_config hub = {.lost = bt_runner_lost};
     self->hub = bt_hub_new(&hub);
     if (!self->hub)
@@ -240,7 +250,10 @@ static int open_worker(struct bt_instance *self, const struct bt_instance_config
     if (rc < 0)
         return rc;
     self->member = bt_hub_join(self->hub, "", worker.slots, &ops, self);
-    return self->member ? BT_OK : bt_fail_mem(err, "worker");
+    if (!self->member)
+        return bt_fail_mem(err, "worker");
+    bt_hub_away(self->member, false);
+    return BT_OK;
 }
 
 static int open_all(struct bt_instance *self, const struct bt_instance_config *config,

@@ -57,10 +57,37 @@ int on_timeout(struct bt_step *step)
     return on_kill(step, text);
 }
 
-void bt_execution_fail(struct bt_step *step, const struct bt_err *err)
+/* Nothing else would ever end that run. */
+static bool fail_run_of(struct bt_step *step, const struct bt_event *event,
+                        const struct bt_err *err)
+{
+    struct bt_taskrun *run;
+    uint32_t n = event->taskrun;
+    if (n == 0 || n >= step->exec->next_n ||
+        step->view.taskrun(step->view.data, n, &run) != BT_OK || bt_state_is_ended(run->state))
+        return false;
+    struct bt_attempt *attempt = bt_taskrun_attempt(run);
+    if (attempt && attempt->end_us == 0) {
+        attempt->end_us = step->env.now_us;
+        attempt->state = BT_FAILED;
+    }
+    static const enum bt_timer_kind timers[] = {BT_TIMER_RETRY, BT_TIMER_SLEEP, BT_TIMER_TIMEOUT};
+    for (size_t i = 0; i < BT_COUNT(timers); i++) {
+        struct bt_effect *effect = step_effect(step, BT_EFFECT_TIMER_CLEAR);
+        effect->taskrun = n;
+        effect->timer = timers[i];
+    }
+    step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
+    run_end(step, run, run->state == BT_KILLING ? BT_KILLED : BT_FAILED);
+    return true;
+}
+
+void bt_execution_fail(struct bt_step *step, const struct bt_event *event, const struct bt_err *err)
 {
     struct bt_exec *exec = step->exec;
     step->is_changing = false;
+    if (fail_run_of(step, event, err))
+        return;
     (void)on_kill(step, err->msg); /* Never fails. */
     if (bt_state_is_ended(exec->state))
         return;

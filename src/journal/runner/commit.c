@@ -158,15 +158,20 @@ static void tell_listener(struct bt_runner *runner)
     bt_vec_done(&placed);
 }
 
+static void keep_outstanding(struct bt_runner *runner, const struct bt_job_row *row)
+{
+    struct outstanding *outstanding = calloc(1, sizeof *outstanding);
+    if (!outstanding)
+        bt_die("out of memory");
+    *outstanding = (struct outstanding){row->exec, row->token, row->taskrun};
+    bt_map64_put(&runner->jobs, row->token, outstanding);
+}
+
 static void send_submits(struct bt_runner *runner)
 {
     for (size_t i = 0; i < runner->submits.count; i++) {
         struct bt_job *job = runner->submits.items[i];
-        struct outstanding *outstanding = calloc(1, sizeof *outstanding);
-        if (!outstanding)
-            bt_die("out of memory");
-        *outstanding = (struct outstanding){job->exec_key, job->token, job->taskrun};
-        bt_map64_put(&runner->jobs, job->token, outstanding);
+        keep_outstanding(runner, &(struct bt_job_row){job->exec_key, job->taskrun, job->token});
         runner->config.dispatcher.submit(runner->config.dispatcher.data, job);
     }
     runner->submits.count = 0;
@@ -325,6 +330,20 @@ static int load_event(void *data, struct bt_event_row *row)
     return BT_OK;
 }
 
+/* Its worker may still live: the dispatcher finds out. */
+static void load_orphan(struct bt_runner *runner, const struct bt_job_row *row)
+{
+    struct bt_journal *journal = runner->config.journal;
+    BT_CLEANUP(bt_taskrun_free_p) struct bt_taskrun *run = NULL;
+    uint32_t attempt = 1;
+    if (journal->ops->taskrun(journal, row->exec, row->taskrun, &run, NULL) == BT_OK) {
+        const struct bt_attempt *last = bt_taskrun_attempt(run);
+        attempt = run->attempt_count + (last && last->end_us == 0 ? 0 : 1);
+    }
+    keep_outstanding(runner, row);
+    runner->config.dispatcher.orphan(runner->config.dispatcher.data, row, attempt);
+}
+
 /* A job that no worker has: given out by an earlier process, or by a commit whose answer was lost.
  */
 static int load_job(void *data, const struct bt_job_row *row)
@@ -335,6 +354,10 @@ static int load_job(void *data, const struct bt_job_row *row)
         return BT_OK;
     if (runner_actor(runner, row->exec, &actor, NULL) < 0) {
         bt_vec_push(&runner->jobs_clear, *row); /* Its execution is gone. */
+        return BT_OK;
+    }
+    if (runner->is_recovering && runner->config.dispatcher.orphan) {
+        load_orphan(runner, row);
         return BT_OK;
     }
     runner_send(

@@ -320,7 +320,10 @@ int bt_runner_recover(struct bt_runner *runner, struct bt_err *err)
     runner->now_us = (int64_t)last_now_us;
     read_clock(runner);
     BT_TRY(journal->ops->last_key(journal, &runner->last_key, err));
-    return runner_load(runner, err);
+    runner->is_recovering = true;
+    int rc = runner_load(runner, err);
+    runner->is_recovering = false;
+    return rc;
 }
 
 bool bt_runner_turn(struct bt_runner *runner, int64_t *ret_wake_us)

@@ -42,6 +42,18 @@ struct actor_log {
     uint64_t place;        /* State changes made before it: its place among them. */
 };
 
+/* A look-up that found nothing in the journal. */
+struct actor_absent {
+    uint32_t task, parent;
+    struct bt_value *value; /* Or NULL. */
+};
+
+/* The runs of a task under a parent, in creation order. */
+struct actor_list {
+    uint32_t task, parent;
+    BT_VEC(uint32_t) ns;
+};
+
 struct actor_values {
     uint32_t n;
     struct bt_value *values;
@@ -63,18 +75,9 @@ struct actor {
     uint64_t log_lines; /* UINT64_MAX: not asked yet. */
     bool is_exec_dirty, is_touched, is_ready;
     bool has_ended; /* ENDED or DRAINED came in this batch. */
-    /* The last answers to a NEED. */
-    struct {
-        bool is_valid;
-        uint32_t task, parent;
-        struct bt_value *value;
-        struct bt_taskrun *run; /* NULL: there is none. */
-    } found;
-    struct {
-        bool is_valid;
-        uint32_t task, parent;
-        BT_VEC(uint32_t) ns;
-    } listed;
+    /* Answers to the NEEDs of the step that runs; forgotten after it. */
+    struct bt_map64 absent; /* Hash of (task, parent, value) → struct actor_absent, owned. */
+    struct bt_map64 lists;  /* (task, parent) → struct actor_list, owned. */
 };
 
 struct actor *actor_new(struct bt_exec *exec, struct bt_flow *flow, bool is_complete); /* Takes. */
@@ -89,6 +92,8 @@ void actor_put_values(struct actor *actor, uint32_t n, struct bt_value *values, 
 /* Drops ended, clean runs. */
 void actor_evict(struct actor *actor);
 struct bt_view actor_view(struct actor *actor);
+/* Forgets the answers to the NEEDs of a step. */
+void actor_forget(struct actor *actor);
 /* Fetches what a step needs. */
 int actor_fetch(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
                 struct bt_err *err);
@@ -126,6 +131,7 @@ struct bt_runner {
     struct bt_rng rng;
     int64_t now_us, next_due_us;
     uint64_t last_key, last_event;
+    bool is_recovering;
     int failures; /* Commits that failed in a row. */
     int64_t retry_us;
     /* The batch. */

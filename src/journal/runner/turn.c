@@ -397,7 +397,8 @@ static void step_once(struct bt_runner *runner, struct actor *actor)
                                      .globals = runner->config.globals,
                                      .zone = runner->config.zone};
     if (step_with_fetches(runner, actor, &queued.event, &err) < 0)
-        bt_execution_fail(step, &err);
+        bt_execution_fail(step, &queued.event, &err);
+    actor_forget(actor);
     bt_event_done(&queued.event);
     apply_effects(runner, actor);
 }
