@@ -6,7 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* A part of a multipart form that is a file: opened when it is sent, again when it is sent again. */
+/* A part of a multipart form that is a file: opened when it is sent, again when it is sent again.
+ */
 struct file_part {
     struct http_call *call;
     struct bt_reader *reader;
@@ -15,8 +16,8 @@ struct file_part {
 
 bool http_is_storage_uri(struct bt_text text)
 {
-    return text.at && (strncmp(text.at, "baton:///", 9) == 0 ||
-                       strncmp(text.at, "kestra:///", 10) == 0) &&
+    return text.at &&
+           (strncmp(text.at, "baton:///", 9) == 0 || strncmp(text.at, "kestra:///", 10) == 0) &&
            strlen(text.at) == text.len && !strpbrk(text.at, "\r\n\t ");
 }
 
@@ -46,8 +47,8 @@ static void add_form_entry(struct http_call *call, struct bt_text name, struct b
     struct bt_text item;
     bytes_adds(&path, "formData.");
     bytes_add(&path, name.at, name.len);
-    for (size_t i = 0; !path.is_failed && call->host->prop_at(call->run, path.at, i, NULL,
-                                                              &item) == BT_PLUGIN_OK;
+    for (size_t i = 0;
+         !path.is_failed && call->host->prop_at(call->run, path.at, i, NULL, &item) == BT_PLUGIN_OK;
          i++)
         add_field(&call->form, name, item);
     call->form.is_failed |= path.is_failed;
@@ -58,8 +59,8 @@ static int read_form(struct http_call *call)
 {
     struct bt_text name, json;
     call->body_kind = HTTP_BODY_FORM;
-    for (size_t i = 0;
-         call->host->prop_at(call->run, "formData", i, &name, &json) == BT_PLUGIN_OK; i++)
+    for (size_t i = 0; call->host->prop_at(call->run, "formData", i, &name, &json) == BT_PLUGIN_OK;
+         i++)
         if (json.len > 0 && strcmp(json.at, "null") != 0)
             add_form_entry(call, name, json);
     if (call->form.is_failed)
@@ -198,8 +199,8 @@ static int add_named(struct http_call *call, curl_mimepart *part, const char *pa
         struct bytes inner = {.max = HTTP_FORM_BYTES_MAX};
         bytes_adds(&inner, path);
         bytes_adds(&inner, keys[i]);
-        struct bt_text text = inner.is_failed ? (struct bt_text){0}
-                                              : call->host->prop_text(call->run, inner.at);
+        struct bt_text text =
+            inner.is_failed ? (struct bt_text){0} : call->host->prop_text(call->run, inner.at);
         found[i] = text.at;
         bytes_done(&inner);
     }
@@ -262,8 +263,8 @@ static int add_parts(struct http_call *call, struct bt_text name, struct bt_text
     else if (!is_file_list(call, path.at, json))
         rc = add_part(call, name, path.at, json);
     else
-        for (size_t i = 0; rc == BT_PLUGIN_OK && call->host->prop_at(call->run, path.at, i, NULL,
-                                                                     &item) == BT_PLUGIN_OK;
+        for (size_t i = 0; rc == BT_PLUGIN_OK &&
+                           call->host->prop_at(call->run, path.at, i, NULL, &item) == BT_PLUGIN_OK;
              i++)
             rc = add_part(call, name, "", item);
     bytes_done(&path);
@@ -277,8 +278,8 @@ static int set_multipart(struct http_call *call)
     call->mime = curl_mime_init(call->easy);
     if (!call->mime)
         return HTTP_FAIL(call, "out of memory");
-    for (size_t i = 0;
-         call->host->prop_at(call->run, "formData", i, &name, &json) == BT_PLUGIN_OK; i++) {
+    for (size_t i = 0; call->host->prop_at(call->run, "formData", i, &name, &json) == BT_PLUGIN_OK;
+         i++) {
         int rc = json.len > 0 && strcmp(json.at, "null") != 0 ? add_parts(call, name, json)
                                                               : BT_PLUGIN_OK;
         if (rc != BT_PLUGIN_OK)

@@ -61,8 +61,8 @@ struct bt_text text_of(const char *at)
 static void add_json_char(struct bytes *bytes, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
-    static const char letters[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
-                                   ['\r'] = 'r'};
+    static const char letters[] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
     if (c == '"' || c == '\\')
         bytes_add(bytes, (const char[]){'\\', (char)c}, 2);
     else if (c < sizeof letters && letters[c])

@@ -11,9 +11,12 @@
 static size_t sequence(const unsigned char *at, size_t left, uint32_t *ret_rune)
 {
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t len = at[0] < 0x80 ? 1 : at[0] < 0xC2 ? 0 : at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3
-                                                     : at[0] < 0xF5   ? 4
-                                                                      : 0;
+    size_t len = at[0] < 0x80   ? 1
+                 : at[0] < 0xC2 ? 0
+                 : at[0] < 0xE0 ? 2
+                 : at[0] < 0xF0 ? 3
+                 : at[0] < 0xF5 ? 4
+                                : 0;
     if (len == 0 || len > left)
         return 0;
     uint32_t rune = len == 1 ? at[0] : at[0] & (0xFFu >> (len + 1));
@@ -53,11 +56,12 @@ static int mend(struct http_call *call, const struct bytes *in, struct bytes *ou
         uint32_t rune = 0;
         size_t len = sequence((const unsigned char *)in->at + i, in->len - i, &rune);
         if (len > 0 && is_undefined(rune))
-            return HTTP_FAIL(call,
-                             "Illegal unicode code point in request body: %u, the Request task only "
-                             "support valid Unicode strings as body.\nYou can try using the "
-                             "Download task instead.",
-                             rune);
+            return HTTP_FAIL(
+                call,
+                "Illegal unicode code point in request body: %u, the Request task only "
+                "support valid Unicode strings as body.\nYou can try using the "
+                "Download task instead.",
+                rune);
         if (len > 0) {
             i += len;
             continue;
@@ -83,7 +87,8 @@ static void charset_of(struct http_call *call, char name[64])
     const char *at = type ? strcasestr(type, "charset=") : NULL;
     const char *from = at ? at + 8 : call->opt.charset ? call->opt.charset : "UTF-8";
     from += strspn(from, "\" '");
-    (void)snprintf(name, 64, "%.*s", (int)strcspn(from, "\"'; ,"), from); /* A long one is unknown. */
+    (void)snprintf(name, 64, "%.*s", (int)strcspn(from, "\"'; ,"),
+                   from); /* A long one is unknown. */
 }
 
 static int convert(iconv_t converter, const struct bytes *in, struct bytes *out)

@@ -1,5 +1,5 @@
-/* crypt.c — The encrypted form of a body: AES-GCM with Baton's key, in the form that expressions and
- * the original's clients decrypt: base64 of 12 bytes of nonce, the text, 16 bytes of tag. */
+/* crypt.c — The encrypted form of a body: AES-GCM with Baton's key, in the form that expressions
+ * and the original's clients decrypt: base64 of 12 bytes of nonce, the text, 16 bytes of tag. */
 #include "http_int.h"
 
 #include <nettle/base64.h>
@@ -39,7 +39,8 @@ int http_encrypt(struct http_call *call, struct bt_text plain, struct bytes *out
 {
     uint8_t key[KEY_BYTES];
     if (!read_key(call->host->info(call->run, "encryptionKey"), key))
-        return HTTP_FAIL(call, "encryptBody: this Baton has no encryption key (base64 of 32 bytes)");
+        return HTTP_FAIL(call,
+                         "encryptBody: this Baton has no encryption key (base64 of 32 bytes)");
     size_t len = GCM_IV_SIZE + plain.len + GCM_DIGEST_SIZE;
     uint8_t *sealed = malloc(len);
     char *text = malloc(BASE64_ENCODE_RAW_LENGTH(len));

@@ -2,8 +2,8 @@
  * the address that is connected to, so that neither a name, a redirect nor a kept connection leads
  * around it.
  *
- * Environment: BATON_HTTP_PRIVATE_ADDRESSES=deny closes it for all tasks (they cannot open it again);
- * BATON_HTTP_ALLOW=10.1.2.3/32,fd00::/8 lists what may be reached all the same. */
+ * Environment: BATON_HTTP_PRIVATE_ADDRESSES=deny closes it for all tasks (they cannot open it
+ * again); BATON_HTTP_ALLOW=10.1.2.3/32,fd00::/8 lists what may be reached all the same. */
 #include "http_int.h"
 
 #include <arpa/inet.h>
@@ -21,14 +21,12 @@ struct net {
 };
 
 static const struct net private_nets[] = {
-    {"0.0.0.0/8", "unspecified"},    {"10.0.0.0/8", "private"},
-    {"100.64.0.0/10", "shared"},     {"127.0.0.0/8", "loopback"},
-    {"169.254.0.0/16", "link-local"}, {"172.16.0.0/12", "private"},
-    {"192.0.0.0/24", "reserved"},    {"192.168.0.0/16", "private"},
-    {"198.18.0.0/15", "reserved"},   {"224.0.0.0/4", "multicast"},
-    {"240.0.0.0/4", "reserved"},     {"::/127", "loopback"},
-    {"fc00::/7", "private"},         {"fe80::/10", "link-local"},
-    {"fec0::/10", "private"},        {"ff00::/8", "multicast"},
+    {"0.0.0.0/8", "unspecified"}, {"10.0.0.0/8", "private"},        {"100.64.0.0/10", "shared"},
+    {"127.0.0.0/8", "loopback"},  {"169.254.0.0/16", "link-local"}, {"172.16.0.0/12", "private"},
+    {"192.0.0.0/24", "reserved"}, {"192.168.0.0/16", "private"},    {"198.18.0.0/15", "reserved"},
+    {"224.0.0.0/4", "multicast"}, {"240.0.0.0/4", "reserved"},      {"::/127", "loopback"},
+    {"fc00::/7", "private"},      {"fe80::/10", "link-local"},      {"fec0::/10", "private"},
+    {"ff00::/8", "multicast"},
 };
 
 bool http_fence_is_forced(void)

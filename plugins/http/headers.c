@@ -62,8 +62,8 @@ static int add_entry(struct http_call *call, struct bt_text name, struct bt_text
     if (!bytes_adds(&path, "headers.") || !bytes_add(&path, name.at, name.len))
         rc = HTTP_FAIL(call, "out of memory");
     struct bt_text item;
-    for (size_t i = 0; rc == BT_PLUGIN_OK && call->host->prop_at(call->run, path.at, i, NULL,
-                                                                 &item) == BT_PLUGIN_OK;
+    for (size_t i = 0; rc == BT_PLUGIN_OK &&
+                       call->host->prop_at(call->run, path.at, i, NULL, &item) == BT_PLUGIN_OK;
          i++)
         rc = add_one(call, name, item);
     bytes_done(&path);
@@ -86,10 +86,10 @@ static const char *default_content_type(const struct http_call *call)
     case HTTP_BODY_NONE:
     case HTTP_BODY_MULTIPART: return NULL; /* libcurl sets the latter with its boundary. */
     case HTTP_BODY_FORM: return "application/x-www-form-urlencoded";
-    case HTTP_BODY_FILE: return call->opt.content_type ? call->opt.content_type
-                                                       : "application/octet-stream";
-    case HTTP_BODY_TEXT: return call->opt.content_type ? call->opt.content_type
-                                                       : "application/json";
+    case HTTP_BODY_FILE:
+        return call->opt.content_type ? call->opt.content_type : "application/octet-stream";
+    case HTTP_BODY_TEXT:
+        return call->opt.content_type ? call->opt.content_type : "application/json";
     }
     return NULL;
 }
@@ -106,8 +106,8 @@ int http_headers_set(struct http_call *call)
     bool has_type = false, has_expect = false;
     curl_slist_free_all(call->headers);
     call->headers = NULL;
-    for (size_t i = 0;
-         call->host->prop_at(call->run, "headers", i, &name, &json) == BT_PLUGIN_OK; i++) {
+    for (size_t i = 0; call->host->prop_at(call->run, "headers", i, &name, &json) == BT_PLUGIN_OK;
+         i++) {
         if (!is_token(name))
             return HTTP_FAIL(call, "headers: '%.100s' is no name of a header", name.at);
         if (is_left_out(call, name))

@@ -1,5 +1,5 @@
-/* http.c — The plugin: its tasks and its trigger, from properties to outputs. Keeps nothing of a call
- * but open connections. */
+/* http.c — The plugin: its tasks and its trigger, from properties to outputs. Keeps nothing of a
+ * call but open connections. */
 #include "http_int.h"
 
 #include <pthread.h>
@@ -211,8 +211,9 @@ static int give_body(struct http_call *call)
         return call->host->output_json(call->run, "body", "null", 4);
     int rc = call->host->output_json(call->run, "body", body.at, body.len);
     return rc == BT_PLUGIN_OK ? rc
-                              : HTTP_FAIL(call, "responseType JSON: the response is no valid JSON: "
-                                                "%.200s",
+                              : HTTP_FAIL(call,
+                                          "responseType JSON: the response is no valid JSON: "
+                                          "%.200s",
                                           body.at);
 }
 

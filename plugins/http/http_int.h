@@ -51,8 +51,20 @@ struct bt_text text_of(const char *at); /* Borrowed. */
 
 enum http_kind { HTTP_REQUEST, HTTP_DOWNLOAD, HTTP_POLL };
 enum http_shape { HTTP_AS_TEXT, HTTP_AS_JSON, HTTP_AS_FILE };
-enum http_sink { HTTP_SINK_UNDECIDED, HTTP_SINK_NONE, HTTP_SINK_EXCERPT, HTTP_SINK_MEMORY, HTTP_SINK_FILE };
-enum http_body { HTTP_BODY_NONE, HTTP_BODY_TEXT, HTTP_BODY_FORM, HTTP_BODY_MULTIPART, HTTP_BODY_FILE };
+enum http_sink {
+    HTTP_SINK_UNDECIDED,
+    HTTP_SINK_NONE,
+    HTTP_SINK_EXCERPT,
+    HTTP_SINK_MEMORY,
+    HTTP_SINK_FILE
+};
+enum http_body {
+    HTTP_BODY_NONE,
+    HTTP_BODY_TEXT,
+    HTTP_BODY_FORM,
+    HTTP_BODY_MULTIPART,
+    HTTP_BODY_FILE
+};
 
 /* Texts are borrowed from the host: as long as the callback. Times in microseconds; 0 = none. */
 struct http_options {
@@ -169,7 +181,8 @@ void http_fence_set(struct http_call *call);
 
 /* --- transfer.c ------------------------------------------------------------------------------- */
 
-/* Does the request with its redirects and retries. BT_PLUGIN_OK also for a code that is a failure. */
+/* Does the request with its redirects and retries. BT_PLUGIN_OK also for a code that is a failure.
+ */
 int http_transfer(struct http_call *call);
 bool http_is_stopped(struct http_call *call);
 

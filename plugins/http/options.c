@@ -118,8 +118,7 @@ static int read_method(struct http_call *call)
     const char *method = http_prop(call, "method");
     call->opt.method = method ? method : "GET";
     for (const char *at = call->opt.method; *at; at++)
-        if (!((*at >= 'A' && *at <= 'Z') || *at == '-' || *at == '_') ||
-            at - call->opt.method > 30)
+        if (!((*at >= 'A' && *at <= 'Z') || *at == '-' || *at == '_') || at - call->opt.method > 30)
             return HTTP_FAIL(call, "method: '%.40s' is no method; write it as GET, POST, …",
                              call->opt.method);
     call->method = call->opt.method;
@@ -178,8 +177,8 @@ int http_options_read(struct http_call *call)
     opt->is_insecure = flag(call, "options.ssl.insecureTrustAllCertificates",
                             "sslOptions.insecureTrustAllCertificates", false);
     opt->follows = flag(call, "options.followRedirects", "options.followRedirects", true);
-    opt->allows_failed = call->kind == HTTP_POLL ||
-                         flag(call, "allowFailed", "options.allowFailed", false);
+    opt->allows_failed =
+        call->kind == HTTP_POLL || flag(call, "allowFailed", "options.allowFailed", false);
     opt->fails_on_empty = flag(call, "failOnEmptyResponse", "failOnEmptyResponse", true);
     opt->encrypts = flag(call, "encryptBody", "encryptBody", false);
     opt->is_fenced = http_fence_is_forced() || (fence && strcmp(fence, "DENY") == 0);

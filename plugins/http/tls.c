@@ -1,4 +1,5 @@
-/* tls.c — Certificates and keys: PEM text, a file of the internal storage, or a path on the worker. */
+/* tls.c — Certificates and keys: PEM text, a file of the internal storage, or a path on the worker.
+ */
 #include "http_int.h"
 
 #include <stdio.h>
@@ -89,8 +90,8 @@ int http_tls_set(struct http_call *call)
     }
     if (min && strcmp(min, "TLSv1.2") != 0 && strcmp(min, "TLSv1.3") != 0)
         return HTTP_FAIL(call, "options.ssl.minVersion: '%.20s' is none of TLSv1.2, TLSv1.3", min);
-    curl_easy_setopt(call->easy, CURLOPT_SSLVERSION,
-                     (long)(min && min[6] == '3' ? CURL_SSLVERSION_TLSv1_3
-                                                 : CURL_SSLVERSION_TLSv1_2));
+    curl_easy_setopt(
+        call->easy, CURLOPT_SSLVERSION,
+        (long)(min && min[6] == '3' ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2));
     return BT_PLUGIN_OK;
 }

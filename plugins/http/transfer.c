@@ -285,8 +285,7 @@ static int fail_size(struct http_call *call)
     curl_easy_getinfo(call->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &want);
     curl_easy_getinfo(call->easy, CURLINFO_SIZE_DOWNLOAD_T, &got);
     if (want < 0)
-        return HTTP_FAIL(call, "%s %s: the response ended too early", call->method,
-                         call->shown.at);
+        return HTTP_FAIL(call, "%s %s: the response ended too early", call->method, call->shown.at);
     return HTTP_FAIL(call, "Invalid size, got %lld, expected %lld", (long long)got,
                      (long long)want);
 }
@@ -312,8 +311,8 @@ static int fail_exchange(struct http_call *call, CURLcode code)
         return HTTP_FAIL(call, "%s %s: no data for %.3g s; see options.readTimeout", call->method,
                          call->shown.at, (double)call->opt.silence_us / 1e6);
     if (call->refused[0])
-        return HTTP_FAIL(call, "%s %s: %s, and those are fenced off", call->method,
-                         call->shown.at, call->refused);
+        return HTTP_FAIL(call, "%s %s: %s, and those are fenced off", call->method, call->shown.at,
+                         call->refused);
     if (response->is_cut)
         return HTTP_FAIL(call,
                          "The response is larger than the %lld bytes of options.maxContentLength; "
@@ -359,8 +358,8 @@ static int take_redirect(struct http_call *call)
         return HTTP_FAIL(call, "%s %s: redirected to '%.200s', which is no HTTP address",
                          call->method, call->shown.at,
                          found ? found : http_header(&call->response, "location"));
-    if ((code == 303 && !is_head) || (code != 307 && code != 308 && code != 303 &&
-                                      strcmp(call->method, "POST") == 0)) {
+    if ((code == 303 && !is_head) ||
+        (code != 307 && code != 308 && code != 303 && strcmp(call->method, "POST") == 0)) {
         call->method = "GET";
         call->is_bodiless = true;
     }
@@ -401,9 +400,9 @@ static int attempt(struct http_call *call, bool *ret_is_passing)
             return rc;
     }
     long got = call->response.code;
-    *ret_is_passing = (got == 408 || got == 429 || got == 500 || got == 502 || got == 503 ||
-                       got == 504) &&
-                      !http_is_allowed_code(call, got);
+    *ret_is_passing =
+        (got == 408 || got == 429 || got == 500 || got == 502 || got == 503 || got == 504) &&
+        !http_is_allowed_code(call, got);
     return BT_PLUGIN_OK;
 }
 

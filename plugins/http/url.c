@@ -96,8 +96,9 @@ int http_url_make(struct http_call *call)
     bool is_failed = query.is_failed || call->start.is_failed;
     bytes_done(&query);
     http_url_redact(is_failed ? "" : call->start.at, &call->shown);
-    return is_failed ? HTTP_FAIL(call, "uri and params are larger than %d bytes", HTTP_URL_BYTES_MAX)
-                     : BT_PLUGIN_OK;
+    return is_failed
+               ? HTTP_FAIL(call, "uri and params are larger than %d bytes", HTTP_URL_BYTES_MAX)
+               : BT_PLUGIN_OK;
 }
 
 /* Scheme, host and port as one text; false: this is no URL. */
@@ -156,8 +157,8 @@ static struct bt_text parameter(const char *header, const char *name)
 static void decode_extended(struct bt_text text, struct bytes *out)
 {
     const char *quote = memchr(text.at, '\'', text.len);
-    const char *second = quote ? memchr(quote + 1, '\'', text.len - (size_t)(quote + 1 - text.at))
-                               : NULL;
+    const char *second =
+        quote ? memchr(quote + 1, '\'', text.len - (size_t)(quote + 1 - text.at)) : NULL;
     const char *from = second ? second + 1 : text.at;
     int len = 0;
     char *plain = curl_easy_unescape(NULL, from, (int)(text.len - (size_t)(from - text.at)), &len);

@@ -9,7 +9,7 @@
 enum { TEXTS_MAX = 1 << 20 };
 
 struct bt_run {
-    const struct bt_value *properties, *info; /* Borrowed from the line that was read. */
+    const struct bt_value *properties, *info;           /* Borrowed from the line that was read. */
     struct bt_value *outputs, *logs, *metrics, *events; /* Owned. */
     char reason[8192];
     char **texts; /* Given to the plugin; freed at the end. */

@@ -1,8 +1,8 @@
-/* fake_host.c — A host of plugins for tests: loads one, then runs a call for each line that it reads
- * and answers with a line. Both are JSON:
+/* fake_host.c — A host of plugins for tests: loads one, then runs a call for each line that it
+ * reads and answers with a line. Both are JSON:
  *   {"type": "http.request", "properties": {…}, "info": {…}, "kill_ms": 100}
- *   {"code": 0, "reason": "", "outputs": {…}, "logs": […], "metrics": […], "events": […], "open": 0}
- * Usage: fake_host PLUGIN.so DIRECTORY */
+ *   {"code": 0, "reason": "", "outputs": {…}, "logs": […], "metrics": […], "events": […], "open":
+ * 0} Usage: fake_host PLUGIN.so DIRECTORY */
 #include "fake_host.h"
 
 #include "base/limits.h"
@@ -115,8 +115,8 @@ static int prop_at(struct bt_run *run, const char *path, size_t index, struct bt
     if (ret_key)
         *ret_key = is_map ? fake_keep(run, bt_map_key(value, index)) : (struct bt_text){0};
     if (ret_json)
-        *ret_json = print(run, is_map ? bt_map_at(value, index, NULL) : bt_list_at(value, index),
-                          true);
+        *ret_json =
+            print(run, is_map ? bt_map_at(value, index, NULL) : bt_list_at(value, index), true);
     return BT_PLUGIN_OK;
 }
 
