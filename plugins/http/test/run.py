@@ -342,8 +342,8 @@ def timeouts(w):
     w.host.fails("no data for 0.3 s", hole, options={"timeout": {"readIdleTimeout": "PT0.3S"}})
     w.host.fails("no data for 0.3 s", hole, options={"readIdleTimeout": "PT0.3S"})
     w.host.fails("no data for 0.3 s", w.web + "/slow?s=1", options={"readTimeout": "PT0.3S"})
-    assert time.time() - start < 4
-    assert w.host.ok(w.web + "/drip?s=0.2", options={"readTimeout": "PT0.6S"}).body == "abcdef"
+    assert time.time() - start < 9
+    assert w.host.ok(w.web + "/drip?s=0.5", options={"readTimeout": "PT2S"}).body == "abcdef"
     w.host.fails("see options.connectTimeout", hole.replace("http:", "https:"),
                  options={"connectTimeout": "PT0.3S"})
     w.host.fails("no duration", w.web, options={"readTimeout": "5 seconds"})
@@ -377,7 +377,7 @@ def kill(w):
         a = w.host.request(uri, options=options, more={"kill_ms": 150})
         took = time.time() - start
         assert a.code == KILLED or (uri.endswith("255.1/") and a.code == FAILED), (uri, a.code, a.reason)
-        assert took < 0.6, (uri, took)
+        assert took < 3, (uri, took)
     a = w.host.call("download", {"uri": w.web + "/big?size=9000000000"}, kill_ms=200)
     assert a.code == KILLED and list(w.host.folder.glob(".part")) == []
     w.host.ok(w.web)
