@@ -144,6 +144,15 @@ static void kill_call(struct bt_run *run)
 
 /* --- Outputs ---------------------------------------------------------------------------------- */
 
+/* A body within maxContentLength may still be more than outputs can hold. */
+static int fail_large(struct http_call *call)
+{
+    return HTTP_FAIL(call,
+                     "The response of %zu bytes is too large for the outputs; use http.download or "
+                     "responseType: FILE",
+                     call->response.body.len);
+}
+
 static int give_headers(struct http_call *call)
 {
     struct bytes json = {.max = 16 * HTTP_HEADER_BYTES_MAX};
@@ -203,18 +212,22 @@ static int give_body_encrypted(struct http_call *call)
 static int give_body(struct http_call *call)
 {
     struct bt_text body = bytes_text(&call->response.body);
+    int rc;
     if (call->opt.encrypts)
-        return give_body_encrypted(call);
-    if (call->opt.shape == HTTP_AS_TEXT)
-        return call->host->output_text(call->run, "body", body.at, body.len);
-    if (body.len == 0)
-        return call->host->output_json(call->run, "body", "null", 4);
-    int rc = call->host->output_json(call->run, "body", body.at, body.len);
-    return rc == BT_PLUGIN_OK ? rc
-                              : HTTP_FAIL(call,
-                                          "responseType JSON: the response is no valid JSON: "
-                                          "%.200s",
-                                          body.at);
+        rc = give_body_encrypted(call);
+    else if (call->opt.shape == HTTP_AS_TEXT)
+        rc = call->host->output_text(call->run, "body", body.at, body.len);
+    else
+        rc = call->host->output_json(call->run, "body", body.len ? body.at : "null",
+                                     body.len ? body.len : 4);
+    if (rc == BT_PLUGIN_LIMIT)
+        return fail_large(call);
+    return rc == BT_PLUGIN_OK || call->opt.encrypts || call->opt.shape == HTTP_AS_TEXT
+               ? rc
+               : HTTP_FAIL(call,
+                           "responseType JSON: the response is no valid JSON: "
+                           "%.200s",
+                           body.at);
 }
 
 static int request(struct http_call *call)
@@ -284,7 +297,7 @@ static int emit(struct http_call *call, const struct bytes *headers, const struc
     int rc = bytes_adds(&event, "}}}") ? call->host->emit(call->run, event.at, event.len, NULL)
                                        : HTTP_FAIL(call, "out of memory");
     bytes_done(&event);
-    return rc;
+    return rc == BT_PLUGIN_LIMIT ? fail_large(call) : rc;
 }
 
 static int poll(struct http_call *call)

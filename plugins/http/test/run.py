@@ -403,6 +403,7 @@ def limit_of_the_body(w):
     words = "larger than the 999 bytes of options.maxContentLength"
     w.host.fails(words, w.web + "/big?size=1000", options={"maxContentLength": 999})
     w.host.fails("larger than the 10485760 bytes", w.web + "/bomb")
+    w.host.fails("too large for the outputs", w.web + "/big?size=20000000", options={"maxContentLength": 40000000})
     w.host.fails("maxContentLength must", w.web, options={"maxContentLength": -1})
 
 

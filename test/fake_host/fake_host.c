@@ -19,6 +19,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { OUTPUT_MAX = 16 << 20 };
+
 const char *fake_dir;
 
 struct bt_text fake_keep(struct bt_run *run, struct bt_str text)
@@ -143,6 +145,8 @@ static int output_json(struct bt_run *run, const char *name, const char *json, s
 
 static int output_text(struct bt_run *run, const char *name, const char *text, size_t len)
 {
+    if (len > OUTPUT_MAX)
+        return BT_PLUGIN_LIMIT;
     return output(run, name, bt_value_string((struct bt_str){text, len}));
 }
 
