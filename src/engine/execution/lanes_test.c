@@ -332,7 +332,8 @@ static void test_flowable_outputs(void **state)
             "a") "]}\n  - {id: w, type: switch, value: \"{{ 'q' }}\", cases: {x: [" LOG("b") "]}, "
                                                                                              "defau"
                                                                                              "lts: "
-                                                                                             "[" LOG("c") "]}\n");
+                                                                                             "[" LOG(
+                                                                                                 "c") "]}\n");
     assert_true(bt_value_as_bool(bt_map_gets(lab_run(&lab, "i")->outputs, "evaluationResult")));
     assert_true(bt_str_is(lab_output(&lab, "w", "value"), "q"));
     assert_true(bt_value_as_bool(bt_map_gets(lab_run(&lab, "w")->outputs, "defaults")));

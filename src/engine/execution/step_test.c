@@ -376,12 +376,18 @@ static void test_refused(void **state)
         struct lab lab;
         lab_start(&lab, HEAD "tasks:\n  - " JOB "\n");
         assert_int_equal(lab_step(&lab, rows[i]), BT_CORRUPT);
-        lab_settle(&lab); /* bt_execution_fail() has ended it. */
+        /* bt_execution_fail() has ended it: what cannot be read is not waited for. */
         assert_int_equal(lab.exec->state, BT_FAILED);
+        assert_true(lab.exec->is_drained);
+        assert_int_equal(lab.ended, 1);
+        assert_int_equal(lab.drained, 1);
         assert_int_equal(lab.kills, 1);
         assert_true(lab_has_log(&lab, lab.err.msg));
-        lab_finish_job(&lab, BT_KILLED);
-        lab_check_end(&lab, BT_FAILED);
+        size_t changes = lab.changes;
+        lab_finish_job(&lab, BT_KILLED); /* Late words change nothing. */
+        lab_kill(&lab);
+        assert_int_equal(lab.changes, changes);
+        assert_int_equal(lab.kills, 1);
         lab_done(&lab);
     }
 }
@@ -402,6 +408,27 @@ static void test_refused_run(void **state)
     lab_check_state(&lab, "s", BT_FAILED);
     lab_check_state(&lab, "t", BT_SUCCESS);
     lab_check_end(&lab, BT_WARNING);
+    lab_done(&lab);
+}
+
+/* The same while it is being killed, and while it drains: the state that was seen stays. */
+static void test_refused_late(void **state)
+{
+    (void)state;
+    static const struct bt_event unknown = {.kind = BT_EVENT_START, .taskrun = 9};
+    struct lab lab;
+    lab_start(&lab, HEAD "tasks:\n  - " JOB "\n");
+    lab_kill(&lab);
+    assert_int_equal(lab_step(&lab, unknown), BT_CORRUPT);
+    lab_check_histories(&lab.exec->histories, "CREATED RUNNING KILLING KILLED");
+    assert_int_equal(lab.drained, 1);
+    lab_done(&lab);
+    lab_start(&lab, HEAD "tasks: [{id: p, type: parallel, tasks: [" JOB ", {id: u, type: fail}]}]");
+    assert_int_equal(lab.exec->state, BT_FAILED);
+    assert_false(lab.exec->is_drained);
+    assert_int_equal(lab_step(&lab, unknown), BT_CORRUPT);
+    assert_int_equal(lab.ended, 1);
+    assert_int_equal(lab.drained, 1);
     lab_done(&lab);
 }
 
@@ -474,15 +501,16 @@ static void test_log_level(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life),           cmocka_unit_test(test_results),
-        cmocka_unit_test(test_late_words),     cmocka_unit_test(test_repeated),
-        cmocka_unit_test(test_lost),           cmocka_unit_test(test_lost_and_unrenderable),
-        cmocka_unit_test(test_kill),           cmocka_unit_test(test_kill_early),
-        cmocka_unit_test(test_draining),       cmocka_unit_test(test_sleep),
-        cmocka_unit_test(test_flow_timeout),   cmocka_unit_test(test_job_timeout),
-        cmocka_unit_test(test_run_if),         cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_refused_run),    cmocka_unit_test(test_outputs_limit),
-        cmocka_unit_test(test_result_content), cmocka_unit_test(test_log_level),
+        cmocka_unit_test(test_life),          cmocka_unit_test(test_results),
+        cmocka_unit_test(test_late_words),    cmocka_unit_test(test_repeated),
+        cmocka_unit_test(test_lost),          cmocka_unit_test(test_lost_and_unrenderable),
+        cmocka_unit_test(test_kill),          cmocka_unit_test(test_kill_early),
+        cmocka_unit_test(test_draining),      cmocka_unit_test(test_sleep),
+        cmocka_unit_test(test_flow_timeout),  cmocka_unit_test(test_job_timeout),
+        cmocka_unit_test(test_run_if),        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused_run),   cmocka_unit_test(test_refused_late),
+        cmocka_unit_test(test_outputs_limit), cmocka_unit_test(test_result_content),
+        cmocka_unit_test(test_log_level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
