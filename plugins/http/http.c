@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#define PLUGIN_VERSION "1.0.0" /* As plugin.json says. */
+
 enum { POOL_MAX = 32 };
 
 struct http_world http_world;
@@ -364,7 +366,7 @@ const struct bt_plugin *bt_plugin_entry(void)
         .abi = BT_PLUGIN_ABI,
         .size = sizeof plugin,
         .name = "http",
-        .version = BT_VERSION,
+        .version = PLUGIN_VERSION,
         .tasks = tasks,
         .triggers = triggers,
         .init = init,
