@@ -245,7 +245,7 @@ static int request(struct http_call *call)
         return rc;
     if (call->opt.shape != HTTP_AS_FILE)
         return give_body(call);
-    struct bt_text uri;
+    struct bt_text uri = {0};
     rc = commit_file(call, &uri);
     if (rc == BT_PLUGIN_OK)
         rc = call->host->output_text(call->run, "file", uri.at, uri.len);
@@ -256,7 +256,7 @@ static int request(struct http_call *call)
 
 static int download(struct http_call *call)
 {
-    struct bt_text uri;
+    struct bt_text uri = {0};
     int rc = perform(call);
     if (rc != BT_PLUGIN_OK)
         return rc;
