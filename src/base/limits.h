@@ -42,6 +42,7 @@
 /* Logs. */
 #define BT_LOG_MESSAGE_MAX 10240u /* Longer texts are cut into several entries. */
 #define BT_LOG_CHUNK_BYTES (64u << 10)
+#define BT_LOG_LINE_BYTES 32u          /* What a line counts beside its text. */
 #define BT_LOG_QUOTA_BYTES (64u << 20) /* Log text of one attempt; a notice says where it cuts. */
 
 /* Workers. */

@@ -3,9 +3,13 @@
 
 #include "base/own.h"
 #include "base/str.h"
+#include "cli/text.h"
 #include "worker/host/catalog.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 
 const struct bt_command bt_commands[] = {
     {"run", "Run a flow here and now, and show it", bt_cmd_run},
@@ -34,9 +38,14 @@ static void print_help(FILE *out)
 int bt_cli_fail(const char *command, const struct bt_err *err, int code)
 {
     (void)fflush(stdout);
-    (void)fprintf(stderr, "baton %s: %s\n", command, err->msg);
-    if (err->hint[0])
-        (void)fprintf(stderr, "  %s\n", err->hint);
+    (void)fprintf(stderr, "baton %s: ", command);
+    bt_text_put_lines(stderr, bt_str_of(err->msg));
+    (void)fputc('\n', stderr);
+    if (err->hint[0]) {
+        (void)fputs("  ", stderr);
+        bt_text_put_lines(stderr, bt_str_of(err->hint));
+        (void)fputc('\n', stderr);
+    }
     return code;
 }
 
@@ -65,7 +74,31 @@ static int unknown_command(const char *name)
     return BT_EXIT_USAGE;
 }
 
-int bt_cli_main(int argc, char **argv)
+/* A standard descriptor that is closed would be given to the next file opened, and what is printed
+ * would land in it. */
+static void open_standard(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR); /* NOLINT: stays open for the children as well. */
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+/* What was printed must have arrived, unless the reader has left (`| head`). */
+static int flush_standard(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR))
+        return code;
+    (void)fprintf(stderr, "baton: cannot write to standard output\n");
+    return code == BT_EXIT_OK ? BT_EXIT_FAILED : code;
+}
+
+static int run_command(int argc, char **argv)
 {
     if (argc < 2) {
         print_help(stderr);
@@ -83,4 +116,10 @@ int bt_cli_main(int argc, char **argv)
         if (strcmp(name, command->name) == 0)
             return command->run(argc - 1, argv + 1);
     return unknown_command(name);
+}
+
+int bt_cli_main(int argc, char **argv)
+{
+    open_standard();
+    return flush_standard(run_command(argc, argv));
 }

@@ -262,28 +262,65 @@ static int compare_n(const void *a, const void *b)
     return (one > two) - (one < two);
 }
 
-/* Lists from memory after the stored ones have joined it. */
-static int fetch_list(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
-                      struct bt_err *err)
+static struct actor_list *list_new(struct actor *actor, uint32_t task, uint32_t parent)
 {
-    if (!actor->is_complete)
-        BT_TRY(journal->ops->list(journal, actor->key, need->task, need->parent, fetch_each, actor,
-                                  err));
     struct actor_list *list = calloc(1, sizeof *list);
     if (!list)
         bt_die("out of memory");
-    list->task = need->task;
-    list->parent = need->parent;
-    for (size_t i = 0; i < actor->runs.cap; i++) {
-        const struct bt_taskrun *run = actor->runs.slots[i].value;
-        if (run && run->task == need->task && run->parent == need->parent)
-            bt_vec_push(&list->ns, run->n);
-    }
-    if (list->ns.count)
-        qsort(list->ns.items, list->ns.count, sizeof(uint32_t), compare_n);
-    uint64_t key = list_key(need->task, need->parent);
+    list->task = task;
+    list->parent = parent;
+    uint64_t key = list_key(task, parent);
     list_free(bt_map64_remove(&actor->lists, key));
     bt_map64_put(&actor->lists, key, list);
+    return list;
+}
+
+static bool has_list_of(const struct actor *actor, uint32_t task)
+{
+    for (size_t i = 0; i < actor->lists.cap; i++) {
+        const struct actor_list *list = actor->lists.slots[i].value;
+        if (list && list->task == task)
+            return true;
+    }
+    return false;
+}
+
+/* Lists the runs in memory, under one parent or under each. */
+static void list_memory(struct actor *actor, uint32_t task, uint32_t parent)
+{
+    bool is_all = parent == BT_ALL_PARENTS;
+    for (size_t i = 0; is_all && i < actor->lists.cap; i++) {
+        struct actor_list *list = actor->lists.slots[i].value;
+        if (list && list->task == task)
+            list->ns.count = 0;
+    }
+    for (size_t i = 0; i < actor->runs.cap; i++) {
+        const struct bt_taskrun *run = actor->runs.slots[i].value;
+        if (!run || run->task != task || (!is_all && run->parent != parent))
+            continue;
+        struct actor_list *list = bt_map64_get(&actor->lists, list_key(task, run->parent));
+        if (!list)
+            list = list_new(actor, task, run->parent);
+        bt_vec_push(&list->ns, run->n);
+    }
+    for (size_t i = 0; i < actor->lists.cap; i++) {
+        struct actor_list *list = actor->lists.slots[i].value;
+        if (list && list->task == task && list->ns.count && (is_all || list->parent == parent))
+            qsort(list->ns.items, list->ns.count, sizeof(uint32_t), compare_n);
+    }
+}
+
+/* Lists from memory after the stored ones have joined it. The first question for a task is answered
+ * for its parent, the next for all parents: a step that reads nested loops whole starts anew twice,
+ * not once for each turn of the outer loop. */
+static int fetch_list(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
+                      struct bt_err *err)
+{
+    uint32_t parent = has_list_of(actor, need->task) ? BT_ALL_PARENTS : need->parent;
+    if (!actor->is_complete)
+        BT_TRY(journal->ops->list(journal, actor->key, need->task, parent, fetch_each, actor, err));
+    (void)list_new(actor, need->task, need->parent);
+    list_memory(actor, need->task, parent);
     return BT_OK;
 }
 
