@@ -57,9 +57,8 @@ static void test_results(void **state)
     };
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(4096);
-        (void)bt_buf_addf(&text,
-                          HEAD "tasks:\n  - {id: t, type: shell, commands: [x], %s}\n"
-                               "  - {id: u, type: log, message: x}\n",
+        (void)bt_buf_addf(&text, HEAD "tasks:\n  - {id: t, type: shell, commands: [x], %s}\n"
+                                      "  - {id: u, type: log, message: x}\n",
                           rows[i].flags);
         struct lab lab;
         lab_start(&lab, bt_buf_cstr(&text));
@@ -124,9 +123,8 @@ static void test_repeated(void **state)
     lab_check_end(&lab, BT_SUCCESS);
     size_t changes = lab.changes;
     for (int kind = BT_TIMER_RETRY; kind <= BT_TIMER_TIMEOUT; kind++)
-        lab_send(&lab, (struct bt_event){.kind = BT_EVENT_TIMER,
-                                         .taskrun = 2,
-                                         .timer = (enum bt_timer_kind)kind});
+        lab_send(&lab, (struct bt_event){
+                           .kind = BT_EVENT_TIMER, .taskrun = 2, .timer = (enum bt_timer_kind)kind});
     lab_send(&lab, (struct bt_event){.kind = BT_EVENT_TIMER_KILLED, .taskrun = 2});
     lab_send(&lab, (struct bt_event){.kind = BT_EVENT_FINISH});
     lab_send(&lab, (struct bt_event){.kind = BT_EVENT_TIMER, .timer = BT_TIMER_TIMEOUT});
@@ -135,8 +133,7 @@ static void test_repeated(void **state)
     lab_done(&lab);
 }
 
-/* The worker is gone: before it began, while it ran, during a kill, and for a task that runs once.
- */
+/* The worker is gone: before it began, while it ran, during a kill, and for a task that runs once. */
 static void test_lost(void **state)
 {
     (void)state;
@@ -328,9 +325,8 @@ static void test_job_timeout(void **state)
 {
     (void)state;
     struct lab lab;
-    lab_start(&lab,
-              HEAD "variables: {t: PT7S}\n"
-                   "tasks: [{id: t, type: shell, commands: [x], timeout: \"{{ vars.t }}\"}]\n");
+    lab_start(&lab, HEAD "variables: {t: PT7S}\n"
+                         "tasks: [{id: t, type: shell, commands: [x], timeout: \"{{ vars.t }}\"}]\n");
     assert_int_equal(lab.jobs.items[0].timeout_us, 7 * S);
     lab_done(&lab);
     lab_start(&lab, HEAD "tasks: [{id: t, type: shell, commands: [x], timeout: \"{{ 'x' }}\"}]\n");
@@ -346,9 +342,8 @@ static void test_run_if(void **state)
     static const struct {
         const char *text;
         enum bt_state want;
-    } rows[] = {{"{{ true }}", BT_SUCCESS}, {"{{ false }}", BT_SKIPPED},
-                {"{{ '' }}", BT_SKIPPED},   {"{{ 0 }}", BT_SKIPPED},
-                {"{{ 'no' }}", BT_SUCCESS}, {"{{ nope.x }}", BT_FAILED},
+    } rows[] = {{"{{ true }}", BT_SUCCESS},  {"{{ false }}", BT_SKIPPED}, {"{{ '' }}", BT_SKIPPED},
+                {"{{ 0 }}", BT_SKIPPED},     {"{{ 'no' }}", BT_SUCCESS},  {"{{ nope.x }}", BT_FAILED},
                 {"{{ null }}", BT_SKIPPED}};
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(4096);
@@ -391,10 +386,10 @@ static void test_refused_run(void **state)
 {
     (void)state;
     struct lab lab;
-    lab_start(&lab,
-              HEAD "tasks:\n  - {"
-                   "id: g, type: sequential, allowFailure: true, tasks: ["
-                   "{id: s, type: sleep, duration: PT1H}]}\n  - {id: t, type: log, message: x}\n");
+    lab_start(&lab, HEAD "tasks:\n"
+                         "  - {id: g, type: sequential, allowFailure: true, tasks: [\n"
+                         "      {id: s, type: sleep, duration: PT1H}]}\n"
+                         "  - {id: t, type: log, message: x}\n");
     struct bt_event event = {.kind = BT_EVENT_KIND_COUNT, .taskrun = 2};
     assert_int_equal(lab_step(&lab, event), BT_CORRUPT);
     lab_settle(&lab);
@@ -420,11 +415,8 @@ static void test_outputs_limit(void **state)
             bt_list_push(list, bt_value_string((struct bt_str){text, BT_OUTPUT_BYTES_MAX})), BT_OK);
     free(text);
     assert_int_equal(bt_map_puts(outputs, "x", list), BT_OK);
-    lab_send(&lab, (struct bt_event){.kind = BT_EVENT_RESULT,
-                                     .taskrun = 1,
-                                     .token = job.token,
-                                     .state = BT_SUCCESS,
-                                     .outputs = outputs});
+    lab_send(&lab, (struct bt_event){.kind = BT_EVENT_RESULT, .taskrun = 1, .token = job.token,
+                                     .state = BT_SUCCESS, .outputs = outputs});
     lab_settle(&lab);
     assert_true(lab_has_log(&lab, "larger than the limit"));
     assert_null(lab_run(&lab, "t")->outputs);
@@ -441,15 +433,10 @@ static void test_result_content(void **state)
     struct lab_job job = lab_take_job(&lab);
     struct bt_value *outputs = bt_map_new(1);
     assert_int_equal(bt_map_puts(outputs, "k", bt_value_cstr("v")), BT_OK);
-    lab_send(&lab, (struct bt_event){.kind = BT_EVENT_RESULT,
-                                     .taskrun = 1,
-                                     .token = job.token,
-                                     .state = BT_FAILED,
-                                     .outputs = outputs,
-                                     .metrics = bt_list_new(0),
-                                     .error = bt_value_cstr("it broke"),
-                                     .at_us = 50,
-                                     .end_us = 40});
+    lab_send(&lab, (struct bt_event){.kind = BT_EVENT_RESULT, .taskrun = 1, .token = job.token,
+                                     .state = BT_FAILED, .outputs = outputs,
+                                     .metrics = bt_list_new(0), .error = bt_value_cstr("it broke"),
+                                     .at_us = 50, .end_us = 40});
     lab_settle(&lab);
     assert_true(bt_str_is(lab_output(&lab, "t", "k"), "v"));
     assert_non_null(lab_run(&lab, "t")->metrics);
@@ -474,15 +461,17 @@ static void test_log_level(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life),           cmocka_unit_test(test_results),
-        cmocka_unit_test(test_late_words),     cmocka_unit_test(test_repeated),
-        cmocka_unit_test(test_lost),           cmocka_unit_test(test_lost_and_unrenderable),
-        cmocka_unit_test(test_kill),           cmocka_unit_test(test_kill_early),
-        cmocka_unit_test(test_draining),       cmocka_unit_test(test_sleep),
-        cmocka_unit_test(test_flow_timeout),   cmocka_unit_test(test_job_timeout),
-        cmocka_unit_test(test_run_if),         cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_refused_run),    cmocka_unit_test(test_outputs_limit),
-        cmocka_unit_test(test_result_content), cmocka_unit_test(test_log_level),
+        cmocka_unit_test(test_life),          cmocka_unit_test(test_results),
+        cmocka_unit_test(test_late_words),    cmocka_unit_test(test_repeated),
+        cmocka_unit_test(test_lost),          cmocka_unit_test(test_lost_and_unrenderable),
+        cmocka_unit_test(test_kill),          cmocka_unit_test(test_kill_early),
+        cmocka_unit_test(test_draining),      cmocka_unit_test(test_sleep),
+        cmocka_unit_test(test_flow_timeout),  cmocka_unit_test(test_job_timeout),
+        cmocka_unit_test(test_run_if),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused_run),
+        cmocka_unit_test(test_outputs_limit), cmocka_unit_test(test_result_content),
+        cmocka_unit_test(test_log_level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
