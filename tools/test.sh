@@ -32,6 +32,7 @@ stage "build with ASan and UBSan" build build-asan all $asan
 stage "unit tests with ASan and UBSan" tests build-asan
 stage "scenarios with ASan and UBSan" test/scenario/run.py --baton build-asan/baton
 stage "scenarios, release" test/scenario/run.py --baton build/baton
+stage "crash: kill -9 of workers and servers" test/crash/workers.py --kills "${KILLS:-45}"
 stage "simulation" build/test/sim/sim --seeds "$seeds"
 # shellcheck disable=SC2086
 stage "build with TSan" build build-tsan all $tsan

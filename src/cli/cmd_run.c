@@ -258,17 +258,17 @@ static bool is_over(struct session *session)
     return is_over;
 }
 
-/* Kills everything that runs here. */
+/* Kills everything that runs here. Does not wait until that is durable: on a full disk that may be
+ * long, and a second Ctrl-C must still be heard. */
 static void kill_all(struct session *session, struct bt_service *service)
 {
-    struct bt_principal principal = bt_principal_local();
     (void)pthread_mutex_lock(&session->lock);
     BT_VEC(uint64_t) keys = {0};
     for (size_t i = 0; i < session->open.count; i++)
         bt_vec_push(&keys, session->open.items[i]);
     (void)pthread_mutex_unlock(&session->lock);
     for (size_t i = 0; i < keys.count; i++)
-        (void)bt_service_kill(service, &principal, keys.items[i], NULL); /* Ended ones are fine. */
+        (void)bt_runner_kill(service->runner, keys.items[i], NULL); /* Ended ones are fine. */
     bt_vec_done(&keys);
 }
 
@@ -390,6 +390,7 @@ static void take_up_unfinished(struct session *session, const struct bt_instance
     const uint64_t *keys = bt_instance_unfinished(instance, &count);
     for (size_t i = 0; i < count; i++)
         bt_vec_push(&session->open, keys[i]);
+    session->any_failed = bt_instance_unreadable(instance) > 0;
     if (count)
         bt_show_note(session->show, "%zu unfinished execution%s go%s on", count,
                      count == 1 ? "" : "s", count == 1 ? "es" : "");

@@ -38,6 +38,7 @@ struct bt_instance {
     struct bt_service service;
     struct bt_value *envs;
     BT_VEC(uint64_t) unfinished;
+    size_t unreadable;
 };
 
 static char *path_join(const char *dir, const char *name)
@@ -230,6 +231,31 @@ static int keep_key(void *data, uint64_t key)
     return BT_OK;
 }
 
+/* An execution that cannot be read is told, and nobody waits for it. */
+static int check_unfinished(struct bt_instance *self, const struct bt_instance_config *config,
+                            struct bt_err *err)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < self->unfinished.count; i++) {
+        uint64_t key = self->unfinished.items[i];
+        BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+        BT_VALUE source = NULL;
+        int rc = self->journal->ops->exec(self->journal, key, &exec, err);
+        if (rc == BT_OK)
+            rc = self->journal->ops->flow(self->journal, exec->tenant, exec->namespace,
+                                          exec->flow_id, &(uint32_t){exec->revision}, &source, err);
+        if (rc == BT_OK)
+            self->unfinished.items[kept++] = key;
+        else if (rc != BT_CORRUPT && rc != BT_NOT_FOUND)
+            return rc;
+        else if (config->listener.trouble)
+            config->listener.trouble(config->listener.data, err);
+    }
+    self->unreadable = self->unfinished.count - kept;
+    self->unfinished.count = kept;
+    return BT_OK;
+}
+
 static int open_worker(struct bt_instance *self, const struct bt_instance_config *config,
                        struct bt_err *err)
 {
@@ -272,6 +298,7 @@ static int open_all(struct bt_instance *self, const struct bt_instance_config *c
     BT_TRY(read_envs(&self->envs, err));
     assert(self->journal);
     BT_TRY(self->journal->ops->live(self->journal, keep_key, self, err));
+    BT_TRY(check_unfinished(self, config, err));
     return open_runner(self, config, err);
 }
 
@@ -352,6 +379,11 @@ const uint64_t *bt_instance_unfinished(const struct bt_instance *self, size_t *r
 {
     *ret_count = self->unfinished.count;
     return self->unfinished.items;
+}
+
+size_t bt_instance_unreadable(const struct bt_instance *self)
+{
+    return self->unreadable;
 }
 
 const char *bt_instance_dir(const struct bt_instance *self)

@@ -305,8 +305,8 @@ int bt_taskrun_decode(struct bt_str text, struct bt_taskrun **ret_run, struct bt
     if (!run)
         return bt_fail_mem(err, "task run");
     if (get_text(record, "id", run->id.text, sizeof run->id.text) < 0 ||
-        get_histories(record, &run->histories, &run->state) < 0 ||
-        get_attempts(record, run) < 0 || get_group(record, &run->group) < 0)
+        get_histories(record, &run->histories, &run->state) < 0 || get_attempts(record, run) < 0 ||
+        get_group(record, &run->group) < 0)
         return corrupt(err, "task run");
     run->told = run->histories.count;
     run->n = get_u32(record, "n");

@@ -42,22 +42,40 @@ static void check_group(const struct bt_group *a, const struct bt_group *b)
     assert_int_equal(a->is_open_queued, b->is_open_queued);
 }
 
-static const struct bt_group full_group = {.phase = BT_PHASE_ERRORS, .list = 2, .lanes = 3, .next = 4,
-                                           .open = 5, .error_next = 6, .error_open = 7, .failed = 8,
-                                           .warned = 9, .killed = 10, .error_failed = true,
+static const struct bt_group full_group = {.phase = BT_PHASE_ERRORS,
+                                           .list = 2,
+                                           .lanes = 3,
+                                           .next = 4,
+                                           .open = 5,
+                                           .error_next = 6,
+                                           .error_open = 7,
+                                           .failed = 8,
+                                           .warned = 9,
+                                           .killed = 10,
+                                           .error_failed = true,
                                            .is_open_queued = true};
 
 static struct bt_exec *full_exec(void)
 {
     struct bt_exec *exec = bt_exec_new();
     assert_non_null(exec);
-    *exec = (struct bt_exec){.id = bt_id_make(1, 2, 3), .tenant = "t \"x\"", .namespace = "a.b",
-                             .flow_id = "f", .revision = 4, .group = full_group, .next_n = 4000000000u,
-                             .live = 6, .attempt_number = 2, .is_killing = true, .is_failure = true,
-                             .is_finishing = true, .is_drained = true};
+    *exec = (struct bt_exec){.id = bt_id_make(1, 2, 3),
+                             .tenant = "t \"x\"",
+                             .namespace = "a.b",
+                             .flow_id = "f",
+                             .revision = 4,
+                             .group = full_group,
+                             .next_n = 4000000000u,
+                             .live = 6,
+                             .attempt_number = 2,
+                             .is_killing = true,
+                             .is_failure = true,
+                             .is_finishing = true,
+                             .is_drained = true};
     for (int i = 0; i < 20; i++) /* Beyond the inline ones. */
         assert_int_equal(bt_histories_add(&exec->histories, i * INT64_C(1700000000000000),
-                                          i % 2 ? BT_RUNNING : BT_RETRYING), BT_OK);
+                                          i % 2 ? BT_RUNNING : BT_RETRYING),
+                         BT_OK);
     exec->state = BT_RUNNING;
     exec->labels = json("{\"a\":\"b\"}");
     exec->inputs = json("{\"n\":9223372036854775807,\"d\":0.1,\"x\":null,\"t\":\"\\u0000é\"}");
@@ -97,8 +115,14 @@ static struct bt_taskrun *full_run(void)
 {
     struct bt_taskrun *run = bt_taskrun_new();
     assert_non_null(run);
-    *run = (struct bt_taskrun){.n = 7, .parent = 3, .task = 2, .lane = 999999, .state = BT_RUNNING,
-                               .id = bt_id_make(5, 6, 7), .token = INT64_MAX, .group = full_group};
+    *run = (struct bt_taskrun){.n = 7,
+                               .parent = 3,
+                               .task = 2,
+                               .lane = 999999,
+                               .state = BT_RUNNING,
+                               .id = bt_id_make(5, 6, 7),
+                               .token = INT64_MAX,
+                               .group = full_group};
     assert_int_equal(bt_histories_add(&run->histories, 10, BT_CREATED), BT_OK);
     assert_int_equal(bt_histories_add(&run->histories, 20, BT_RUNNING), BT_OK);
     for (int i = 0; i < 5; i++) {
@@ -165,10 +189,17 @@ static void test_events(void **state)
 {
     (void)state;
     for (int kind = 0; kind < BT_EVENT_KIND_COUNT; kind++) {
-        struct bt_event event = {.kind = (enum bt_event_kind)kind, .taskrun = 5, .child = 6,
-                                 .token = INT64_MAX, .timer = BT_TIMER_TIMEOUT, .state = BT_WARNING,
-                                 .at_us = -1, .end_us = INT64_MAX, .outputs = json("{\"a\":1}"),
-                                 .metrics = json("[]"), .error = bt_value_cstr("broken\n")};
+        struct bt_event event = {.kind = (enum bt_event_kind)kind,
+                                 .taskrun = 5,
+                                 .child = 6,
+                                 .token = INT64_MAX,
+                                 .timer = BT_TIMER_TIMEOUT,
+                                 .state = BT_WARNING,
+                                 .at_us = -1,
+                                 .end_us = INT64_MAX,
+                                 .outputs = json("{\"a\":1}"),
+                                 .metrics = json("[]"),
+                                 .error = bt_value_cstr("broken\n")};
         struct bt_event back = {0};
         BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(1 << 20);
         assert_int_equal(bt_event_encode(&event, &text), BT_OK);
@@ -259,14 +290,25 @@ static void test_broken(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "", "null", "[]", "{}", "{\"v\":\"1\"}", "{\"v\":1}", "{\"v\":1,\"h\":[]}",
-        "{\"v\":1,\"h\":[[1,\"NEW\"]]}", "{\"v\":1,\"h\":[1]}", "{\"v\":1,\"h\":[[1]]}",
-        "{\"v\":1,\"e\":-1,\"s\":\"CREATED\"}", "{\"v\":1,\"e\":99,\"s\":\"CREATED\"}",
-        "{\"v\":1,\"e\":0,\"s\":\"created\"}", "{\"v\":1,\"e\":4294967296,\"s\":\"CREATED\"}",
+        "",
+        "null",
+        "[]",
+        "{}",
+        "{\"v\":\"1\"}",
+        "{\"v\":1}",
+        "{\"v\":1,\"h\":[]}",
+        "{\"v\":1,\"h\":[[1,\"NEW\"]]}",
+        "{\"v\":1,\"h\":[1]}",
+        "{\"v\":1,\"h\":[[1]]}",
+        "{\"v\":1,\"e\":-1,\"s\":\"CREATED\"}",
+        "{\"v\":1,\"e\":99,\"s\":\"CREATED\"}",
+        "{\"v\":1,\"e\":0,\"s\":\"created\"}",
+        "{\"v\":1,\"e\":4294967296,\"s\":\"CREATED\"}",
         "{\"v\":1,\"h\":[[1,\"CREATED\"]],\"g\":[3]}",
         "{\"v\":1,\"e\":7,\"tm\":9,\"s\":\"CREATED\"}",
         "{\"v\":1,\"id\":\"more-than-22-characters-of-an-id\",\"h\":[[1,\"CREATED\"]]}",
-        "{\"v\":1,\"h\":[[1,\"CREATED\"]],\"a\":[[1,2,\"x\"]],\"t\":\"" /* A tenant beyond its room. */
+        "{\"v\":1,\"h\":[[1,\"CREATED\"]],\"a\":[[1,2,\"x\"]],\"t\":\"" /* A tenant beyond its room.
+                                                                         */
         "ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt\"}"};
     for (size_t i = 0; i < BT_COUNT(texts); i++) {
         if (decode_exec(bt_str_of(texts[i])) == BT_OK || decode_run(bt_str_of(texts[i])) == BT_OK ||
@@ -308,10 +350,10 @@ static void test_buffer_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exec),   cmocka_unit_test(test_taskrun),
-        cmocka_unit_test(test_empty),  cmocka_unit_test(test_events),
-        cmocka_unit_test(test_cut),    cmocka_unit_test(test_broken),
-        cmocka_unit_test(test_noise),  cmocka_unit_test(test_buffer_limit),
+        cmocka_unit_test(test_exec),  cmocka_unit_test(test_taskrun),
+        cmocka_unit_test(test_empty), cmocka_unit_test(test_events),
+        cmocka_unit_test(test_cut),   cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_noise), cmocka_unit_test(test_buffer_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,19 +82,6 @@ static bool fail_run_of(struct bt_step *step, const struct bt_event *event,
     return true;
 }
 
-void bt_execution_fail(struct bt_step *step, const struct bt_event *event, const struct bt_err *err)
-{
-    struct bt_exec *exec = step->exec;
-    step->is_changing = false;
-    if (fail_run_of(step, event, err))
-        return;
-    (void)on_kill(step, err->msg); /* Never fails. */
-    if (bt_state_is_ended(exec->state))
-        return;
-    exec->is_finishing = true; /* The broken event's branch will never close by itself. */
-    step_event(step, BT_EVENT_FINISH, 0, 0);
-}
-
 static int render_outputs(struct bt_step *step, struct bt_value **ret_outputs, struct bt_err *err)
 {
     struct step_scope scope;
@@ -132,6 +119,29 @@ void exec_check_drained(struct bt_step *step)
     exec->is_drained = true;
     step_changed(step, NULL);
     (void)step_effect(step, BT_EFFECT_DRAINED);
+}
+
+void bt_execution_fail(struct bt_step *step, const struct bt_event *event, const struct bt_err *err)
+{
+    struct bt_exec *exec = step->exec;
+    step->is_changing = false;
+    if (exec->is_drained || fail_run_of(step, event, err))
+        return;
+    bool is_killing = exec->is_killing;
+    (void)on_kill(step, err->msg); /* Never fails. */
+    if (is_killing || bt_state_is_ended(exec->state))
+        step_log(step, NULL, BT_LEVEL_ERROR, "%s", err->msg);
+    if (!bt_state_is_ended(exec->state)) {
+        enum bt_state state = final_state(exec);
+        if (state == BT_KILLED)
+            exec_move(step, BT_KILLING);
+        exec_move(step, state);
+        (void)step_effect(step, BT_EFFECT_ENDED);
+    }
+    /* What cannot be read will never end by itself: nothing is waited for. */
+    exec->is_finishing = true;
+    exec->live = 0;
+    exec_check_drained(step);
 }
 
 int on_finish(struct bt_step *step, struct bt_err *err)

@@ -56,7 +56,8 @@ struct lab {
     int rc;
 };
 
-/* --- The view ---------------------------------------------------------------------------------- */
+/* --- The view ----------------------------------------------------------------------------------
+ */
 
 static inline bool lab_knows(struct lab *lab, enum bt_need_kind kind, uint32_t a, uint32_t b)
 {
@@ -142,7 +143,8 @@ static inline void lab_view_changed(void *data, struct bt_taskrun *run)
     lab->changes++;
 }
 
-/* --- Effects ----------------------------------------------------------------------------------- */
+/* --- Effects -----------------------------------------------------------------------------------
+ */
 
 static inline void lab_send(struct lab *lab, struct bt_event event)
 {
@@ -190,8 +192,8 @@ static inline void lab_apply(struct lab *lab, struct bt_effect *effect)
         break;
     case BT_EFFECT_TIMER_CLEAR: lab_clear_timer(lab, effect->taskrun, effect->timer); break;
     case BT_EFFECT_LOG:
-        bt_vec_push(&lab->logs, ((struct lab_log){effect->taskrun, effect->level,
-                                                  BT_TAKE(effect->value)}));
+        bt_vec_push(&lab->logs,
+                    ((struct lab_log){effect->taskrun, effect->level, BT_TAKE(effect->value)}));
         break;
     case BT_EFFECT_VALUES:
         bt_vec_push(&lab->values, ((struct lab_values){effect->taskrun, BT_TAKE(effect->value)}));
@@ -259,7 +261,8 @@ static inline void lab_settle(struct lab *lab)
     }
 }
 
-/* --- Opening ----------------------------------------------------------------------------------- */
+/* --- Opening -----------------------------------------------------------------------------------
+ */
 
 static inline void lab_open(struct lab *lab, const char *source)
 {
@@ -330,7 +333,8 @@ static inline void lab_start(struct lab *lab, const char *source)
     lab_begin(lab);
 }
 
-/* --- What happens ------------------------------------------------------------------------------ */
+/* --- What happens ------------------------------------------------------------------------------
+ */
 
 static inline void lab_kill(struct lab *lab)
 {
@@ -380,8 +384,8 @@ static inline void lab_finish_job(struct lab *lab, enum bt_state state)
 
 static inline void lab_lost(struct lab *lab, struct lab_job job)
 {
-    lab_send(lab, (struct bt_event){
-                      .kind = BT_EVENT_LOST, .taskrun = job.taskrun, .token = job.token});
+    lab_send(lab,
+             (struct bt_event){.kind = BT_EVENT_LOST, .taskrun = job.taskrun, .token = job.token});
     lab_settle(lab);
 }
 
@@ -402,7 +406,8 @@ static inline void lab_fire(struct lab *lab)
     lab_settle(lab);
 }
 
-/* --- Looking ----------------------------------------------------------------------------------- */
+/* --- Looking -----------------------------------------------------------------------------------
+ */
 
 /* The newest run of a task, with this value when not NULL; NULL when there is none. */
 static inline struct bt_taskrun *lab_find(struct lab *lab, const char *id, const char *value)

@@ -17,32 +17,64 @@ struct row {
 static const struct row rows[] = {
     {"tasks: [" LOG("a") ", " LOG("b") "]", BT_SUCCESS, "a=SUCCESS b=SUCCESS"},
     {"tasks: [" BAD("a") ", " LOG("b") "]", BT_FAILED, "a=FAILED !b"},
-    {"tasks: [" BAD("a") "]\nerrors: [" LOG("e") ", " LOG("f") "]", BT_FAILED, "e=SUCCESS f=SUCCESS"},
+    {"tasks: [" BAD("a") "]\nerrors: [" LOG("e") ", " LOG("f") "]", BT_FAILED,
+     "e=SUCCESS f=SUCCESS"},
     {"tasks: [" BAD("a") "]\nerrors: [" BAD("e") ", " LOG("f") "]", BT_FAILED, "e=FAILED !f"},
     {"tasks: [" LOG("a") "]\nerrors: [" LOG("e") "]", BT_SUCCESS, "!e"},
-    {"tasks: [" BAD("a") "]\nerrors: [{id: e, type: log, message: x, disabled: true}]", BT_FAILED, "!e"},
+    {"tasks: [" BAD("a") "]\nerrors: [{id: e, type: log, message: x, disabled: true}]", BT_FAILED,
+     "!e"},
     {"tasks: [{id: a, type: log, message: x, disabled: true}]", BT_SUCCESS, "!a"},
-    {"tasks: [{id: a, type: log, message: x, disabled: true}, " LOG("b") "]", BT_SUCCESS, "!a b=SUCCESS"},
-    {"tasks: [{id: s, type: sequential, tasks: [" LOG("a") ", " BAD("b") ", " LOG("c") "]}, " LOG("d") "]", BT_FAILED, "s=FAILED a=SUCCESS b=FAILED !c !d"},
-    {"tasks: [{id: s, type: sequential, tasks: [" BAD("b") "], errors: [" LOG("e") "]}, " LOG("d") "]\nerrors: [" LOG("f") "]", BT_FAILED, "s=FAILED e=SUCCESS !d f=SUCCESS"},
-    {"tasks: [{id: s, type: sequential, allowFailure: true, tasks: [" BAD("b") "]}, " LOG("d") "]", BT_WARNING, "s=WARNING d=SUCCESS"},
-    {"tasks: [{id: s, type: allow_failure, tasks: [" BAD("b") ", " LOG("c") "]}, " LOG("d") "]", BT_WARNING, "s=WARNING b=FAILED !c d=SUCCESS"},
-    {"tasks: [{id: s, type: allow_failure, tasks: [" BAD("b") "], errors: [" LOG("e") "]}]", BT_WARNING, "s=WARNING e=SUCCESS"},
-    {"tasks: [{id: p, type: parallel, tasks: [" LOG("a") ", " LOG("b") "]}]", BT_SUCCESS, "p=SUCCESS a=SUCCESS b=SUCCESS"},
-    {"tasks: [{id: p, type: parallel, tasks: [" LOG("a") ", " BAD("b") "], errors: [" LOG("e") ", " LOG("g") "]}]", BT_FAILED, "p=FAILED e=SUCCESS g=SUCCESS"},
-    {"tasks: [{id: p, type: parallel, tasks: [{id: a, type: log, message: x, disabled: true}]}]", BT_SUCCESS, "p=SUCCESS !a"},
-    {"tasks: [{id: i, type: if, condition: \"{{ true }}\", then: [" LOG("a") "], else: [" LOG("b") "]}]", BT_SUCCESS, "a=SUCCESS !b"},
-    {"tasks: [{id: i, type: if, condition: \"{{ false }}\", then: [" LOG("a") "], else: [" LOG("b") "]}]", BT_SUCCESS, "b=SUCCESS !a"},
-    {"tasks: [{id: i, type: if, condition: \"{{ false }}\", then: [" LOG("a") "]}, " LOG("c") "]", BT_SUCCESS, "i=SUCCESS !a c=SUCCESS"},
-    {"tasks: [{id: i, type: if, condition: \"{{ nope }}\", then: [" LOG("a") "]}]", BT_FAILED, "i=FAILED !a"},
-    {"tasks: [{id: w, type: switch, value: x, cases: {x: [" LOG("a") "]}, defaults: [" LOG("b") "]}]", BT_SUCCESS, "a=SUCCESS !b"},
-    {"tasks: [{id: w, type: switch, value: y, cases: {x: [" LOG("a") "]}, defaults: [" LOG("b") "]}]", BT_SUCCESS, "b=SUCCESS !a"},
-    {"tasks: [{id: w, type: switch, value: y, cases: {x: [" LOG("a") "]}}, " LOG("c") "]", BT_FAILED, "w=FAILED !a !c"},
-    {"tasks: [{id: w, type: switch, value: y, allowFailure: true, cases: {x: [" LOG("a") "]}}, " LOG("c") "]", BT_WARNING, "w=WARNING c=SUCCESS"},
-    {"tasks: [{id: e, type: foreach, values: [], tasks: [" LOG("a") "]}, " LOG("c") "]", BT_SUCCESS, "e=SUCCESS !a c=SUCCESS"},
-    {"tasks: [{id: e, type: foreach, values: [1, 2], tasks: [" BAD("a") "]}]", BT_FAILED, "e=FAILED a=FAILED"},
-    {"tasks: [{id: e, type: foreach, values: [1], tasks: [{id: a, type: log, message: x, disabled: true}]}]", BT_SUCCESS, "e=SUCCESS !a"},
-    {"tasks: [{id: a, type: log, message: x, runIf: \"{{ false }}\"}, " LOG("b") "]", BT_SUCCESS, "a=SKIPPED b=SUCCESS"},
+    {"tasks: [{id: a, type: log, message: x, disabled: true}, " LOG("b") "]", BT_SUCCESS,
+     "!a b=SUCCESS"},
+    {"tasks: [{id: s, type: sequential, tasks: [" LOG("a") ", " BAD("b") ", " LOG("c") "]}, " LOG(
+         "d") "]",
+     BT_FAILED, "s=FAILED a=SUCCESS b=FAILED !c !d"},
+    {"tasks: [{id: s, type: sequential, tasks: [" BAD("b") "], errors: [" LOG("e") "]}, " LOG(
+         "d") "]\nerrors: [" LOG("f") "]",
+     BT_FAILED, "s=FAILED e=SUCCESS !d f=SUCCESS"},
+    {"tasks: [{id: s, type: sequential, allowFailure: true, tasks: [" BAD("b") "]}, " LOG("d") "]",
+     BT_WARNING, "s=WARNING d=SUCCESS"},
+    {"tasks: [{id: s, type: allow_failure, tasks: [" BAD("b") ", " LOG("c") "]}, " LOG("d") "]",
+     BT_WARNING, "s=WARNING b=FAILED !c d=SUCCESS"},
+    {"tasks: [{id: s, type: allow_failure, tasks: [" BAD("b") "], errors: [" LOG("e") "]}]",
+     BT_WARNING, "s=WARNING e=SUCCESS"},
+    {"tasks: [{id: p, type: parallel, tasks: [" LOG("a") ", " LOG("b") "]}]", BT_SUCCESS,
+     "p=SUCCESS a=SUCCESS b=SUCCESS"},
+    {"tasks: [{id: p, type: parallel, tasks: [" LOG("a") ", " BAD("b") "], errors: [" LOG(
+         "e") ", " LOG("g") "]}]",
+     BT_FAILED, "p=FAILED e=SUCCESS g=SUCCESS"},
+    {"tasks: [{id: p, type: parallel, tasks: [{id: a, type: log, message: x, disabled: true}]}]",
+     BT_SUCCESS, "p=SUCCESS !a"},
+    {"tasks: [{id: i, type: if, condition: \"{{ true }}\", then: [" LOG("a") "], else: [" LOG(
+         "b") "]}]",
+     BT_SUCCESS, "a=SUCCESS !b"},
+    {"tasks: [{id: i, type: if, condition: \"{{ false }}\", then: [" LOG("a") "], else: [" LOG(
+         "b") "]}]",
+     BT_SUCCESS, "b=SUCCESS !a"},
+    {"tasks: [{id: i, type: if, condition: \"{{ false }}\", then: [" LOG("a") "]}, " LOG("c") "]",
+     BT_SUCCESS, "i=SUCCESS !a c=SUCCESS"},
+    {"tasks: [{id: i, type: if, condition: \"{{ nope }}\", then: [" LOG("a") "]}]", BT_FAILED,
+     "i=FAILED !a"},
+    {"tasks: [{id: w, type: switch, value: x, cases: {x: [" LOG("a") "]}, defaults: [" LOG(
+         "b") "]}]",
+     BT_SUCCESS, "a=SUCCESS !b"},
+    {"tasks: [{id: w, type: switch, value: y, cases: {x: [" LOG("a") "]}, defaults: [" LOG(
+         "b") "]}]",
+     BT_SUCCESS, "b=SUCCESS !a"},
+    {"tasks: [{id: w, type: switch, value: y, cases: {x: [" LOG("a") "]}}, " LOG("c") "]",
+     BT_FAILED, "w=FAILED !a !c"},
+    {"tasks: [{id: w, type: switch, value: y, allowFailure: true, cases: {x: [" LOG(
+         "a") "]}}, " LOG("c") "]",
+     BT_WARNING, "w=WARNING c=SUCCESS"},
+    {"tasks: [{id: e, type: foreach, values: [], tasks: [" LOG("a") "]}, " LOG("c") "]", BT_SUCCESS,
+     "e=SUCCESS !a c=SUCCESS"},
+    {"tasks: [{id: e, type: foreach, values: [1, 2], tasks: [" BAD("a") "]}]", BT_FAILED,
+     "e=FAILED a=FAILED"},
+    {"tasks: [{id: e, type: foreach, values: [1], tasks: [{id: a, type: log, message: x, disabled: "
+     "true}]}]",
+     BT_SUCCESS, "e=SUCCESS !a"},
+    {"tasks: [{id: a, type: log, message: x, runIf: \"{{ false }}\"}, " LOG("b") "]", BT_SUCCESS,
+     "a=SKIPPED b=SUCCESS"},
 };
 
 static void check_runs(struct lab *lab, const char *want)
@@ -98,8 +130,9 @@ static void check_limit(const char *source, size_t limit, size_t total)
 static void test_limits(void **state)
 {
     (void)state;
-    static const char parallel[] = HEAD "tasks:\n  - {id: p, type: parallel, concurrent: %zu, tasks: "
-                                        "[" JOB("a") ", " JOB("b") ", " JOB("c") ", " JOB("d") "]}";
+    static const char parallel[] =
+        HEAD "tasks:\n  - {id: p, type: parallel, concurrent: %zu, tasks: "
+             "[" JOB("a") ", " JOB("b") ", " JOB("c") ", " JOB("d") "]}";
     static const char each[] = HEAD "tasks:\n  - {id: e, type: foreach, values: [1, 2, 3, 4], "
                                     "concurrencyLimit: %zu, tasks: [" JOB("a") "]}";
     for (size_t limit = 0; limit <= 5; limit++) {
@@ -160,8 +193,8 @@ static void test_fail_beside(void **state)
 {
     (void)state;
     struct lab lab;
-    lab_start(&lab, HEAD "tasks: [{id: p, type: parallel, concurrent: 2, tasks: [" JOB("a") ", "
-                         JOB("b") ", " JOB("c") "], errors: [" JOB("e") "]}]");
+    lab_start(&lab, HEAD "tasks: [{id: p, type: parallel, concurrent: 2, tasks: [" JOB(
+                        "a") ", " JOB("b") ", " JOB("c") "], errors: [" JOB("e") "]}]");
     struct lab_job a = lab_take_job(&lab), b = lab_take_job(&lab);
     lab_result(&lab, a, BT_FAILED);
     struct lab_job e = lab_take_job(&lab);
@@ -200,8 +233,10 @@ static void test_values(void **state)
     };
     for (size_t i = 0; i < BT_COUNT(cases); i++) {
         BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(4096), got = BT_BUF_INIT(4096);
-        (void)bt_buf_addf(&text, HEAD "tasks: [{id: e, type: foreach, concurrencyLimit: 0, values: "
-                                      "%s, tasks: [" LOG("a") "]}]", cases[i].values);
+        (void)bt_buf_addf(&text,
+                          HEAD "tasks: [{id: e, type: foreach, concurrencyLimit: 0, values: "
+                               "%s, tasks: [" LOG("a") "]}]",
+                          cases[i].values);
         struct lab lab;
         lab_start(&lab, bt_buf_cstr(&text));
         lab_check_end(&lab, cases[i].want ? BT_SUCCESS : BT_FAILED);
@@ -255,16 +290,16 @@ static void test_each_parallel(void **state)
 {
     (void)state;
     struct lab lab;
-    lab_start(&lab, HEAD "tasks: [{id: e, type: each_parallel, value: [x, y, z], tasks: ["
-                         JOB("a") ", " JOB("b") "]}]");
+    lab_start(&lab, HEAD "tasks: [{id: e, type: each_parallel, value: [x, y, z], tasks: [" JOB(
+                        "a") ", " JOB("b") "]}]");
     assert_int_equal(lab.jobs.count, 6);
     assert_int_equal(lab_run(&lab, "e")->group.lanes, 6);
     assert_int_equal(lab_find(&lab, "a", "x")->lane, 0);
     assert_int_equal(lab_find(&lab, "b", "x")->lane, 1);
     assert_int_equal(lab_find(&lab, "b", "z")->lane, 5);
     lab_done(&lab);
-    lab_start(&lab, HEAD "tasks: [{id: e, type: each_sequential, value: [x, y], tasks: ["
-                         JOB("a") ", " JOB("b") "]}]");
+    lab_start(&lab, HEAD "tasks: [{id: e, type: each_sequential, value: [x, y], tasks: [" JOB(
+                        "a") ", " JOB("b") "]}]");
     assert_int_equal(lab.jobs.count, 1);
     lab_done(&lab);
 }
@@ -274,8 +309,9 @@ static void test_each_failed(void **state)
 {
     (void)state;
     struct lab lab;
-    lab_start(&lab, HEAD "tasks: [{id: e, type: foreach, values: [1, 2, 3, 4], concurrencyLimit: 2, "
-                         "tasks: [" JOB("a") ", " LOG("b") "]}]");
+    lab_start(&lab,
+              HEAD "tasks: [{id: e, type: foreach, values: [1, 2, 3, 4], concurrencyLimit: 2, "
+                   "tasks: [" JOB("a") ", " LOG("b") "]}]");
     struct lab_job one = lab_take_job(&lab), two = lab_take_job(&lab);
     lab_result(&lab, two, BT_FAILED);
     lab_check_state(&lab, "e", BT_FAILED);
@@ -290,9 +326,14 @@ static void test_flowable_outputs(void **state)
 {
     (void)state;
     struct lab lab;
-    lab_start(&lab, HEAD "tasks:\n  - {id: i, type: if, condition: \"{{ 1 == 1 }}\", then: [" LOG("a")
-                         "]}\n  - {id: w, type: switch, value: \"{{ 'q' }}\", cases: {x: [" LOG("b")
-                         "]}, defaults: [" LOG("c") "]}\n");
+    lab_start(
+        &lab,
+        HEAD "tasks:\n  - {id: i, type: if, condition: \"{{ 1 == 1 }}\", then: [" LOG(
+            "a") "]}\n  - {id: w, type: switch, value: \"{{ 'q' }}\", cases: {x: [" LOG("b") "]}, "
+                                                                                             "defau"
+                                                                                             "lts: "
+                                                                                             "[" LOG(
+                                                                                                 "c") "]}\n");
     assert_true(bt_value_as_bool(bt_map_gets(lab_run(&lab, "i")->outputs, "evaluationResult")));
     assert_true(bt_str_is(lab_output(&lab, "w", "value"), "q"));
     assert_true(bt_value_as_bool(bt_map_gets(lab_run(&lab, "w")->outputs, "defaults")));

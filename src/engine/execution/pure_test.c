@@ -19,18 +19,24 @@ static const struct {
     {"type: return, format: \"{{ vars.x }}\"", BT_SUCCESS, "{\"value\":\"1\"}", NULL},
     {"type: return, format: \"\"", BT_SUCCESS, "{\"value\":\"\"}", NULL},
     {"type: return", BT_FAILED, NULL, "`format` is missing"},
-    {"type: output_values, values: {a: 1, b: [\"{{ vars.x }}\"]}", BT_SUCCESS, "{\"values\":{\"a\":1,\"b\":[\"1\"]}}", NULL},
+    {"type: output_values, values: {a: 1, b: [\"{{ vars.x }}\"]}", BT_SUCCESS,
+     "{\"values\":{\"a\":1,\"b\":[\"1\"]}}", NULL},
     {"type: output_values, values: {a: \"{{ nope }}\"}", BT_FAILED, NULL, "nope"},
     {"type: fail", BT_FAILED, NULL, "Task failure"},
     {"type: fail, errorMessage: \"no {{ vars.x }}\"", BT_FAILED, NULL, "no 1"},
     {"type: fail, condition: \"{{ vars.x == 2 }}\", errorMessage: boo", BT_SUCCESS, NULL, NULL},
-    {"type: fail, condition: \"{{ vars.x == 1 }}\", errorMessage: boo", BT_FAILED, NULL, "Fail on a condition"},
+    {"type: fail, condition: \"{{ vars.x == 1 }}\", errorMessage: boo", BT_FAILED, NULL,
+     "Fail on a condition"},
     {"type: fail, condition: \"{{ vars.x == 1 }}\", errorMessage: boo", BT_FAILED, NULL, "boo"},
     {"type: assert, conditions: [\"{{ true }}\"]", BT_SUCCESS, NULL, NULL},
-    {"type: assert, conditions: [\"{{ true }}\", \"{{ false }}\"]", BT_FAILED, NULL, "Assertion `{{ false }}` failed"},
-    {"type: assert, conditions: [\"{{ true }}\", \"{{ false }}\"]", BT_FAILED, NULL, "1 assertion failed!"},
-    {"type: assert, conditions: [\"{{ 0 }}\", \"{{ false }}\"]", BT_FAILED, NULL, "2 assertions failed!"},
-    {"type: assert, errorMessage: why, conditions: [\"{{ nope }}\"]", BT_FAILED, NULL, "cannot be rendered"},
+    {"type: assert, conditions: [\"{{ true }}\", \"{{ false }}\"]", BT_FAILED, NULL,
+     "Assertion `{{ false }}` failed"},
+    {"type: assert, conditions: [\"{{ true }}\", \"{{ false }}\"]", BT_FAILED, NULL,
+     "1 assertion failed!"},
+    {"type: assert, conditions: [\"{{ 0 }}\", \"{{ false }}\"]", BT_FAILED, NULL,
+     "2 assertions failed!"},
+    {"type: assert, errorMessage: why, conditions: [\"{{ nope }}\"]", BT_FAILED, NULL,
+     "cannot be rendered"},
     {"type: assert, errorMessage: why, conditions: [\"{{ nope }}\"]", BT_FAILED, NULL, "why"},
 };
 
@@ -73,15 +79,19 @@ static const struct {
     enum bt_state want;
     const char *variables; /* Afterwards; NULL: untouched. */
 } variable_rows[] = {
-    {"type: set_variables, variables: {y: \"{{ flow.id }}\"}", BT_SUCCESS, "{\"x\":1,\"m\":{\"a\":1,\"b\":2},\"y\":\"f\"}"},
-    {"type: set_variables, variables: {m: {b: 3, c: 4}}", BT_SUCCESS, "{\"x\":1,\"m\":{\"a\":1,\"b\":3,\"c\":4}}"},
+    {"type: set_variables, variables: {y: \"{{ flow.id }}\"}", BT_SUCCESS,
+     "{\"x\":1,\"m\":{\"a\":1,\"b\":2},\"y\":\"f\"}"},
+    {"type: set_variables, variables: {m: {b: 3, c: 4}}", BT_SUCCESS,
+     "{\"x\":1,\"m\":{\"a\":1,\"b\":3,\"c\":4}}"},
     {"type: set_variables, variables: {m: 5}", BT_SUCCESS, "{\"x\":1,\"m\":5}"},
-    {"type: set_variables, overwrite: false, variables: {y: 1}", BT_SUCCESS, "{\"x\":1,\"m\":{\"a\":1,\"b\":2},\"y\":1}"},
+    {"type: set_variables, overwrite: false, variables: {y: 1}", BT_SUCCESS,
+     "{\"x\":1,\"m\":{\"a\":1,\"b\":2},\"y\":1}"},
     {"type: set_variables, overwrite: false, variables: {x: 2}", BT_FAILED, NULL},
     {"type: set_variables, variables: {y: \"{{ nope }}\"}", BT_FAILED, NULL},
     {"type: unset_variables, variables: [x]", BT_SUCCESS, "{\"m\":{\"a\":1,\"b\":2}}"},
     {"type: unset_variables, variables: [x, z]", BT_FAILED, NULL},
-    {"type: unset_variables, ignoreMissing: true, variables: [x, z]", BT_SUCCESS, "{\"m\":{\"a\":1,\"b\":2}}"},
+    {"type: unset_variables, ignoreMissing: true, variables: [x, z]", BT_SUCCESS,
+     "{\"m\":{\"a\":1,\"b\":2}}"},
 };
 
 static void test_variables(void **state)
@@ -103,13 +113,18 @@ static const struct {
     const char *labels; /* Afterwards. */
     const char *log;
 } label_rows[] = {
-    {"type: labels, labels: {a: \"{{ flow.id }}\"}", BT_SUCCESS, "{\"team\":\"data\",\"a\":\"f\"}", NULL},
+    {"type: labels, labels: {a: \"{{ flow.id }}\"}", BT_SUCCESS, "{\"team\":\"data\",\"a\":\"f\"}",
+     NULL},
     {"type: labels, labels: {team: web}", BT_SUCCESS, "{\"team\":\"web\"}", NULL},
-    {"type: labels, labels: [{key: b, value: c}]", BT_SUCCESS, "{\"team\":\"data\",\"b\":\"c\"}", NULL},
+    {"type: labels, labels: [{key: b, value: c}]", BT_SUCCESS, "{\"team\":\"data\",\"b\":\"c\"}",
+     NULL},
     {"type: labels, labels: '{\"d\": \"e\"}'", BT_SUCCESS, "{\"team\":\"data\",\"d\":\"e\"}", NULL},
-    {"type: labels, labels: {a: b, system.x: y}", BT_FAILED, "{\"team\":\"data\"}", "offending label: system.x=y"},
-    {"type: labels, labels: [{key: system.x, value: y}]", BT_FAILED, "{\"team\":\"data\"}", "System labels"},
-    {"type: labels, labels: {\"{{ 'system.' ~ 'x' }}\": y}", BT_FAILED, "{\"team\":\"data\"}", "System labels"},
+    {"type: labels, labels: {a: b, system.x: y}", BT_FAILED, "{\"team\":\"data\"}",
+     "offending label: system.x=y"},
+    {"type: labels, labels: [{key: system.x, value: y}]", BT_FAILED, "{\"team\":\"data\"}",
+     "System labels"},
+    {"type: labels, labels: {\"{{ 'system.' ~ 'x' }}\": y}", BT_FAILED, "{\"team\":\"data\"}",
+     "System labels"},
     {"type: labels, labels: nonsense", BT_FAILED, "{\"team\":\"data\"}", NULL},
     {"type: labels, labels: '{\"a\": [1]}'", BT_FAILED, "{\"team\":\"data\"}", "must be a text"},
 };

@@ -75,8 +75,10 @@ static void test_roots(void **state)
     };
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(1 << 16);
-        (void)bt_buf_addf(&text, HEAD "tasks:\n  - {id: t, type: return, format: \"%s\"}\n"
-                                      "  - {id: later, type: log, message: x}\n", rows[i].text);
+        (void)bt_buf_addf(&text,
+                          HEAD "tasks:\n  - {id: t, type: return, format: \"%s\"}\n"
+                               "  - {id: later, type: log, message: x}\n",
+                          rows[i].text);
         struct lab lab;
         lab_open(&lab, bt_buf_cstr(&text));
         struct bt_value *map[5];
@@ -106,11 +108,13 @@ static void check_context(const char *command, const char *want)
 {
     for (int forgets = 0; forgets < 2; forgets++) {
         BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(1 << 16);
-        (void)bt_buf_addf(&text, HEAD
-                          "tasks:\n  - {id: o, type: output_values, values: {a: {b: 1, c: 2}, d: 3}}\n"
-                          "  - {id: e, type: foreach, values: [p, q], tasks: "
-                          "[{id: r, type: return, format: \"{{ taskrun.value }}\"}]}\n"
-                          "  - {id: t, type: shell, commands: [\"%s\"]}\n", command);
+        (void)bt_buf_addf(
+            &text,
+            HEAD "tasks:\n  - {id: o, type: output_values, values: {a: {b: 1, c: 2}, d: 3}}\n"
+                 "  - {id: e, type: foreach, values: [p, q], tasks: "
+                 "[{id: r, type: return, format: \"{{ taskrun.value }}\"}]}\n"
+                 "  - {id: t, type: shell, commands: [\"%s\"]}\n",
+            command);
         struct lab lab;
         lab_open(&lab, bt_buf_cstr(&text));
         lab.forgets = forgets;
@@ -136,8 +140,9 @@ static void test_pick(void **state)
     check_context("{{ outputs.o.values.d }}{{ outputs.o.values.a.c }}",
                   "{\"outputs\":{\"o\":{\"values\":{\"d\":3,\"a\":{\"c\":2}}}}}");
     check_context("{{ outputs.r.q.value }}", "{\"outputs\":{\"r\":{\"q\":{\"value\":\"q\"}}}}");
-    check_context("{{ outputs.r }}", "{\"outputs\":{\"r\":{\"p\":{\"value\":\"p\"},\"q\":{\"value\":"
-                                     "\"q\"}}}}");
+    check_context("{{ outputs.r }}",
+                  "{\"outputs\":{\"r\":{\"p\":{\"value\":\"p\"},\"q\":{\"value\":"
+                  "\"q\"}}}}");
     check_context("{{ tasks.o.state }}", "{\"tasks\":{\"o\":{\"state\":\"SUCCESS\"}}}");
     check_context("{{ outputs.t ?? '' }}", "{\"outputs\":{\"t\":{}}}");
 }
@@ -155,8 +160,7 @@ static void test_pick_all(void **state)
     static const char *const names[] = {"taskrun", "outputs", "vars", "task", "flow", "execution"};
     for (size_t i = 0; i < BT_COUNT(names); i++)
         assert_true(bt_value_is(bt_map_gets(all, names[i]), BT_KIND_MAP));
-    assert_true(bt_str_is(
-        bt_map_str(bt_map_gets(bt_map_gets(all, "outputs"), "a"), "value"), "v"));
+    assert_true(bt_str_is(bt_map_str(bt_map_gets(bt_map_gets(all, "outputs"), "a"), "value"), "v"));
     assert_null(bt_map_gets(all, "inputs"));
     lab_done(&lab);
 }
@@ -189,8 +193,8 @@ static void test_flow_outputs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nested),   cmocka_unit_test(test_roots),
-        cmocka_unit_test(test_pick),     cmocka_unit_test(test_pick_all),
+        cmocka_unit_test(test_nested),       cmocka_unit_test(test_roots),
+        cmocka_unit_test(test_pick),         cmocka_unit_test(test_pick_all),
         cmocka_unit_test(test_flow_outputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

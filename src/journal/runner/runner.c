@@ -305,6 +305,12 @@ struct bt_runner *bt_runner_free(struct bt_runner *runner)
     return NULL;
 }
 
+void runner_tell(struct bt_runner *runner, const struct bt_err *err)
+{
+    if (runner->config.listener.trouble)
+        runner->config.listener.trouble(runner->config.listener.data, err);
+}
+
 static void read_clock(struct bt_runner *runner)
 {
     int64_t now_us = bt_clock_wall_us(runner->config.clock);
@@ -334,6 +340,12 @@ bool bt_runner_turn(struct bt_runner *runner, int64_t *ret_wake_us)
         *ret_wake_us = runner->retry_us;
         return false;
     }
+    struct bt_err err = BT_ERR_INIT;
+    if (runner->needs_load && runner_reload(runner, &err) < 0) {
+        runner_commit_failed(runner, &err);
+        *ret_wake_us = runner->retry_us;
+        return false;
+    }
     struct message *message = take_inbox(runner);
     while (message) {
         struct message *next = message->next;
@@ -343,8 +355,10 @@ bool bt_runner_turn(struct bt_runner *runner, int64_t *ret_wake_us)
     turn_timers(runner);
     (void)turn_steps(runner);
     bool has_changes = runner_has_changes(runner);
-    struct bt_err err = BT_ERR_INIT;
-    if (has_changes && runner_commit(runner, &err) < 0)
+    if (runner->read_err.code) {
+        err = runner->read_err;
+        runner_commit_failed(runner, &err);
+    } else if (has_changes && runner_commit(runner, &err) < 0)
         runner_commit_failed(runner, &err);
     else
         runner->failures = 0;

@@ -132,7 +132,10 @@ struct bt_runner {
     int64_t now_us, next_due_us;
     uint64_t last_key, last_event;
     bool is_recovering;
-    int failures; /* Commits that failed in a row. */
+    int failures;    /* Commits that failed in a row. */
+    bool needs_load; /* After a failure the journal could not be read either. */
+    /* Why this batch cannot be committed: a row could not be read just now. BT_OK: it can. */
+    struct bt_err read_err;
     int64_t retry_us;
     /* The batch. */
     struct message *taken; /* Messages of this batch, kept until the commit. */
@@ -156,6 +159,13 @@ void runner_touch(struct bt_runner *runner, struct actor *actor);
 void runner_ready(struct bt_runner *runner, struct actor *actor);
 void runner_send(struct bt_runner *runner, struct actor *actor, struct bt_event event,
                  uint64_t stored_id);
+/* Whether a failed read may go well later; else the row does not exist or is not readable. */
+static inline bool read_may_pass(int rc)
+{
+    return rc == BT_IO || rc == BT_BUSY || rc == BT_NO_MEM;
+}
+void runner_tell(struct bt_runner *runner,
+                 const struct bt_err *err); /* Trouble, to the listener. */
 /* turn.c */
 void turn_apply(struct bt_runner *runner, struct message *message);
 void turn_timers(struct bt_runner *runner);
@@ -164,5 +174,7 @@ size_t turn_steps(struct bt_runner *runner);
 bool runner_has_changes(const struct bt_runner *runner);
 int runner_commit(struct bt_runner *runner, struct bt_err *err);
 void runner_commit_failed(struct bt_runner *runner, const struct bt_err *err);
+/* After a failed runner_load(): tries again. */
+int runner_reload(struct bt_runner *runner, struct bt_err *err);
 /* Takes up what is on its way according to the journal: events, and jobs that no worker has. */
 int runner_load(struct bt_runner *runner, struct bt_err *err);
