@@ -206,7 +206,7 @@ static int open_runner(struct bt_instance *self, const struct bt_instance_config
         .logs = self->logs,
         .clock = bt_clock_system(),
         .seed = bt_random_u64(),
-        .dispatcher = {self->hub, bt_hub_submit, bt_hub_kill},
+        .dispatcher = {.data = self->hub, .submit = bt_hub_submit, .kill = bt_hub_kill},
         .listener = config->listener,
         .envs = self->envs,
     };

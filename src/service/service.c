@@ -41,16 +41,22 @@ static const struct bt_input *find_input(const struct bt_flow *flow, const char 
     return NULL;
 }
 
+/* <namespace>/<flow>/executions/<id>/ */
+static int exec_path(const struct bt_exec *exec, struct bt_buf *out)
+{
+    for (const char *c = exec->namespace; *c; c++)
+        BT_TRY(bt_buf_addc(out, *c == '.' ? '/' : *c));
+    return bt_buf_addf(out, "/%s/executions/%s/", exec->flow_id, exec->id.text);
+}
+
 /* baton:///<namespace>/<flow>/executions/<id>/inputs/<input>/<file name> */
 static int input_uri(const struct bt_exec *exec, const struct bt_input_file *file,
                      struct bt_buf *out)
 {
     BT_CLEANUP(bt_buf_done) struct bt_buf path = BT_BUF_INIT(4096);
-    for (const char *c = exec->namespace; *c; c++)
-        BT_TRY(bt_buf_addc(&path, *c == '.' ? '/' : *c));
+    BT_TRY(exec_path(exec, &path));
     const char *slash = strrchr(file->path, '/');
-    BT_TRY(bt_buf_addf(&path, "/%s/executions/%s/inputs/%s/", exec->flow_id, exec->id.text,
-                       file->input));
+    BT_TRY(bt_buf_addf(&path, "inputs/%s/", file->input));
     BT_TRY(bt_files_add_escaped(bt_str_of(slash ? slash + 1 : file->path), &path));
     return bt_files_uri(bt_buf_str(&path), out);
 }
@@ -223,6 +229,14 @@ static int fill_exec(struct bt_service *service, const struct bt_start_request *
     return BT_OK;
 }
 
+/* Files of an execution that was never created. What cannot be deleted is the sweeper's. */
+static void drop_files(struct bt_service *service, const struct bt_exec *exec)
+{
+    BT_CLEANUP(bt_buf_done) struct bt_buf path = BT_BUF_INIT(4096), uri = BT_BUF_INIT(8192);
+    if (exec_path(exec, &path) == BT_OK && bt_files_uri(bt_buf_str(&path), &uri) == BT_OK)
+        (void)bt_files_delete_tree(service->files, exec->tenant, bt_buf_str(&uri), NULL);
+}
+
 int bt_service_start(struct bt_service *service, const struct bt_principal *principal,
                      const struct bt_start_request *request, struct bt_start_result *ret_result,
                      struct bt_err *err)
@@ -235,12 +249,17 @@ int bt_service_start(struct bt_service *service, const struct bt_principal *prin
     name_exec(exec, principal, request->flow);
     if (request->id.text[0])
         exec->id = request->id;
-    BT_TRY(fill_exec(service, request, exec, err));
+    int rc = fill_exec(service, request, exec, err);
+    if (rc < 0) {
+        if (request->file_count)
+            drop_files(service, exec);
+        return rc;
+    }
     struct bt_id id = exec->id;
     struct bt_reply *reply = bt_reply_new();
     if (!reply)
         return bt_fail_mem(err, "execution");
-    int rc = bt_runner_create(service->runner, BT_TAKE(exec), reply);
+    rc = bt_runner_create(service->runner, BT_TAKE(exec), reply);
     if (rc == BT_OK)
         rc = bt_reply_wait(reply, err);
     if (rc == BT_OK)

@@ -321,7 +321,7 @@ def case_full_disk_left(place, args):
 
 SMALL = "id: small\nnamespace: crash\ntasks:\n  - {id: t, type: log, message: done}\n"
 LONG = ("id: long\nnamespace: crash\ntasks:\n"
-        "  - {id: t, type: sleep, duration: PT5S}\n  - {id: u, type: log, message: done}\n")
+        "  - {id: t, type: sleep, duration: PT2S}\n  - {id: u, type: log, message: done}\n")
 
 
 def check_refused(place, pattern, hint, **more):
@@ -415,7 +415,7 @@ def case_damaged_pages(place, args):
         before = len(place.output())
         process = place.start("--data", place.data)
         try:
-            code = process.wait(7)
+            code = process.wait(4)
         except subprocess.TimeoutExpired: # It tries again, and must have said why.
             check(f"page {page}: nothing is said", "damaged" in place.output()[before:])
             code = place.interrupt_twice(process)

@@ -286,6 +286,10 @@ static void test_cut(void **state)
     bt_event_done(&event);
 }
 
+static const char long_tenant[] =
+    "{\"v\":1,\"h\":[[1,\"CREATED\"]],\"a\":[[1,2,\"x\"]],\"t\":\""
+    "a-tenant-that-is-longer-than-the-room-for-it-which-is-64-bytes-with-the-final-nul\"}";
+
 static void test_broken(void **state)
 {
     (void)state;
@@ -307,9 +311,8 @@ static void test_broken(void **state)
         "{\"v\":1,\"h\":[[1,\"CREATED\"]],\"g\":[3]}",
         "{\"v\":1,\"e\":7,\"tm\":9,\"s\":\"CREATED\"}",
         "{\"v\":1,\"id\":\"more-than-22-characters-of-an-id\",\"h\":[[1,\"CREATED\"]]}",
-        "{\"v\":1,\"h\":[[1,\"CREATED\"]],\"a\":[[1,2,\"x\"]],\"t\":\"" /* A tenant beyond its room.
-                                                                         */
-        "ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt\"}"};
+        long_tenant,
+    };
     for (size_t i = 0; i < BT_COUNT(texts); i++) {
         if (decode_exec(bt_str_of(texts[i])) == BT_OK || decode_run(bt_str_of(texts[i])) == BT_OK ||
             decode_event(bt_str_of(texts[i])) == BT_OK)

@@ -66,7 +66,7 @@ void bt_step_done(struct bt_step *step);
 int bt_execution_step(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 
 /* For an event that cannot be stepped (err says why, not BT_NEED): its task run fails, with a log
- * line. Where there is none, the execution's attempts are killed, it ends FAILED, and is drained at
- * once, since what cannot be read cannot be waited for. */
+ * line. Where there is none (to be read), the attempts of the execution are killed, it ends FAILED,
+ * and is drained at once, since what cannot be read cannot be waited for. */
 void bt_execution_fail(struct bt_step *step, const struct bt_event *event,
                        const struct bt_err *err);

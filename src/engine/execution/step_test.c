@@ -392,25 +392,6 @@ static void test_refused(void **state)
     }
 }
 
-/* A run whose event cannot be stepped fails, and the flow goes on as after any failure. */
-static void test_refused_run(void **state)
-{
-    (void)state;
-    struct lab lab;
-    lab_start(&lab,
-              HEAD "tasks:\n  - {"
-                   "id: g, type: sequential, allowFailure: true, tasks: ["
-                   "{id: s, type: sleep, duration: PT1H}]}\n  - {id: t, type: log, message: x}\n");
-    struct bt_event event = {.kind = BT_EVENT_KIND_COUNT, .taskrun = 2};
-    assert_int_equal(lab_step(&lab, event), BT_CORRUPT);
-    lab_settle(&lab);
-    assert_true(lab_has_log(&lab, lab.err.msg));
-    lab_check_state(&lab, "s", BT_FAILED);
-    lab_check_state(&lab, "t", BT_SUCCESS);
-    lab_check_end(&lab, BT_WARNING);
-    lab_done(&lab);
-}
-
 /* The same while it is being killed, and while it drains: the state that was seen stays. */
 static void test_refused_late(void **state)
 {
@@ -429,6 +410,25 @@ static void test_refused_late(void **state)
     assert_int_equal(lab_step(&lab, unknown), BT_CORRUPT);
     assert_int_equal(lab.ended, 1);
     assert_int_equal(lab.drained, 1);
+    lab_done(&lab);
+}
+
+/* A run whose event cannot be stepped fails, and the flow goes on as after any failure. */
+static void test_refused_run(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_start(&lab,
+              HEAD "tasks:\n  - {"
+                   "id: g, type: sequential, allowFailure: true, tasks: ["
+                   "{id: s, type: sleep, duration: PT1H}]}\n  - {id: t, type: log, message: x}\n");
+    struct bt_event event = {.kind = BT_EVENT_KIND_COUNT, .taskrun = 2};
+    assert_int_equal(lab_step(&lab, event), BT_CORRUPT);
+    lab_settle(&lab);
+    assert_true(lab_has_log(&lab, lab.err.msg));
+    lab_check_state(&lab, "s", BT_FAILED);
+    lab_check_state(&lab, "t", BT_SUCCESS);
+    lab_check_end(&lab, BT_WARNING);
     lab_done(&lab);
 }
 
@@ -508,7 +508,7 @@ int main(void)
         cmocka_unit_test(test_draining),      cmocka_unit_test(test_sleep),
         cmocka_unit_test(test_flow_timeout),  cmocka_unit_test(test_job_timeout),
         cmocka_unit_test(test_run_if),        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_refused_run),   cmocka_unit_test(test_refused_late),
+        cmocka_unit_test(test_refused_late),  cmocka_unit_test(test_refused_run),
         cmocka_unit_test(test_outputs_limit), cmocka_unit_test(test_result_content),
         cmocka_unit_test(test_log_level),
     };
