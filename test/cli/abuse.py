@@ -106,6 +106,24 @@ def signals(home):
     check("temporary directories are removed", not left, left)
 
 
+def completion(home):
+    """What bash would offer, asked through its own machinery; the others must at least be quoted."""
+    script = """source <("$1" completion bash)
+      COMP_WORDS=("${@:1}"); COMP_CWORD=$(($# - 1)); _baton "$1" "${@: -1}" x
+      printf '%s\\n' "${COMPREPLY[@]}"
+    """
+    for words, want in ((["va"], "validate"), (["run", "--slo"], "--slots"), (["run", "od"], "odd.yml"),
+                        (["run", "a b"], "a b'"), (["completion", "z"], "zsh")):
+        got = subprocess.run(["bash", "-c", script, "bash", BATON, *words], cwd=home, timeout=20,
+                             capture_output=True, check=False)
+        check(f"bash completes {words}", got.stdout.decode().startswith(want) and not got.stderr, got)
+    for shell in ("bash", "zsh", "fish"):
+        _, out = run(home, "completion", shell)
+        lines = out.replace("'\\''", "").replace("\\'", "").splitlines()
+        odd = [line for line in lines if line.count("'") % 2]
+        check(f"quotes of {shell}", not odd, odd)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -115,6 +133,7 @@ def main():
         arguments(home)
         descriptors(home)
         signals(home)
+        completion(home)
     print("ok" if not failed else f"{failed} failed")
     return 1 if failed else 0
 
