@@ -153,10 +153,11 @@ static void test_outstanding(void **state)
     (void)state;
     static const char source[] =
         HEAD "tasks:\n  - {id: e, type: foreach, values: \"{{ range(1, %u) }}\", "
-             "concurrencyLimit: 0, tasks: [" JOB("a") "]}";
-    for (uint32_t more = 0; more < 2; more++) {
+             "concurrencyLimit: %u, tasks: [" JOB("a") "]}";
+    for (uint32_t row = 0; row < 4; row++) {
+        uint32_t more = row % 2, limit = row < 2 ? 0 : BT_FANOUT_OUTSTANDING_MAX + 1;
         BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(4096);
-        (void)bt_buf_addf(&text, source, BT_FANOUT_OUTSTANDING_MAX + more);
+        (void)bt_buf_addf(&text, source, BT_FANOUT_OUTSTANDING_MAX + more, limit);
         struct lab lab;
         lab_start(&lab, bt_buf_cstr(&text));
         assert_int_equal(lab.jobs.count, BT_FANOUT_OUTSTANDING_MAX);

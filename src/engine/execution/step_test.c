@@ -263,7 +263,8 @@ static void test_draining(void **state)
     struct lab lab;
     lab_start(&lab, HEAD "tasks:\n  - id: p\n    type: parallel\n    tasks:\n"
                          "      - {id: bad, type: shell, commands: [x]}\n"
-                         "      - {id: slow, type: shell, commands: [x]}\n"
+                         "      - {id: slow, type: shell, commands: [x], "
+                         "retry: {type: constant, interval: PT1S}}\n"
                          "      - {id: waits, type: sleep, duration: PT1H}\n");
     struct lab_job bad = lab_take_job(&lab), slow = lab_take_job(&lab);
     lab_started(&lab, slow);

@@ -100,6 +100,17 @@ static void test_timers(void **state)
     check_empty(&bench);
     assert_false(bt_runner_turn(bench.runner, &wake_us));
     assert_int_equal(wake_us, INT64_MAX);
+    /* Nor within a process, nor over a restart. */
+    for (uint64_t key = 2; key < 4; key++) {
+        bench.wall_us -= 3600000000;
+        create(&bench, "n", NULL);
+        settle(&bench);
+        struct bt_exec *exec = NULL;
+        assert_int_equal(bench.real->exec(bench.journal, key, &exec, NULL), BT_OK);
+        assert_true(bt_histories_at(&exec->histories, 0)->at_us >= 1010000000);
+        bt_exec_free(exec);
+        restart(&bench);
+    }
     bench_done(&bench);
 }
 
