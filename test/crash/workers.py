@@ -56,8 +56,8 @@ class Cluster:
 
     def start_server(self):
         self.server = self.start([self.baton, "server", "--data", str(self.data), "--no-worker",
-                                  "--worker-listen", f"127.0.0.1:{self.port}", "--heartbeat-ms", "100",
-                                  "--lost-ms", "700"])
+                                  "--worker-listen", f"127.0.0.1:{self.port}", "--heartbeat-ms", "200",
+                                  "--lost-ms", "1500"])
         until = time.monotonic() + 20
         while not (self.data / "control.sock").exists() and time.monotonic() < until:
             time.sleep(0.01)
