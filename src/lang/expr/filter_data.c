@@ -66,6 +66,7 @@ static int run_jq(struct bt_call *call, struct bt_str program, struct bt_value *
     BT_VALUE input = NULL;
     if (bt_value_is(call->input, BT_KIND_STRING)) {
         BT_TRY(bt_json_parse(bt_value_str(call->input), NULL, &input, call->run->err));
+        bt_eval_charge(call->run, bt_value_bytes(input));
         return bt_jq_run(program, input, ret_value, call->run->err);
     }
     return bt_jq_run(program, call->input, ret_value, call->run->err);

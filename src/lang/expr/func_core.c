@@ -46,7 +46,7 @@ static int render_list(struct bt_call *call, const struct bt_value *list, bool i
 {
     BT_VALUE out = bt_list_new(bt_value_count(list));
     for (size_t i = 0; i < bt_value_count(list); i++) {
-        struct bt_value *item;
+        struct bt_value *item = NULL;
         BT_TRY(render_value(call, bt_list_at(list, i), is_deep, &item));
         if (bt_list_push(out, item) < 0)
             return bt_raise_mem(call->run);
@@ -60,7 +60,7 @@ static int render_map(struct bt_call *call, const struct bt_value *map, bool is_
     BT_VALUE out = bt_map_new(bt_value_count(map));
     for (size_t i = 0; i < bt_value_count(map); i++) {
         BT_VALUE key = NULL;
-        struct bt_value *item, *old;
+        struct bt_value *item = NULL, *old = NULL;
         const struct bt_value *value = bt_map_at(map, i, &old);
         BT_TRY(render_text(call, old, is_deep, &key));
         BT_TRY(render_value(call, value, is_deep, &item));
@@ -267,7 +267,7 @@ static int step_down(struct bt_call *call, const struct bt_value *parent, struct
 {
     BT_VALUE taskrun = NULL;
     BT_VALUE name = NULL;
-    struct bt_value *next;
+    struct bt_value *next = NULL;
     BT_TRY(key_of(call->run, parent, BT_STR("taskrun"), &taskrun));
     if (bt_value_is_null(taskrun))
         return BT_OK;

@@ -186,7 +186,7 @@ static int update_all(struct bt_jq_frame *self, const struct bt_value *right)
         const struct bt_value *path = bt_list_at(paths, i);
         BT_VALUE old = NULL;
         BT_VALUE item = NULL;
-        struct bt_value *next;
+        struct bt_value *next = NULL;
         BT_TRY(bt_jq_get(self->jq, now, path, &old));
         BT_TRY(updated(self, old, right, &item));
         if (!item) {
@@ -198,7 +198,7 @@ static int update_all(struct bt_jq_frame *self, const struct bt_value *right)
         bt_value_unref(now);
         now = next;
     }
-    struct bt_value *left;
+    struct bt_value *left = NULL;
     BT_TRY(bt_jq_delete(self->jq, now, gone, &left));
     return bt_jq_emit(self->jq, left, self->next);
 }
@@ -302,7 +302,7 @@ int bt_jq_eval_call(struct bt_jq_frame *self)
     struct bt_jq_args args = {node, self->env, self->in};
     if (native)
         return native(self->jq, &args, self->next);
-    struct bt_jq_def *def;
+    struct bt_jq_def *def = NULL;
     BT_TRY(library_def(self->jq, node->name, node->items_count, &def));
     if (def)
         return call_def(self, NULL, def);

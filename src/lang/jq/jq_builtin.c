@@ -110,7 +110,7 @@ static int fn_tojson(struct bt_jq *jq, const struct bt_value *in,
                      const struct bt_value *const *args, struct bt_value **ret_value)
 {
     (void)args;
-    return give(jq, bt_json_text(in), ret_value);
+    return bt_jq_json(jq, in, ret_value);
 }
 
 static int fn_fromjson(struct bt_jq *jq, const struct bt_value *in,
@@ -222,7 +222,7 @@ static int fn_keys_unsorted(struct bt_jq *jq, const struct bt_value *in,
         return fn_keys(jq, in, args, ret_value);
     BT_VALUE out = bt_list_new(bt_value_count(in));
     for (size_t i = 0; i < bt_value_count(in); i++) {
-        struct bt_value *key;
+        struct bt_value *key = NULL;
         (void)bt_map_at(in, i, &key); /* Only the key is wanted. */
         if (bt_list_push(out, bt_value_ref(key)) < 0)
             return bt_jq_no_mem(jq);
@@ -296,7 +296,7 @@ static int fn_add(struct bt_jq *jq, const struct bt_value *in, const struct bt_v
     if (!is_map && !is(in, BT_KIND_LIST))
         return bt_jq_raise(jq, "Cannot iterate over %s", bt_jq_type(in));
     for (size_t i = 0; i < bt_value_count(in); i++) {
-        struct bt_value *next;
+        struct bt_value *next = NULL;
         BT_TRY(
             bt_jq_arith(jq, '+', sum, is_map ? bt_map_at(in, i, NULL) : bt_list_at(in, i), &next));
         bt_value_unref(sum);

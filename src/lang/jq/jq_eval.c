@@ -65,7 +65,7 @@ static int longer(struct bt_jq *jq, const struct bt_value *path, const struct bt
 struct collector {
     struct bt_jq_sink sink;
     struct bt_jq *jq;
-    struct bt_value *list;
+    struct bt_value *list = NULL;
     bool wants_paths;
 };
 
@@ -125,7 +125,7 @@ static int emit_at(struct bt_jq *jq, struct bt_jq_in in, const struct bt_value *
 static int index_by(struct bt_jq_sink *sink, struct bt_jq_in out)
 {
     struct bt_jq_frame *self = bt_jq_frame_of(sink);
-    struct bt_value *item;
+    struct bt_value *item = NULL;
     BT_TRY(bt_jq_index(self->jq, self->in.value, out.value, &item));
     return emit_at(self->jq, self->in, out.value, item, self->next);
 }
@@ -150,7 +150,7 @@ static int slice_target(struct bt_jq_sink *sink, struct bt_jq_in out)
     BT_VALUE from = NULL;
     BT_VALUE to = NULL;
     BT_VALUE key = bt_map_new(2);
-    struct bt_value *item;
+    struct bt_value *item = NULL;
     struct bt_jq_in plain = {self->in.value, NULL};
     if (self->node->right)
         BT_TRY(bt_jq_collect(self->jq, self->node->right, self->env, plain, &from));
@@ -206,7 +206,7 @@ static int recurse_into(struct bt_jq_sink *sink, struct bt_jq_in out)
 
 static int eval_array(struct bt_jq_frame *self)
 {
-    struct bt_value *list;
+    struct bt_value *list = NULL;
     if (!self->node->left)
         return bt_jq_emit(self->jq, bt_list_new(0), self->next);
     BT_TRY(bt_jq_collect(self->jq, self->node->left, self->env, self->in, &list));
@@ -287,7 +287,7 @@ static int eval_string(struct bt_jq_frame *self)
 
 static int eval_format(struct bt_jq_frame *self)
 {
-    struct bt_value *text;
+    struct bt_value *text = NULL;
     BT_TRY(bt_jq_format(self->jq, self->node->name, self->in.value, &text));
     return bt_jq_emit(self->jq, text, self->next);
 }
@@ -344,7 +344,7 @@ static int negate(struct bt_jq_sink *sink, struct bt_jq_in out)
 {
     struct bt_jq_frame *self = bt_jq_frame_of(sink);
     BT_VALUE zero = bt_value_int32(0);
-    struct bt_value *result;
+    struct bt_value *result = NULL;
     enum bt_kind kind = bt_value_kind(out.value);
     if (kind != BT_KIND_INT && kind != BT_KIND_DOUBLE && kind != BT_KIND_DECIMAL)
         return bt_jq_raise(self->jq, "%s cannot be negated", bt_jq_type(out.value));
@@ -499,7 +499,7 @@ int bt_jq_eval(struct bt_jq *jq, const struct bt_jq_node *node, const struct bt_
 static int run(struct bt_jq *jq, struct bt_str program, const struct bt_value *input,
                struct bt_value **ret_results)
 {
-    struct bt_jq_node *node;
+    struct bt_jq_node *node = NULL;
     BT_TRY(bt_jq_parse(jq, program, &node));
     int rc = bt_jq_collect(jq, node, NULL, (struct bt_jq_in){input, NULL}, ret_results);
     if (rc == BT_INVALID && jq->error) {

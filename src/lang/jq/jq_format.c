@@ -2,7 +2,6 @@
 #include "base/utf8.h"
 #include "lang/expr/code_text.h"
 #include "lang/jq/jq_int.h"
-#include "value/json.h"
 
 /* Adds the text with some characters replaced. */
 static void add_escaped(struct bt_buf *out, struct bt_str text, const char *const pairs[][2])
@@ -108,13 +107,12 @@ int bt_jq_format(struct bt_jq *jq, struct bt_str name, const struct bt_value *va
     struct bt_buf out = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
     if (bt_str_is(name, "text"))
         return bt_jq_text(jq, value, ret_text);
-    if (bt_str_is(name, "json")) {
-        *ret_text = bt_json_text(value);
-        return *ret_text ? BT_OK : bt_jq_no_mem(jq);
-    }
+    if (bt_str_is(name, "json"))
+        return bt_jq_json(jq, value, ret_text);
     int rc = add_formatted(jq, name, value, &out);
     if (rc == BT_OK)
         rc = bt_buf_check(&out, "the jq text", jq->err);
+    bt_jq_charge(jq, out.len);
     *ret_text = rc == BT_OK ? bt_value_string(bt_buf_str(&out)) : NULL;
     bt_buf_done(&out);
     return rc < 0 ? rc : *ret_text ? BT_OK : bt_jq_no_mem(jq);

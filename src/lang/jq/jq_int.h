@@ -106,6 +106,13 @@ int bt_jq_parse(struct bt_jq *jq, struct bt_str program, struct bt_jq_node **ret
 int bt_jq_parse_def(struct bt_jq *jq, struct bt_str text, struct bt_jq_def **ret_def);
 int bt_jq_keep(struct bt_jq *jq, struct bt_value *value);
 
+/* Counts memory that a function makes as steps, so that one budget bounds both. */
+static inline void bt_jq_charge(struct bt_jq *jq, size_t bytes)
+{
+    size_t steps = bytes / 64;
+    jq->steps += (uint32_t)(steps < BT_EXPR_STEPS_MAX ? steps : BT_EXPR_STEPS_MAX);
+}
+
 /* jq_eval.c */
 int bt_jq_eval(struct bt_jq *jq, const struct bt_jq_node *node, const struct bt_jq_env *env,
                struct bt_jq_in in, struct bt_jq_sink *sink);
@@ -130,6 +137,7 @@ int bt_jq_compare(const struct bt_value *a, const struct bt_value *b);
 struct bt_value *bt_jq_number(double number); /* An integer where it is one. */
 bool bt_jq_is_number(const struct bt_value *value);
 const char *bt_jq_type(const struct bt_value *value);
+int bt_jq_json(struct bt_jq *jq, const struct bt_value *value, struct bt_value **ret_text);
 int bt_jq_text(struct bt_jq *jq, const struct bt_value *value, struct bt_value **ret_text);
 /* Sorted keys of a map as a list. */
 int bt_jq_keys(struct bt_jq *jq, const struct bt_value *map, struct bt_value **ret_list);

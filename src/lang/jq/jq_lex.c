@@ -118,7 +118,7 @@ int bt_jq_new_node(struct bt_jq_parser *p, enum bt_jq_kind kind, struct bt_jq_no
 int bt_jq_pair(struct bt_jq_parser *p, enum bt_jq_kind kind, struct bt_jq_node *left,
                struct bt_jq_node **node)
 {
-    struct bt_jq_node *made;
+    struct bt_jq_node *made = NULL;
     BT_TRY(bt_jq_new_node(p, kind, &made));
     made->left = left;
     *node = made;
@@ -221,7 +221,7 @@ static int read_escape(struct bt_jq_parser *p, struct bt_buf *out)
 /* Adds what was read so far as a part of the string. */
 static int flush_part(struct bt_jq_parser *p, struct bt_buf *buf, struct bt_jq_node *string)
 {
-    struct bt_jq_node *part;
+    struct bt_jq_node *part = NULL;
     int rc = bt_buf_check(buf, "the jq text", p->jq->err);
     if (rc == BT_OK)
         rc = bt_jq_literal(p, bt_value_string(bt_buf_str(buf)), &part);
@@ -241,7 +241,7 @@ static int read_parts(struct bt_jq_parser *p, struct bt_buf *buf, struct bt_jq_n
         } else if (bt_jq_peek(p, 0) != '(') {
             BT_TRY(read_escape(p, buf));
         } else {
-            struct bt_jq_node *inner;
+            struct bt_jq_node *inner = NULL;
             p->at++;
             BT_TRY(flush_part(p, buf, string));
             BT_TRY(bt_jq_parse_pipe(p, &inner));
@@ -257,7 +257,7 @@ static int read_parts(struct bt_jq_parser *p, struct bt_buf *buf, struct bt_jq_n
 int bt_jq_parse_string(struct bt_jq_parser *p, struct bt_str format, struct bt_jq_node **ret_node)
 {
     struct bt_buf buf = BT_BUF_INIT(BT_TEMPLATE_BYTES_MAX);
-    struct bt_jq_node *string;
+    struct bt_jq_node *string = NULL;
     BT_TRY(bt_jq_new_node(p, BT_JQ_STRING, &string));
     string->name = format;
     p->at++;

@@ -66,7 +66,7 @@ static int native_getpath(struct bt_jq *jq, const struct bt_jq_args *args, struc
 static int native_del(struct bt_jq *jq, const struct bt_jq_args *args, struct bt_jq_sink *sink)
 {
     BT_VALUE paths = NULL;
-    struct bt_value *left;
+    struct bt_value *left = NULL;
     BT_TRY(bt_jq_collect_paths(jq, args->node->items[0], args->env, args->in, &paths));
     BT_TRY(bt_jq_delete(jq, args->in.value, paths, &left));
     return bt_jq_emit(jq, left, sink);
@@ -197,7 +197,7 @@ static int keys_by(struct bt_jq *jq, const struct bt_jq_args *args, struct bt_va
     if (!bt_value_is(in, BT_KIND_LIST))
         return bt_jq_raise(jq, "Cannot index %s with number", bt_jq_type(in));
     for (size_t i = 0; i < bt_value_count(in); i++) {
-        struct bt_value *key;
+        struct bt_value *key = NULL;
         struct bt_jq_in item = {bt_list_at(in, i), NULL};
         BT_TRY(bt_jq_collect(jq, args->node->items[0], args->env, item, &key));
         if (bt_list_push(keys, key) < 0)
@@ -210,7 +210,7 @@ static int keys_by(struct bt_jq *jq, const struct bt_jq_args *args, struct bt_va
 static int native_sort_by(struct bt_jq *jq, const struct bt_jq_args *args, struct bt_jq_sink *sink)
 {
     BT_VALUE keys = NULL;
-    struct bt_value *sorted;
+    struct bt_value *sorted = NULL;
     BT_TRY(keys_by(jq, args, &keys));
     BT_TRY(bt_jq_sort(jq, args->in.value, keys, &sorted));
     return bt_jq_emit(jq, sorted, sink);
@@ -249,7 +249,7 @@ static int group(struct bt_jq *jq, const struct bt_jq_args *args, bool is_one,
 
 static int native_group_by(struct bt_jq *jq, const struct bt_jq_args *args, struct bt_jq_sink *sink)
 {
-    struct bt_value *out;
+    struct bt_value *out = NULL;
     BT_TRY(group(jq, args, false, &out));
     return bt_jq_emit(jq, out, sink);
 }
@@ -257,7 +257,7 @@ static int native_group_by(struct bt_jq *jq, const struct bt_jq_args *args, stru
 static int native_unique_by(struct bt_jq *jq, const struct bt_jq_args *args,
                             struct bt_jq_sink *sink)
 {
-    struct bt_value *out;
+    struct bt_value *out = NULL;
     BT_TRY(group(jq, args, true, &out));
     return bt_jq_emit(jq, out, sink);
 }

@@ -36,17 +36,22 @@ struct bt_value *bt_jq_number(double number)
     return bt_value_double(number);
 }
 
-int bt_jq_text(struct bt_jq *jq, const struct bt_value *value, struct bt_value **ret_text)
+int bt_jq_json(struct bt_jq *jq, const struct bt_value *value, struct bt_value **ret_text)
 {
-    if (bt_value_is(value, BT_KIND_STRING)) {
-        *ret_text = bt_value_ref(value);
-        return BT_OK;
-    }
     struct bt_buf buf = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
     int rc = bt_json_write(value, BT_JSON_COMPACT, &buf, jq->err);
+    bt_jq_charge(jq, buf.len);
     *ret_text = rc == BT_OK ? bt_value_string(bt_buf_str(&buf)) : NULL;
     bt_buf_done(&buf);
     return rc < 0 ? rc : *ret_text ? BT_OK : bt_jq_no_mem(jq);
+}
+
+int bt_jq_text(struct bt_jq *jq, const struct bt_value *value, struct bt_value **ret_text)
+{
+    if (!bt_value_is(value, BT_KIND_STRING))
+        return bt_jq_json(jq, value, ret_text);
+    *ret_text = bt_value_ref(value);
+    return BT_OK;
 }
 
 /* --- Order ------------------------------------------------------------------------------------ */
@@ -146,7 +151,7 @@ int bt_jq_compare(const struct bt_value *a, const struct bt_value *b)
 }
 
 struct pair {
-    struct bt_value *item, *key;
+    struct bt_value *item = NULL, *key = NULL;
     size_t index;
 };
 
@@ -182,7 +187,7 @@ int bt_jq_keys(struct bt_jq *jq, const struct bt_value *map, struct bt_value **r
 {
     BT_VALUE keys = bt_list_new(bt_value_count(map));
     for (size_t i = 0; i < bt_value_count(map); i++) {
-        struct bt_value *key;
+        struct bt_value *key = NULL;
         (void)bt_map_at(map, i, &key); /* Only the key is wanted. */
         if (bt_list_push(keys, bt_value_ref(key)) < 0)
             return bt_jq_no_mem(jq);
@@ -231,6 +236,7 @@ static int add_texts(struct bt_jq *jq, struct bt_str a, struct bt_str b,
     (void)bt_buf_add(&buf, a); /* Checked below. */
     (void)bt_buf_add(&buf, b);
     int rc = bt_buf_check(&buf, "the jq text", jq->err);
+    bt_jq_charge(jq, buf.len);
     if (rc == BT_OK)
         rc = give(jq, bt_value_string(bt_buf_str(&buf)), ret_value);
     bt_buf_done(&buf);
@@ -246,7 +252,7 @@ static int add_lists(struct bt_jq *jq, const struct bt_value *a, const struct bt
     for (size_t i = 0; i < bt_value_count(b); i++)
         if (bt_list_push(out, bt_value_ref(bt_list_at(b, i))) < 0)
             return bt_jq_no_mem(jq);
-    jq->steps += (uint32_t)(bt_value_count(a) / 16);
+    bt_jq_charge(jq, (bt_value_count(a) + bt_value_count(b)) * sizeof(void *));
     return give(jq, BT_TAKE(out), ret_value);
 }
 
@@ -255,6 +261,7 @@ static int add_maps(struct bt_jq *jq, const struct bt_value *a, const struct bt_
                     struct bt_value **ret_value)
 {
     BT_VALUE out = bt_value_copy(a);
+    bt_jq_charge(jq, (bt_value_count(a) + bt_value_count(b)) * 2 * sizeof(void *));
     if (depth > BT_VALUE_DEPTH_MAX)
         return bt_fail(jq->err, BT_LIMIT, "a jq value nests too deep");
     for (size_t i = 0; out && i < bt_value_count(b); i++) {
@@ -295,6 +302,7 @@ static int repeat_text(struct bt_jq *jq, struct bt_str text, double times,
     for (double n = times; n > 0 && text.len && !buf.failed; n--)
         (void)bt_buf_add(&buf, text); /* Checked below. */
     int rc = bt_buf_check(&buf, "the jq text", jq->err);
+    bt_jq_charge(jq, buf.len);
     if (rc == BT_OK)
         rc = give(jq, bt_value_string(bt_buf_str(&buf)), ret_value);
     bt_buf_done(&buf);
@@ -316,6 +324,7 @@ static int split_text(struct bt_jq *jq, struct bt_str text, struct bt_str by,
             break;
         if (bt_list_push(out, bt_value_string(bt_str_slice(text, at, end))) < 0)
             return bt_jq_no_mem(jq);
+        bt_jq_charge(jq, end - at + 64);
         if (bt_value_count(out) > BT_EXPR_ITEMS_MAX)
             return bt_fail(jq->err, BT_LIMIT, "a jq list has too many items");
         at = by.len == 0 ? end : found < 0 ? text.len + 1 : end + by.len;

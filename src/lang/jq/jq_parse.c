@@ -63,7 +63,7 @@ static int variable(struct bt_jq_parser *p, struct bt_str name, struct bt_jq_nod
 /* Values of objects: everything but a comma. */
 static int parse_value(struct bt_jq_parser *p, struct bt_jq_node **ret_node)
 {
-    struct bt_jq_node *right;
+    struct bt_jq_node *right = NULL;
     BT_TRY(bt_jq_enter(p));
     BT_TRY(parse_level(p, 2, ret_node));
     while (bt_jq_take(p, "|")) {
@@ -120,7 +120,7 @@ static int parse_object(struct bt_jq_parser *p, struct bt_jq_node **ret_node)
 {
     BT_TRY(bt_jq_new_node(p, BT_JQ_OBJECT, ret_node));
     while (!bt_jq_take(p, "}")) {
-        struct bt_jq_node *key, *value, *alone;
+        struct bt_jq_node *key = NULL, *value = NULL, *alone = NULL;
         if ((*ret_node)->items_count)
             BT_TRY(bt_jq_expect(p, ","));
         BT_TRY(parse_key(p, &key, &alone));
@@ -188,7 +188,7 @@ static int add_pattern(struct bt_jq_parser *p, struct bt_jq_pattern *pattern,
 /* One entry of {a: $x, $y, (expr): [$z]}. */
 static int parse_map_entry(struct bt_jq_parser *p, struct bt_jq_pattern *pattern)
 {
-    struct bt_jq_node *key, *alone;
+    struct bt_jq_node *key = NULL, *alone = NULL;
     struct bt_jq_pattern *item = NULL;
     bt_jq_skip(p);
     bool is_variable = bt_jq_peek(p, 0) == '$';
@@ -236,7 +236,7 @@ static int parse_pattern(struct bt_jq_parser *p, struct bt_jq_pattern **ret_patt
 /* reduce and foreach: source as $x (init; update; extract). */
 static int parse_fold(struct bt_jq_parser *p, enum bt_jq_kind kind, struct bt_jq_node **ret_node)
 {
-    struct bt_jq_node *extract;
+    struct bt_jq_node *extract = NULL;
     BT_TRY(bt_jq_new_node(p, kind, ret_node));
     BT_TRY(parse_source(p, &(*ret_node)->left));
     if (!bt_jq_take_word(p, "as"))
@@ -277,7 +277,7 @@ static int parse_call(struct bt_jq_parser *p, struct bt_str name, struct bt_jq_n
         return BT_OK;
     p->at++;
     do {
-        struct bt_jq_node *arg;
+        struct bt_jq_node *arg = NULL;
         BT_TRY(bt_jq_parse_pipe(p, &arg));
         BT_TRY(bt_jq_push(p, *ret_node, arg));
     } while (bt_jq_take(p, ";"));
@@ -312,7 +312,7 @@ static int parse_word(struct bt_jq_parser *p, struct bt_jq_node **ret_node)
 /* .name or ."name" right behind a point; false when there is none. */
 static int parse_field(struct bt_jq_parser *p, struct bt_jq_node **node, bool *ret_found)
 {
-    struct bt_jq_node *key;
+    struct bt_jq_node *key = NULL;
     bt_jq_skip(p);
     *ret_found = false;
     if (bt_jq_peek(p, 0) == '"') {
@@ -505,7 +505,7 @@ static int parse_level(struct bt_jq_parser *p, int level, struct bt_jq_node **re
     BT_TRY(bt_jq_enter(p));
     BT_TRY(parse_postfix(p, ret_node));
     while ((op = peek_op(p)) && op->level >= level) {
-        struct bt_jq_node *right;
+        struct bt_jq_node *right = NULL;
         bt_jq_skip(p);
         p->at += strlen(op->text);
         BT_TRY(parse_level(p, op->is_right ? op->level : op->level + 1, &right));

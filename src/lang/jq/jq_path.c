@@ -95,6 +95,7 @@ int bt_jq_slice(struct bt_jq *jq, const struct bt_value *value, const struct bt_
         bounds(from, to, bt_utf8_count(text), ends);
         struct bt_str part =
             bt_str_slice(text, bt_utf8_offset(text, ends[0]), bt_utf8_offset(text, ends[1]));
+        bt_jq_charge(jq, part.len);
         *ret_value = bt_value_string(part);
         return *ret_value ? BT_OK : bt_jq_no_mem(jq);
     }
@@ -102,6 +103,7 @@ int bt_jq_slice(struct bt_jq *jq, const struct bt_value *value, const struct bt_
         return bt_jq_raise(jq, "Cannot index %s with object", bt_jq_type(value));
     bounds(from, to, bt_value_count(value), ends);
     BT_VALUE out = bt_list_new(ends[1] - ends[0]);
+    bt_jq_charge(jq, (ends[1] - ends[0]) * sizeof(void *));
     for (size_t i = ends[0]; i < ends[1]; i++)
         if (bt_list_push(out, bt_value_ref(bt_list_at(value, i))) < 0)
             return bt_jq_no_mem(jq);
@@ -114,7 +116,7 @@ int bt_jq_get(struct bt_jq *jq, const struct bt_value *value, const struct bt_va
 {
     BT_VALUE now = bt_value_ref(value);
     for (size_t i = 0; i < bt_value_count(path); i++) {
-        struct bt_value *next;
+        struct bt_value *next = NULL;
         BT_TRY(bt_jq_index(jq, now, bt_list_at(path, i), &next));
         bt_value_unref(now);
         now = next;
@@ -143,7 +145,7 @@ static int put_in_list(struct bt_jq *jq, const struct bt_value *list, const stru
         if (bt_list_push(out, put) < 0)
             return bt_jq_no_mem(jq);
     }
-    jq->steps += (uint32_t)(count / 16);
+    bt_jq_charge(jq, (size_t)(at >= count ? at : count) * sizeof(void *));
     *ret_value = BT_TAKE(out);
     return *ret_value ? BT_OK : bt_jq_no_mem(jq);
 }
@@ -180,6 +182,7 @@ static int put(struct bt_jq *jq, const struct bt_value *value, const struct bt_v
         return put_slice(jq, value, key, item, ret_value);
     if (bt_value_is(key, BT_KIND_STRING) && (is_null || bt_value_is(value, BT_KIND_MAP))) {
         BT_VALUE map = is_null ? bt_map_new(1) : bt_value_copy(value);
+        bt_jq_charge(jq, bt_value_count(value) * 2 * sizeof(void *));
         if (!map || bt_map_put(map, bt_value_str(key), bt_value_ref(item)) < 0)
             return bt_jq_no_mem(jq);
         *ret_value = BT_TAKE(map);
@@ -283,7 +286,7 @@ int bt_jq_delete(struct bt_jq *jq, const struct bt_value *value, const struct bt
     BT_VALUE now = bt_value_ref(value);
     BT_TRY(bt_jq_sort(jq, paths, NULL, &sorted));
     for (size_t i = bt_value_count(sorted); i-- > 0;) {
-        struct bt_value *next;
+        struct bt_value *next = NULL;
         BT_TRY(delete_from(jq, now, bt_list_at(sorted, i), 0, &next));
         bt_value_unref(now);
         now = next;

@@ -86,6 +86,7 @@ int bt_jq_fn_join(struct bt_jq *jq, const struct bt_value *in, const struct bt_v
     }
     if (rc == BT_OK)
         rc = bt_buf_check(&buf, "the jq text", jq->err);
+    bt_jq_charge(jq, buf.len);
     if (rc == BT_OK)
         rc = give(jq, bt_value_string(bt_buf_str(&buf)), ret_value);
     bt_buf_done(&buf);
@@ -105,6 +106,7 @@ static int ascii_case(struct bt_jq *jq, const struct bt_value *in, bool is_upper
         (void)bt_buf_addc(&buf, (char)(is_change ? c ^ 32 : c)); /* Checked next. */
     }
     int rc = bt_buf_check(&buf, "the jq text", jq->err);
+    bt_jq_charge(jq, buf.len);
     if (rc == BT_OK)
         rc = give(jq, bt_value_string(bt_buf_str(&buf)), ret_value);
     bt_buf_done(&buf);
@@ -156,6 +158,7 @@ int bt_jq_fn_implode(struct bt_jq *jq, const struct bt_value *in,
         (void)bt_buf_add_rune(&buf, is_ok ? (uint32_t)rune : 0xFFFD); /* Checked next. */
     }
     int rc = bt_buf_check(&buf, "the jq text", jq->err);
+    bt_jq_charge(jq, buf.len);
     if (rc == BT_OK)
         rc = give(jq, bt_value_string(bt_buf_str(&buf)), ret_value);
     bt_buf_done(&buf);
