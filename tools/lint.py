@@ -97,7 +97,7 @@ def functions(code):
                     break
             at += 1
         lines = code.count("\n", match.start(), at) + 1
-        parameters = match.group(2).strip()
+        parameters = re.sub(r"\([^()]*\)", "", match.group(2)).strip()
         count = 0 if parameters in ("", "void") else parameters.count(",") + 1
         yield match.group(1), lines, count, deepest - 1
 

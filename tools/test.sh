@@ -2,8 +2,8 @@
 # Everything that `make test` runs, stage by stage, with times. Stops at the first stage that fails.
 set -euo pipefail
 jobs=$(nproc)
-seeds=${SEEDS:-200}
-seconds=${SECONDS_PER_TARGET:-20}
+seeds=${SEEDS:-3000}
+seconds=${SECONDS_PER_TARGET:-40}
 passed=0
 
 stage() {

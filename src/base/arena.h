@@ -8,7 +8,10 @@ struct bt_arena {
     size_t used_bytes; /* Handed out since init or reset. */
 };
 
-#define BT_ARENA_INIT {0}
+#define BT_ARENA_INIT                                                                              \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 /* Zeroed memory aligned for any type, or NULL. Valid until reset or done. */
 void *bt_arena_alloc(struct bt_arena *arena, size_t size);

@@ -12,16 +12,18 @@ struct bt_buf {
     enum bt_code failed; /* BT_OK, BT_NO_MEM or BT_LIMIT. */
 };
 
-#define BT_BUF_INIT(max_bytes) {.max = (max_bytes)}
+#define BT_BUF_INIT(max_bytes)                                                                     \
+    {                                                                                              \
+        .max = (max_bytes)                                                                         \
+    }
 
-void bt_buf_done(struct bt_buf *buf); /* Frees; the buffer is empty and usable again. */
+void bt_buf_done(struct bt_buf *buf);  /* Frees; the buffer is empty and usable again. */
 void bt_buf_clear(struct bt_buf *buf); /* Forgets the content and a failure, keeps the memory. */
 int bt_buf_reserve(struct bt_buf *buf, size_t more); /* Room for `more` further bytes. */
 int bt_buf_add(struct bt_buf *buf, struct bt_str text);
 int bt_buf_addc(struct bt_buf *buf, char c);
 int bt_buf_adds(struct bt_buf *buf, const char *text);
-int bt_buf_addf(struct bt_buf *buf, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+int bt_buf_addf(struct bt_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int bt_buf_add_i64(struct bt_buf *buf, int64_t number);
 int bt_buf_add_u64(struct bt_buf *buf, uint64_t number);
 /* Adds a Unicode code point as UTF-8. */

@@ -31,7 +31,10 @@ struct bt_diags {
     size_t left_out; /* Not kept: more than BT_DIAGS_MAX, or no memory. */
 };
 
-#define BT_DIAGS_INIT {0}
+#define BT_DIAGS_INIT                                                                              \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 /* Adds one (returned for adding hint, original, path with bt_diags_dup), or NULL when left out. */
 struct bt_diag *bt_diags_add(struct bt_diags *diags, enum bt_severity severity, const char *code,

@@ -8,19 +8,19 @@
 
 enum bt_code {
     BT_OK = 0,
-    BT_INVALID = -1,   /* The input is wrong; the user can mend it. */
-    BT_NOT_FOUND = -2, /* The named thing does not exist. */
-    BT_EXISTS = -3,    /* The named thing exists already. */
-    BT_CONFLICT = -4,  /* The state does not allow it now. */
-    BT_NO_MEM = -5,    /* Out of memory. */
-    BT_IO = -6,        /* The operating system or the database failed. */
-    BT_LIMIT = -7,     /* A limit of base/limits.h was reached. */
-    BT_TIMEOUT = -8,   /* A deadline passed. */
-    BT_ABORTED = -9,   /* Stopped because somebody asked for it. */
-    BT_BUSY = -10,     /* Somebody else holds it; try again later. */
-    BT_DENIED = -11,   /* Not allowed. */
-    BT_CORRUPT = -12,  /* Stored data cannot be read. */
-    BT_NEED = -13,     /* A row is not in memory; fetch it and call again (engine only). */
+    BT_INVALID = -1,      /* The input is wrong; the user can mend it. */
+    BT_NOT_FOUND = -2,    /* The named thing does not exist. */
+    BT_EXISTS = -3,       /* The named thing exists already. */
+    BT_CONFLICT = -4,     /* The state does not allow it now. */
+    BT_NO_MEM = -5,       /* Out of memory. */
+    BT_IO = -6,           /* The operating system or the database failed. */
+    BT_LIMIT = -7,        /* A limit of base/limits.h was reached. */
+    BT_TIMEOUT = -8,      /* A deadline passed. */
+    BT_ABORTED = -9,      /* Stopped because somebody asked for it. */
+    BT_BUSY = -10,        /* Somebody else holds it; try again later. */
+    BT_DENIED = -11,      /* Not allowed. */
+    BT_CORRUPT = -12,     /* Stored data cannot be read. */
+    BT_NEED = -13,        /* A row is not in memory; fetch it and call again (engine only). */
     BT_UNAVAILABLE = -14, /* The capability does not exist in this place. */
 };
 
@@ -31,7 +31,10 @@ struct bt_err {
     char hint[240];     /* What to do: "did you mean 'log'?" or "". */
 };
 
-#define BT_ERR_INIT {.code = BT_OK}
+#define BT_ERR_INIT                                                                                \
+    {                                                                                              \
+        .code = BT_OK                                                                              \
+    }
 
 /* Propagates a failure: BT_TRY(call()) returns the code when it is not BT_OK. */
 #define BT_TRY(call)                                                                               \

@@ -25,9 +25,9 @@ const char *bt_iso_utc(int64_t us_since_1970, char out[BT_ISO_SIZE])
     int64_t day = doy - (153 * mp + 2) / 5 + 1;
     int64_t month = mp < 10 ? mp + 3 : mp - 9;
     int64_t year = yoe + era * 400 + (month <= 2);
-    int len = snprintf(out, BT_ISO_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", (int)year, (int)month,
-                   (int)day, (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60),
-                   (int)micros);
+    int len = snprintf(out, BT_ISO_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", (int)year,
+                       (int)month, (int)day, (int)(second / 3600), (int)(second / 60 % 60),
+                       (int)(second % 60), (int)micros);
     assert(len > 0 && len < BT_ISO_SIZE); /* Years of any 64-bit microsecond count fit. */
     return out;
 }

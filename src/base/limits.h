@@ -3,59 +3,59 @@
 #pragma once
 
 /* Values and JSON. */
-#define BT_VALUE_DEPTH_MAX 512              /* Levels of nesting. */
-#define BT_JSON_BYTES_MAX (64u << 20)       /* One document. */
-#define BT_JSON_NODES_MAX 5000000u          /* Values in one document. */
+#define BT_VALUE_DEPTH_MAX 512        /* Levels of nesting. */
+#define BT_JSON_BYTES_MAX (64u << 20) /* One document. */
+#define BT_JSON_NODES_MAX 5000000u    /* Values in one document. */
 
 /* Flows. */
-#define BT_YAML_BYTES_MAX (5u << 20)        /* One source file. */
-#define BT_YAML_DEPTH_MAX 100               /* Levels of nesting. */
-#define BT_YAML_NODES_MAX 500000u           /* Nodes, aliases expanded. */
-#define BT_YAML_ALIAS_NODES_MAX 100000u     /* Nodes that aliases may add. */
-#define BT_FLOW_TASKS_MAX 20000u            /* Tasks of one flow, all levels. */
-#define BT_FLOW_DEPTH_MAX 32                /* Nested flowables. */
-#define BT_DIAGS_MAX 200                    /* Diagnostics kept for one file. */
+#define BT_YAML_BYTES_MAX (5u << 20)    /* One source file. */
+#define BT_YAML_DEPTH_MAX 100           /* Levels of nesting. */
+#define BT_YAML_NODES_MAX 500000u       /* Nodes, aliases expanded. */
+#define BT_YAML_ALIAS_NODES_MAX 100000u /* Nodes that aliases may add. */
+#define BT_FLOW_TASKS_MAX 20000u        /* Tasks of one flow, all levels. */
+#define BT_FLOW_DEPTH_MAX 32            /* Nested flowables. */
+#define BT_DIAGS_MAX 200                /* Diagnostics kept for one file. */
 #define BT_ID_BYTES_MAX 100
 #define BT_NAMESPACE_BYTES_MAX 150
-#define BT_TASK_ID_BYTES_MAX 200            /* Ids of tasks, inputs, outputs, triggers. */
-#define BT_INPUTS_MAX 1000u                 /* Inputs, or outputs, of one flow. */
+#define BT_TASK_ID_BYTES_MAX 200 /* Ids of tasks, inputs, outputs, triggers. */
+#define BT_INPUTS_MAX 1000u      /* Inputs, or outputs, of one flow. */
 
 /* Expressions. */
 #define BT_TEMPLATE_BYTES_MAX (1u << 20)
-#define BT_EXPR_DEPTH_MAX 100               /* Nesting of the syntax tree and of macro calls. */
+#define BT_EXPR_DEPTH_MAX 100 /* Nesting of the syntax tree and of macro calls. */
 #define BT_EXPR_NODES_MAX 100000u
-#define BT_EXPR_STEPS_MAX 5000000u          /* Nodes evaluated in one rendering. */
-#define BT_EXPR_OUTPUT_MAX (10u << 20)      /* Text of one rendering. */
-#define BT_EXPR_ITEMS_MAX 1000000u          /* Items of a list that an expression makes. */
-#define BT_EXPR_RENDER_ROUNDS_MAX 100       /* Recursive rendering. */
+#define BT_EXPR_STEPS_MAX 5000000u     /* Nodes evaluated in one rendering. */
+#define BT_EXPR_OUTPUT_MAX (10u << 20) /* Text of one rendering. */
+#define BT_EXPR_ITEMS_MAX 1000000u     /* Items of a list that an expression makes. */
+#define BT_EXPR_RENDER_ROUNDS_MAX 100  /* Recursive rendering. */
 
 /* Executions. */
-#define BT_OUTPUT_INLINE_MAX (256u << 10)   /* Outputs of a task run kept in its row. */
-#define BT_OUTPUT_BYTES_MAX (10u << 20)     /* Outputs of a task run at all. */
-#define BT_ITERATION_VALUES_MAX 1000000u    /* Values of one ForEach. */
-#define BT_FANOUT_OUTSTANDING_MAX 1000u     /* Children of one flowable that are not ended. */
-#define BT_KILL_PAGE 256u                   /* Task runs killed in one step. */
+#define BT_OUTPUT_INLINE_MAX (256u << 10) /* Outputs of a task run kept in its row. */
+#define BT_OUTPUT_BYTES_MAX (10u << 20)   /* Outputs of a task run at all. */
+#define BT_ITERATION_VALUES_MAX 1000000u  /* Values of one ForEach. */
+#define BT_FANOUT_OUTSTANDING_MAX 1000u   /* Children of one flowable that are not ended. */
+#define BT_KILL_PAGE 256u                 /* Task runs killed in one step. */
 #define BT_ATTEMPTS_MAX 1000u
-#define BT_STEPS_PER_COMMIT_MAX 20000u      /* Budget of one batch. */
-#define BT_STEPS_PER_ACTOR_TURN 64u         /* Steps of one execution before the next one's turn. */
+#define BT_STEPS_PER_COMMIT_MAX 20000u /* Budget of one batch. */
+#define BT_STEPS_PER_ACTOR_TURN 64u    /* Steps of one execution before the next one's turn. */
 
 /* Logs. */
-#define BT_LOG_MESSAGE_MAX 10240u           /* Longer texts are cut into several entries. */
+#define BT_LOG_MESSAGE_MAX 10240u /* Longer texts are cut into several entries. */
 #define BT_LOG_CHUNK_BYTES (64u << 10)
-#define BT_LOG_QUOTA_BYTES (64u << 20)      /* Log text of one attempt; a notice says where it cuts. */
+#define BT_LOG_QUOTA_BYTES (64u << 20) /* Log text of one attempt; a notice says where it cuts. */
 
 /* Workers. */
-#define BT_OUTPUT_LINE_MAX (1u << 20)       /* A "::{…}::" line. */
+#define BT_OUTPUT_LINE_MAX (1u << 20) /* A "::{…}::" line. */
 #define BT_OUTPUT_FILES_MAX 10000u
-#define BT_KILL_GRACE_MS 5000               /* From SIGTERM to SIGKILL. */
-#define BT_WALK_DEPTH_MAX 64                /* Nested directories looked through for output files. */
-#define BT_GLOB_BYTES_MAX 4096u             /* One pattern. */
-#define BT_GLOB_BRACES_MAX 256              /* Patterns that one with {a,b} stands for. */
-#define BT_COMMAND_INLINE_MAX (96u << 10)   /* Longer command texts are handed over in a file. */
-#define BT_COMMAND_BYTES_MAX (8u << 20)     /* Arguments and environment of one command. */
-#define BT_METRICS_MAX 10000u               /* Metrics of one attempt. */
-#define BT_PATH_BYTES_MAX 4000u             /* A path of the internal storage. */
-#define BT_DRAIN_MS 250                     /* Wait for output after the command has ended. */
-#define BT_LOG_FLUSH_MS 100                 /* A line waits no longer before it is handed over. */
-#define BT_SWEEP_MS 250                     /* A daemon outlives its command no longer. */
-#define BT_END_MS 30000                     /* Wait for killed processes to be gone. */
+#define BT_KILL_GRACE_MS 5000             /* From SIGTERM to SIGKILL. */
+#define BT_WALK_DEPTH_MAX 64              /* Nested directories looked through for output files. */
+#define BT_GLOB_BYTES_MAX 4096u           /* One pattern. */
+#define BT_GLOB_BRACES_MAX 256            /* Patterns that one with {a,b} stands for. */
+#define BT_COMMAND_INLINE_MAX (96u << 10) /* Longer command texts are handed over in a file. */
+#define BT_COMMAND_BYTES_MAX (8u << 20)   /* Arguments and environment of one command. */
+#define BT_METRICS_MAX 10000u             /* Metrics of one attempt. */
+#define BT_PATH_BYTES_MAX 4000u           /* A path of the internal storage. */
+#define BT_DRAIN_MS 250                   /* Wait for output after the command has ended. */
+#define BT_LOG_FLUSH_MS 100               /* A line waits no longer before it is handed over. */
+#define BT_SWEEP_MS 250                   /* A daemon outlives its command no longer. */
+#define BT_END_MS 30000                   /* Wait for killed processes to be gone. */

@@ -20,4 +20,5 @@ void *bt_map64_remove(struct bt_map64 *map, uint64_t key); /* What was there, or
 void bt_map64_clear(struct bt_map64 *map);                 /* Keeps the memory. */
 void bt_map64_done(struct bt_map64 *map);
 
-/* for (size_t i = 0; i < map.cap; i++) if (map.slots[i].value) … walks all; do not change meanwhile. */
+/* for (size_t i = 0; i < map.cap; i++) if (map.slots[i].value) … walks all; do not change
+ * meanwhile. */

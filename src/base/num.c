@@ -1,6 +1,7 @@
 /* num.c — Numbers and their text. */
 #include "base/num.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,7 +91,7 @@ int bt_buf_add_double(struct bt_buf *buf, double number)
     if (isinf(number))
         return bt_buf_adds(buf, number > 0 ? "Infinity" : "-Infinity");
     char text[40];
-    int precision = 15;
+    int precision = fabs(number) < DBL_MIN ? 1 : 15; /* Subnormals have fewer digits. */
     do
         (void)snprintf(text, sizeof text, "%.*g", precision, number); /* Always fits. */
     while (strtod(text, NULL) != number && ++precision <= 17);

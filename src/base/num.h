@@ -2,7 +2,8 @@
 #pragma once
 #include "base/buf.h"
 
-/* The whole text as a decimal 64-bit integer with an optional sign. False: not one, or out of range. */
+/* The whole text as a decimal 64-bit integer with an optional sign. False: not one, or out of
+ * range. */
 bool bt_parse_i64(struct bt_str text, int64_t *ret_number);
 bool bt_parse_u64(struct bt_str text, uint64_t *ret_number);
 /* The whole text as a JSON-like number (digits, '.', exponent); no hex, no inf, no nan. */

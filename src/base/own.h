@@ -21,5 +21,6 @@
     }
 
 /* Marks a structure member to its container. */
-#define BT_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define BT_CONTAINER(pointer, type, member)                                                        \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 #define BT_COUNT(array) (sizeof(array) / sizeof *(array))

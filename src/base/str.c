@@ -128,7 +128,7 @@ const char *bt_str_nearest(struct bt_str word, const char *const *candidates, si
         if (candidate.len == 0 || candidate.len > NEAREST_LEN_MAX)
             continue;
         size_t distance = edit_distance(word, candidate);
-        if (distance < best_distance && distance < candidate.len) {
+        if (distance < best_distance && distance < candidate.len && distance < word.len) {
             best_distance = distance;
             best = candidates[i];
         }

@@ -1,4 +1,5 @@
-/* str.h — A view of bytes with a length, and the helpers that look at it. Borrowed memory always. */
+/* str.h — A view of bytes with a length, and the helpers that look at it. Borrowed memory always.
+ */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

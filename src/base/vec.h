@@ -20,8 +20,7 @@ void bt_vec_grow(void **items, size_t *cap, size_t count, size_t item_size);
 #define bt_vec_push(vec, item)                                                                     \
     do {                                                                                           \
         if ((vec)->count == (vec)->cap)                                                            \
-            bt_vec_grow((void **)&(vec)->items, &(vec)->cap, (vec)->count,                         \
-                        sizeof *(vec)->items);                                                     \
+            bt_vec_grow((void **)&(vec)->items, &(vec)->cap, (vec)->count, sizeof *(vec)->items);  \
         (vec)->items[(vec)->count++] = (item);                                                     \
     } while (0)
 

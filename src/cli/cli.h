@@ -8,7 +8,7 @@ enum { BT_EXIT_OK = 0, BT_EXIT_FAILED = 1, BT_EXIT_USAGE = 2 };
 
 struct bt_command {
     const char *name;
-    const char *summary; /* One line. */
+    const char *summary;               /* One line. */
     int (*run)(int argc, char **argv); /* argv[0] is the command's name. */
 };
 

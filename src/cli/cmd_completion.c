@@ -51,8 +51,9 @@ static void print_fish(void)
     for (const struct bt_command *command = bt_commands; command->name; command++)
         (void)printf("complete -c baton -n __fish_use_subcommand -f -a %s -d '%s'\n", command->name,
                      command->summary);
-    (void)puts("complete -c baton -n 'not __fish_use_subcommand' -a "
-               "'(baton (commandline -opc)[2] --help 2>/dev/null | string match -ra -- \"--[a-z-]+\")'");
+    (void)puts(
+        "complete -c baton -n 'not __fish_use_subcommand' -a "
+        "'(baton (commandline -opc)[2] --help 2>/dev/null | string match -ra -- \"--[a-z-]+\")'");
 }
 
 int bt_cmd_completion(int argc, char **argv)

@@ -1,13 +1,16 @@
-/* cmd_run.c — `baton run`: a flow runs in this process, over a temporary or a given data directory. */
+/* cmd_run.c — `baton run`: a flow runs in this process, over a temporary or a given data directory.
+ */
 #include "cli/cli.h"
 
 #include "base/limits.h"
+#include "base/num.h"
 #include "base/vec.h"
 #include "cli/diags.h"
 #include "cli/show.h"
 #include "config/instance.h"
 #include "value/json.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -56,11 +59,12 @@ static void options_done(struct options *options)
     bt_vec_done(&options->owned);
 }
 
-/* --- The command line --------------------------------------------------------------------------- */
+/* --- The command line ------------------------------------------------------------------------- */
 
 static int split_pair(const char *text, const char *what, struct bt_str *ret_name,
                       const char **ret_value, struct bt_err *err)
 {
+    assert(text);
     const char *equals = strchr(text, '=');
     if (!equals || equals == text) {
         (void)bt_fail(err, BT_INVALID, "%s '%s' is not NAME=VALUE", what, text);
@@ -77,8 +81,7 @@ static int add_file(struct options *options, struct bt_str name, const char *pat
     if (!copy)
         bt_die("out of memory");
     bt_vec_push(&options->owned, copy);
-    bt_vec_push(&options->files,
-                ((struct bt_input_file){copy, *path == '@' ? path + 1 : path}));
+    bt_vec_push(&options->files, ((struct bt_input_file){copy, *path == '@' ? path + 1 : path}));
     return BT_OK;
 }
 
@@ -99,9 +102,8 @@ struct flag {
     bool has_value;
 };
 static const struct flag flags[] = {
-    {'i', "--input", true}, {'f', "--file", true},   {'l', "--label", true},
-    {'d', "--data", true},  {'j', "--slots", true},  {'q', "--quiet", false},
-    {'J', "--json", false}, {'h', "--help", false},
+    {'i', "--input", true}, {'f', "--file", true},   {'l', "--label", true}, {'d', "--data", true},
+    {'j', "--slots", true}, {'q', "--quiet", false}, {'J', "--json", false}, {'h', "--help", false},
 };
 
 static const struct flag *find_flag(const char *text)
@@ -119,14 +121,14 @@ static const struct flag *find_flag(const char *text)
 static int take_flag(struct options *options, const struct flag *flag, const char *value,
                      struct bt_err *err)
 {
+    assert(value || !flag->has_value);
     switch (flag->letter) {
     case 'd': options->data_dir = value; return BT_OK;
     case 'q': options->is_quiet = true; return BT_OK;
     case 'J': options->is_json = true; return BT_OK;
     case 'j': {
-        char *end;
-        unsigned long slots = strtoul(value, &end, 10);
-        if (*end || slots < 1 || slots > 10000)
+        uint64_t slots;
+        if (!bt_parse_u64(bt_str_of(value), &slots) || slots < 1 || slots > 10000)
             return bt_fail(err, BT_INVALID, "--slots must be a number from 1 to 10000");
         options->slots = (unsigned)slots;
         return BT_OK;
@@ -169,14 +171,14 @@ static int parse_options(int argc, char **argv, struct options *options, struct 
     return BT_OK;
 }
 
-/* --- Running ------------------------------------------------------------------------------------ */
+/* --- Running ---------------------------------------------------------------------------------- */
 
 /* What the listener tells the main thread. */
 struct session {
     struct bt_show *show;
     pthread_mutex_t lock;
     int event_fd;
-    uint64_t key; /* Our execution; 0: none (yet). */
+    uint64_t key;           /* Our execution; 0: none (yet). */
     BT_VEC(uint64_t) open;  /* Executions that have not drained. */
     BT_VEC(uint64_t) ended; /* Drained before their key was known here. */
     enum bt_state state;
@@ -302,8 +304,7 @@ static int read_file(const char *path, struct bt_buf *out, struct bt_err *err)
 }
 
 /* Pushes the flow and starts it. Prints what is wrong; BT_EXIT_OK or an exit code. */
-static int start(const struct options *options, struct session *session,
-                 struct bt_service *service)
+static int start(const struct options *options, struct session *session, struct bt_service *service)
 {
     struct bt_principal principal = bt_principal_local();
     struct bt_err err = BT_ERR_INIT;
@@ -344,7 +345,8 @@ static void print_outputs(const struct session *session, bool is_json)
     if (!session->outputs || bt_value_count(session->outputs) == 0)
         return;
     BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(BT_JSON_BYTES_MAX);
-    if (bt_json_write(session->outputs, is_json ? BT_JSON_COMPACT : BT_JSON_PRETTY, &text, NULL) < 0)
+    if (bt_json_write(session->outputs, is_json ? BT_JSON_COMPACT : BT_JSON_PRETTY, &text, NULL) <
+        0)
         return;
     if (!is_json)
         (void)fputs("outputs: ", stdout);
@@ -429,7 +431,8 @@ int bt_cmd_run(int argc, char **argv)
         return rc == BT_NOT_FOUND ? BT_EXIT_OK : bt_cli_fail("run", &err, BT_EXIT_USAGE);
     }
     FILE *out = options.is_json ? stderr : stdout;
-    bool is_terminal = isatty(fileno(out)) && getenv("TERM") && strcmp(getenv("TERM"), "dumb") != 0;
+    const char *term = getenv("TERM");
+    bool is_terminal = isatty(fileno(out)) && term && strcmp(term, "dumb") != 0;
     struct bt_show_config show = {.out = out,
                                   .is_terminal = is_terminal,
                                   .has_colour = is_terminal && !getenv("NO_COLOR"),

@@ -30,7 +30,7 @@ static const char usage[] =
     "Exit code: 0 when all flows are valid (warnings allowed), 2 when one is not.\n"
     "Example:   baton validate flows/\n";
 
-/* --- Reading --- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static int read_stream(FILE *in, struct bt_buf *out, struct bt_err *err)
 {
@@ -58,17 +58,16 @@ static int read_file(const char *name, struct bt_buf *out, struct bt_err *err)
     return rc;
 }
 
-/* --- Reporting --- */
+/* --- Reporting -------------------------------------------------------------------------------- */
 
 static void report_json(struct validation *validation, const char *name,
                         const struct bt_diags *diags)
 {
     BT_VALUE entry = bt_map_new(3);
-    bool is_good =
-        entry && bt_map_puts(entry, "file", bt_value_cstr(name)) == BT_OK &&
-        bt_map_puts(entry, "valid", bt_value_bool(diags->errors == 0)) == BT_OK &&
-        bt_map_puts(entry, "diagnostics", bt_cli_diags_value(diags)) == BT_OK &&
-        bt_list_push(validation->report, BT_TAKE(entry)) == BT_OK;
+    bool is_good = entry && bt_map_puts(entry, "file", bt_value_cstr(name)) == BT_OK &&
+                   bt_map_puts(entry, "valid", bt_value_bool(diags->errors == 0)) == BT_OK &&
+                   bt_map_puts(entry, "diagnostics", bt_cli_diags_value(diags)) == BT_OK &&
+                   bt_list_push(validation->report, BT_TAKE(entry)) == BT_OK;
     if (!is_good)
         fprintf(stderr, "baton: out of memory\n");
 }
@@ -104,7 +103,7 @@ static void validate_file(struct validation *validation, const char *name)
     bt_buf_done(&source);
 }
 
-/* --- Folders --- */
+/* --- Folders ---------------------------------------------------------------------------------- */
 
 static bool is_flow_name(const char *name)
 {
@@ -146,7 +145,7 @@ static void validate_path(struct validation *validation, const char *path, int d
         validate_folder(validation, path, depth);
 }
 
-/* --- The command --- */
+/* --- The command ------------------------------------------------------------------------------ */
 
 static void summarise(const struct validation *validation)
 {

@@ -96,12 +96,14 @@ static void show_line(FILE *out, const struct bt_diag *diag, struct bt_str line,
     fprintf(out, "%s\n", colours->off);
 }
 
-static void show_one(FILE *out, const char *name, struct bt_str source,
-                     const struct bt_diag *diag, const struct colours *colours)
+static void show_one(FILE *out, const char *name, struct bt_str source, const struct bt_diag *diag,
+                     const struct colours *colours)
 {
-    fprintf(out, "%s%s:%u:%u:%s %s%s:%s %s\n", colours->bold, name, diag->at.line, diag->at.col,
-            colours->off, severity_colour(colours, diag->severity), severity_name(diag->severity),
-            colours->off, diag->msg);
+    fprintf(out, "%s%s:", colours->bold, name);
+    if (diag->at.line) /* 0: it is about the file itself. */
+        fprintf(out, "%u:%u:", diag->at.line, diag->at.col);
+    fprintf(out, "%s %s%s:%s %s\n", colours->off, severity_colour(colours, diag->severity),
+            severity_name(diag->severity), colours->off, diag->msg);
     struct bt_str line = line_of(source, diag->at.line);
     if (line.len && diag->at.col)
         show_line(out, diag, line, colours);

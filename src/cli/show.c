@@ -37,7 +37,7 @@ struct bt_show {
     int64_t drawn_us;
 };
 
-/* --- Words -------------------------------------------------------------------------------------- */
+/* --- Words ------------------------------------------------------------------------------------ */
 
 const char *bt_show_duration(int64_t us, char out[32])
 {
@@ -154,7 +154,7 @@ static void put_task(const struct bt_show *show, const struct bt_flow *flow,
     }
 }
 
-/* --- The live part ------------------------------------------------------------------------------ */
+/* --- The live part ---------------------------------------------------------------------------- */
 
 static void erase_live(struct bt_show *show)
 {
@@ -179,8 +179,8 @@ static void draw_live(struct bt_show *show)
         const struct live *live = &show->live.items[i];
         (void)fprintf(out, "%s%s%s %*s%s %s%s%s\n", paint(show, colour_of(live->state)),
                       mark_of(live->state), plain(show), (int)live->depth * 2, "", live->label,
-                      paint(show, "\033[2m"), bt_show_duration(wall_us() - live->since_us, duration),
-                      plain(show));
+                      paint(show, "\033[2m"),
+                      bt_show_duration(wall_us() - live->since_us, duration), plain(show));
         show->drawn++;
     }
     if (count > LIVE_LINES_MAX) {
@@ -195,8 +195,9 @@ static char *label_of(const struct bt_flow *flow, const struct bt_taskrun *run)
     char *label = NULL;
     struct bt_str value = bt_value_str(run->value);
     size_t len = value.len > VALUE_WIDTH_MAX ? VALUE_WIDTH_MAX : value.len;
-    int rc = run->value ? asprintf(&label, "%s [%.*s]", flow->tasks[run->task].id, (int)len, value.at)
-                        : asprintf(&label, "%s", flow->tasks[run->task].id);
+    int rc = run->value
+                 ? asprintf(&label, "%s [%.*s]", flow->tasks[run->task].id, (int)len, value.at)
+                 : asprintf(&label, "%s", flow->tasks[run->task].id);
     if (rc < 0)
         bt_die("out of memory");
     for (char *c = label; *c; c++)
@@ -209,8 +210,8 @@ static void track_live(struct bt_show *show, const struct bt_change *change)
 {
     const struct bt_taskrun *run = change->run;
     size_t at = 0;
-    while (at < show->live.count && (show->live.items[at].n != run->n ||
-                                     show->live.items[at].exec != change->exec->key))
+    while (at < show->live.count &&
+           (show->live.items[at].n != run->n || show->live.items[at].exec != change->exec->key))
         at++;
     if (bt_state_is_ended(run->state)) {
         if (at == show->live.count)
@@ -231,7 +232,7 @@ static void track_live(struct bt_show *show, const struct bt_change *change)
     live->since_us = bt_histories_at(&run->histories, run->histories.count - 1)->at_us;
 }
 
-/* --- Lines -------------------------------------------------------------------------------------- */
+/* --- Lines ------------------------------------------------------------------------------------ */
 
 /* On a terminal the successes of long loops are counted instead of printed. */
 static bool hides_iteration(struct bt_show *show, const struct bt_change *change)
@@ -246,9 +247,9 @@ static bool hides_iteration(struct bt_show *show, const struct bt_change *change
             found = at;
     }
     if (!found) {
-        bt_vec_push(&show->iterations, ((struct iteration){.exec = change->exec->key,
-                                                           .task = run->task,
-                                                           .parent = run->parent}));
+        bt_vec_push(&show->iterations,
+                    ((struct iteration){
+                        .exec = change->exec->key, .task = run->task, .parent = run->parent}));
         found = &show->iterations.items[show->iterations.count - 1];
     }
     if (found->printed < ITERATION_LINES_MAX) {
@@ -311,7 +312,8 @@ static void print_log(struct bt_show *show, const struct bt_change *change)
         ptrdiff_t end = bt_str_find(rest, BT_STR("\n"), 0);
         struct bt_str line = end < 0 ? rest : bt_str_slice(rest, 0, (size_t)end);
         put_clock(show, log->time_us);
-        (void)fprintf(out, "%s  %-8s ", paint(show, colours[log->level]), bt_level_name(log->level));
+        (void)fprintf(out, "%s  %-8s ", paint(show, colours[log->level]),
+                      bt_level_name(log->level));
         if (change->run)
             put_task(show, change->flow, change->run);
         else

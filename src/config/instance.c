@@ -7,6 +7,7 @@
 #include "sys/random.h"
 #include "worker/worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -39,7 +40,7 @@ static char *path_join(const char *dir, const char *name)
     return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
 }
 
-/* --- The directory ------------------------------------------------------------------------------ */
+/* --- The directory ---------------------------------------------------------------------------- */
 
 static int make_dir(const char *dir, struct bt_err *err)
 {
@@ -75,27 +76,30 @@ static int lock_dir(struct bt_instance *self, struct bt_err *err)
         return bt_fail(err, BT_INVALID, "the path of the data directory is too long");
     self->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (self->lock_fd < 0) {
-        (void)bt_fail_errno(err, BT_IO, errno, "cannot write in the data directory '%s'", self->dir);
+        (void)bt_fail_errno(err, BT_IO, errno, "cannot write in the data directory '%s'",
+                            self->dir);
         return bt_hint(err, "check its permissions and that the disk is not full");
     }
     if (flock(self->lock_fd, LOCK_EX | LOCK_NB) < 0) {
         char pid[32] = "";
         ssize_t len = pread(self->lock_fd, pid, sizeof pid - 1, 0);
         pid[len > 0 ? len : 0] = '\0';
-        (void)bt_fail(err, BT_BUSY, "the data directory '%s' is in use by another Baton (process %s)",
-                      self->dir, *pid ? pid : "unknown");
+        (void)bt_fail(err, BT_BUSY,
+                      "the data directory '%s' is in use by another Baton (process %s)", self->dir,
+                      *pid ? pid : "unknown");
         return bt_hint(err, "wait until it ends, or use another directory with --data");
     }
     char pid[32];
     int len = snprintf(pid, sizeof pid, "%ld", (long)getpid());
     if (ftruncate(self->lock_fd, 0) < 0 || pwrite(self->lock_fd, pid, (size_t)len, 0) != len) {
-        (void)bt_fail_errno(err, BT_IO, errno, "cannot write in the data directory '%s'", self->dir);
+        (void)bt_fail_errno(err, BT_IO, errno, "cannot write in the data directory '%s'",
+                            self->dir);
         return bt_hint(err, "check its permissions and that the disk is not full");
     }
     return BT_OK;
 }
 
-/* --- Opening ------------------------------------------------------------------------------------ */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
 /* KESTRA_X and BATON_X of the environment become envs.x. */
 static int read_envs(struct bt_value **ret_envs, struct bt_err *err)
@@ -214,6 +218,7 @@ static int open_all(struct bt_instance *self, const struct bt_instance_config *c
     BT_TRY(lock_dir(self, err));
     BT_TRY(open_stores(self, err));
     BT_TRY(read_envs(&self->envs, err));
+    assert(self->journal);
     BT_TRY(self->journal->ops->live(self->journal, keep_key, self, err));
     return open_runner(self, config, err);
 }

@@ -5,16 +5,17 @@
 #include "model/state.h"
 
 struct bt_job {
-    uint64_t exec_key;   /* The execution's internal key. */
-    uint32_t taskrun;    /* The task run's number within it. */
-    uint32_t attempt;    /* 1-based. */
-    uint64_t token;      /* Fencing token of this attempt; unique for ever. */
+    uint64_t exec_key; /* The execution's internal key. */
+    uint32_t taskrun;  /* The task run's number within it. */
+    uint32_t attempt;  /* 1-based. */
+    uint64_t token;    /* Fencing token of this attempt; unique for ever. */
     char tenant[64];
     char exec_id[24], taskrun_id[24];
     struct bt_flow *flow;       /* Owned reference; holds the task and its compiled properties. */
     const struct bt_task *task; /* Borrowed from the flow. */
-    struct bt_value *variables; /* Owned map: the rendering context (only what the task can reach). */
-    int64_t timeout_us;         /* 0 = none. */
+    struct bt_value
+        *variables;     /* Owned map: the rendering context (only what the task can reach). */
+    int64_t timeout_us; /* 0 = none. */
     int64_t now_us;
     uint64_t seed;
     struct bt_job *next; /* The worker's: its queue … */
@@ -26,10 +27,10 @@ struct bt_job_result {
     uint64_t exec_key;
     uint32_t taskrun;
     uint64_t token;
-    enum bt_state state;      /* SUCCESS, WARNING, FAILED or KILLED. */
-    struct bt_value *outputs; /* Owned map, or NULL. */
-    struct bt_value *metrics; /* Owned list of {name, type, value, tags}, or NULL. */
-    char *error;              /* Owned text for the log, or NULL. */
+    enum bt_state state;          /* SUCCESS, WARNING, FAILED or KILLED. */
+    struct bt_value *outputs;     /* Owned map, or NULL. */
+    struct bt_value *metrics;     /* Owned list of {name, type, value, tags}, or NULL. */
+    char *error;                  /* Owned text for the log, or NULL. */
     int64_t started_us, ended_us; /* Wall time. */
 };
 void bt_job_result_done(struct bt_job_result *result);

@@ -41,8 +41,7 @@ int bt_files_path(struct bt_str uri, struct bt_str *ret_path, struct bt_err *err
 {
     size_t skip = scheme_len(uri);
     if (skip == 0)
-        return bt_fail(err, BT_INVALID, "'%.*s' is not a URI of the internal storage",
-                       BT_FMT(uri));
+        return bt_fail(err, BT_INVALID, "'%.*s' is not a URI of the internal storage", BT_FMT(uri));
     struct bt_str path = bt_str_slice(uri, skip, uri.len);
     if (path.len > BT_PATH_BYTES_MAX)
         return bt_fail(err, BT_LIMIT, "a path of the internal storage has at most %u bytes",

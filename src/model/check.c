@@ -13,8 +13,8 @@ struct duplicates {
     const char *what, *original;
 };
 
-static bool duplicates_init(struct duplicates *duplicates, const char *what,
-                            const char *original, size_t count_max)
+static bool duplicates_init(struct duplicates *duplicates, const char *what, const char *original,
+                            size_t count_max)
 {
     *duplicates = (struct duplicates){
         .names = BT_BUF_INIT(800), .what = what, .original = original, .first_at = SIZE_MAX};

@@ -1,4 +1,4 @@
-/* convert.c — One value to the type of an input or output. Pure; the messages are the original's. */
+/* convert.c — One value to the type of an input or output. Pure; in the original's words. */
 #include "model/input_int.h"
 
 #include "base/num.h"
@@ -155,7 +155,8 @@ static int check_listed(const struct conversion *conversion, struct bt_str text)
 
 static int to_listed(const struct conversion *conversion, struct bt_value **ret_value)
 {
-    bool is_free = conversion->type == BT_INPUT_SELECT && bt_map_gets(conversion->spec, "required") &&
+    bool is_free = conversion->type == BT_INPUT_SELECT &&
+                   bt_map_gets(conversion->spec, "required") &&
                    !bt_value_as_bool(bt_map_gets(conversion->spec, "required"));
     if (!is_free)
         BT_TRY(check_listed(conversion, conversion->text));
@@ -223,20 +224,20 @@ static int to_json(const struct conversion *conversion, struct bt_value **ret_va
     return rc == BT_OK ? rc : fail_expected(conversion, cause.msg);
 }
 
-/* --- Dates, times, durations: all are a number to compare. --- */
+/* --- Dates, times, durations: all are a number to compare. ------------------------------------ */
 
 static bool moment_of(enum bt_input_type type, struct bt_str text, int64_t *ret_number)
 {
-    switch (type) {
-    case BT_INPUT_DATE: return bt_iso_date(text, ret_number);
-    case BT_INPUT_TIME: return bt_iso_time(text, ret_number);
-    case BT_INPUT_DURATION: return bt_duration_parse(text, ret_number, NULL) == BT_OK;
-    default: return bt_iso_instant(text, ret_number);
-    }
+    if (type == BT_INPUT_DATE)
+        return bt_iso_date(text, ret_number);
+    if (type == BT_INPUT_TIME)
+        return bt_iso_time(text, ret_number);
+    if (type == BT_INPUT_DURATION)
+        return bt_duration_parse(text, ret_number, NULL) == BT_OK;
+    return bt_iso_instant(text, ret_number);
 }
 
-static bool moment_bound(const struct conversion *conversion, const char *name,
-                         int64_t *ret_number)
+static bool moment_bound(const struct conversion *conversion, const char *name, int64_t *ret_number)
 {
     struct bt_str text = bt_map_str(conversion->spec, name);
     return text.len && moment_of(conversion->type, text, ret_number);
@@ -258,12 +259,13 @@ static int check_moment(const struct conversion *conversion, int64_t number)
 
 static const char *moment_words(enum bt_input_type type)
 {
-    switch (type) {
-    case BT_INPUT_DATE: return "not a date like 2024-12-31";
-    case BT_INPUT_TIME: return "not a time like 18:27:49";
-    case BT_INPUT_DURATION: return "not a duration like PT1H30M";
-    default: return "not a date-time like 2024-12-31T18:27:49Z";
-    }
+    if (type == BT_INPUT_DATE)
+        return "not a date like 2024-12-31";
+    if (type == BT_INPUT_TIME)
+        return "not a time like 18:27:49";
+    if (type == BT_INPUT_DURATION)
+        return "not a duration like PT1H30M";
+    return "not a date-time like 2024-12-31T18:27:49Z";
 }
 
 static int to_moment(const struct conversion *conversion, struct bt_value **ret_value)
@@ -311,20 +313,16 @@ static int to_email(const struct conversion *conversion, struct bt_value **ret_v
 typedef int convert_fn(const struct conversion *conversion, struct bt_value **ret_value);
 
 static convert_fn *const converters[] = {
-    [BT_INPUT_STRING] = to_text,      [BT_INPUT_SECRET] = to_text,
-    [BT_INPUT_INT] = to_int,          [BT_INPUT_FLOAT] = to_float,
-    [BT_INPUT_BOOLEAN] = to_bool,     [BT_INPUT_SELECT] = to_listed,
-    [BT_INPUT_ENUM] = to_listed,      [BT_INPUT_MULTISELECT] = to_list,
-    [BT_INPUT_ARRAY] = to_list,       [BT_INPUT_JSON] = to_json,
-    [BT_INPUT_YAML] = to_json,        [BT_INPUT_DATETIME] = to_moment,
-    [BT_INPUT_DATE] = to_moment,      [BT_INPUT_TIME] = to_moment,
-    [BT_INPUT_DURATION] = to_moment,  [BT_INPUT_FILE] = to_text,
-    [BT_INPUT_URI] = to_uri,          [BT_INPUT_EMAIL] = to_email,
+    [BT_INPUT_STRING] = to_text, [BT_INPUT_SECRET] = to_text,      [BT_INPUT_INT] = to_int,
+    [BT_INPUT_FLOAT] = to_float, [BT_INPUT_BOOLEAN] = to_bool,     [BT_INPUT_SELECT] = to_listed,
+    [BT_INPUT_ENUM] = to_listed, [BT_INPUT_MULTISELECT] = to_list, [BT_INPUT_ARRAY] = to_list,
+    [BT_INPUT_JSON] = to_json,   [BT_INPUT_YAML] = to_json,        [BT_INPUT_DATETIME] = to_moment,
+    [BT_INPUT_DATE] = to_moment, [BT_INPUT_TIME] = to_moment,      [BT_INPUT_DURATION] = to_moment,
+    [BT_INPUT_FILE] = to_text,   [BT_INPUT_URI] = to_uri,          [BT_INPUT_EMAIL] = to_email,
 };
 
 int bt_input_convert(enum bt_input_type type, const struct bt_value *spec,
-                     const struct bt_value *value, struct bt_value **ret_value,
-                     struct bt_err *err)
+                     const struct bt_value *value, struct bt_value **ret_value, struct bt_err *err)
 {
     if (bt_value_is_null(value))
         return done(bt_value_null(), ret_value, err);
@@ -332,8 +330,8 @@ int bt_input_convert(enum bt_input_type type, const struct bt_value *spec,
     struct conversion conversion = {.type = type, .spec = spec, .value = value, .err = err};
     int rc = bt_value_print(value, &text, err);
     if (rc == BT_OK) {
-        conversion.text = bt_value_is(value, BT_KIND_STRING) ? bt_value_str(value)
-                                                             : bt_buf_str(&text);
+        conversion.text =
+            bt_value_is(value, BT_KIND_STRING) ? bt_value_str(value) : bt_buf_str(&text);
         rc = converters[type](&conversion, ret_value);
     }
     bt_buf_done(&text);

@@ -1,8 +1,9 @@
 /* defaults.c — `pluginDefaults`: values laid under (or, forced, over) every map that has a `type`.
  *
- * The tree is changed before it is read as a flow: what a default brings is checked like what stands
- * in the task, and points at its own line. Maps merge deeply, lists are joined. Each node is changed
- * once, also when aliases hang it at several places; what is added is counted against the limit. */
+ * The tree is changed before it is read as a flow: what a default brings is checked like what
+ * stands in the task, and points at its own line. Maps merge deeply, lists are joined. Each node is
+ * changed once, also when aliases hang it at several places; what is added is counted against the
+ * limit. */
 #include "model/model_int.h"
 
 #include "base/limits.h"
@@ -25,7 +26,7 @@ struct defaults {
     size_t work;  /* Keys compared. */
 };
 
-/* --- Merging --- */
+/* --- Merging ---------------------------------------------------------------------------------- */
 
 static struct bt_yaml_node *new_like(struct defaults *defaults, const struct bt_yaml_node *node,
                                      uint32_t count)
@@ -155,7 +156,7 @@ static void clear(struct bt_yaml_node *node)
         clear(node->kind == BT_YAML_LIST ? node->items[i] : node->pairs[i].value);
 }
 
-/* --- Reading --- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static void report(struct parse *parse, const struct place *place, const char *original,
                    const char *msg)
@@ -176,9 +177,9 @@ static bool check_values(struct parse *parse, const struct place *place,
         is_good = false;
         struct place at = bt_place_in(place, NULL, item->values->pairs[i].key);
         at.name = "";
-        struct bt_diag *diag = bt_model_error(parse, &at, "bad-default",
-                                              "type \"%.*s\" has no property \"%.*s\"",
-                                              BT_FMT(item->type_name), BT_FMT(key));
+        struct bt_diag *diag =
+            bt_model_error(parse, &at, "bad-default", "type \"%.*s\" has no property \"%.*s\"",
+                           BT_FMT(item->type_name), BT_FMT(key));
         bt_diag_original(parse, diag,
                          "Invalid Plugin Default: No property '%.*s' exists in plugin '%.*s'",
                          BT_FMT(key), BT_FMT(item->type_name));
@@ -221,8 +222,8 @@ static void read_list(struct defaults *defaults, const struct place *place)
         return;
     struct place key = bt_place_key(place);
     if (strcmp(place->name, "taskDefaults") == 0)
-        bt_diag_hint(parse, bt_model_warn(parse, &key, "deprecated",
-                                          "\"taskDefaults\" is deprecated"),
+        bt_diag_hint(parse,
+                     bt_model_warn(parse, &key, "deprecated", "\"taskDefaults\" is deprecated"),
                      "write pluginDefaults");
     uint32_t count = place->node->count + defaults->count;
     struct plugin_default *items = bt_arena_alloc(parse->scratch, (count + 1) * sizeof *items);
@@ -241,8 +242,8 @@ static void read_list(struct defaults *defaults, const struct place *place)
 void bt_apply_defaults(struct parse *parse, struct bt_yaml_node *root)
 {
     static const char *const names[] = {"pluginDefaults", "taskDefaults"};
-    static const char *const targets[] = {"tasks",     "errors",         "finally", "listeners",
-                                          "triggers",  "afterExecution"};
+    static const char *const targets[] = {"tasks",     "errors",   "finally",
+                                          "listeners", "triggers", "afterExecution"};
     struct defaults defaults = {.parse = parse};
     struct place place = {.name = "", .node = root};
     for (size_t i = 0; i < BT_COUNT(names); i++) {

@@ -9,7 +9,7 @@
 
 enum { LISTS_MAX = 3 }; /* tasks, errors, finally. */
 
-/* --- Life --- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 static struct flow_box *box_of(const struct bt_flow *flow)
 {
@@ -35,7 +35,7 @@ struct bt_flow *bt_flow_unref(struct bt_flow *flow)
     return NULL;
 }
 
-/* --- Looking --- */
+/* --- Looking ---------------------------------------------------------------------------------- */
 
 const struct bt_dyn *bt_task_prop(const struct bt_task *task, const char *name)
 {
@@ -49,8 +49,7 @@ const struct bt_task_list *bt_lists_find(const struct bt_task_list *lists, uint3
                                          enum bt_branch branch, struct bt_str key)
 {
     for (uint32_t i = 0; i < count; i++)
-        if (lists[i].branch == branch &&
-            (branch != BT_BRANCH_CASE || bt_str_eq(lists[i].key, key)))
+        if (lists[i].branch == branch && (branch != BT_BRANCH_CASE || bt_str_eq(lists[i].key, key)))
             return &lists[i];
     return NULL;
 }
@@ -65,7 +64,7 @@ const struct bt_task *bt_flow_task(const struct bt_flow *flow, struct bt_str id)
     return NULL;
 }
 
-/* --- Properties of the flow --- */
+/* --- Properties of the flow ------------------------------------------------------------------- */
 
 static void on_nothing(struct parse *parse, const struct place *place)
 {
@@ -193,8 +192,7 @@ static void read_property(struct parse *parse, const struct place *root,
                     BT_COUNT(properties) - 4); /* The last four are never meant. */
 }
 
-static void need(struct parse *parse, const struct place *root, const char *name,
-                 const char *hint)
+static void need(struct parse *parse, const struct place *root, const char *name, const char *hint)
 {
     if (!bt_yaml_is_null(bt_yaml_get(root->node, name)))
         return;
@@ -213,9 +211,10 @@ static void read_flow(struct parse *parse, struct bt_yaml_node *node)
 {
     struct place root = {.name = "", .node = node};
     if (node->kind != BT_YAML_MAP) {
-        bt_diag_hint(parse, bt_model_error(parse, &root, "not-a-flow",
-                                           "a flow is a map of properties, here it is %s",
-                                           bt_yaml_kind_name(node)),
+        bt_diag_hint(parse,
+                     bt_model_error(parse, &root, "not-a-flow",
+                                    "a flow is a map of properties, here it is %s",
+                                    bt_yaml_kind_name(node)),
                      "start with id: my_flow");
         return;
     }
@@ -228,7 +227,7 @@ static void read_flow(struct parse *parse, struct bt_yaml_node *node)
         read_property(parse, &root, &node->pairs[i]);
 }
 
-/* --- Reading --- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static struct flow_box *box_new(struct bt_str source)
 {
@@ -277,9 +276,9 @@ static void read_documents(struct parse *parse, const struct bt_yaml *yaml)
     struct bt_yaml_node *root = yaml->docs[0];
     if (yaml->count > 1) {
         struct place place = {.name = "", .node = yaml->docs[1]};
-        bt_diag_hint(parse, bt_model_error(parse, &place, "several-documents",
-                                           "the file holds %u documents, a flow is one",
-                                           yaml->count),
+        bt_diag_hint(parse,
+                     bt_model_error(parse, &place, "several-documents",
+                                    "the file holds %u documents, a flow is one", yaml->count),
                      "put each flow into a file of its own");
     }
     struct bt_value *tree = NULL;

@@ -1,7 +1,7 @@
 /* flow.h — A flow as the engine and the workers see it: checked, flattened, expressions compiled.
  *
- * A flow revision is immutable and shared by count; any thread may read it. Tasks stand in one array
- * in source order (pre-order); groups name their children by index. */
+ * A flow revision is immutable and shared by count; any thread may read it. Tasks stand in one
+ * array in source order (pre-order); groups name their children by index. */
 #pragma once
 #include "base/diag.h"
 #include "lang/expr/expr.h"
@@ -59,8 +59,10 @@ struct bt_task {
     struct bt_dyn *run_if;  /* NULL: always. */
     struct bt_dyn *timeout; /* NULL: none. Renders to an ISO-8601 duration. */
     struct bt_retry retry;
-    const char *log_level;    /* Least level kept, or NULL. */
-    uint32_t concurrent;      /* concurrent, concurrencyLimit; 0 = no limit. */
+    const char *log_level;       /* Least level kept, or NULL. */
+    const char *worker_group;    /* Key of the workers that may run it; NULL: those without a group. */
+    bool is_once;                /* retryOnWorkerLoss: false: a lost attempt fails the task run. */
+    uint32_t concurrent;         /* concurrent, concurrencyLimit; 0 = no limit. */
     const struct bt_prop *props; /* The type's own properties, compiled. */
     uint32_t prop_count;
     const struct bt_task_list *lists; /* Of a flowable. */
@@ -68,10 +70,24 @@ struct bt_task {
 };
 
 enum bt_input_type {
-    BT_INPUT_STRING, BT_INPUT_INT, BT_INPUT_FLOAT, BT_INPUT_BOOLEAN, BT_INPUT_SELECT,
-    BT_INPUT_MULTISELECT, BT_INPUT_JSON, BT_INPUT_YAML, BT_INPUT_DATETIME, BT_INPUT_DATE,
-    BT_INPUT_TIME, BT_INPUT_DURATION, BT_INPUT_FILE, BT_INPUT_ARRAY, BT_INPUT_URI, BT_INPUT_EMAIL,
-    BT_INPUT_SECRET, BT_INPUT_ENUM,
+    BT_INPUT_STRING,
+    BT_INPUT_INT,
+    BT_INPUT_FLOAT,
+    BT_INPUT_BOOLEAN,
+    BT_INPUT_SELECT,
+    BT_INPUT_MULTISELECT,
+    BT_INPUT_JSON,
+    BT_INPUT_YAML,
+    BT_INPUT_DATETIME,
+    BT_INPUT_DATE,
+    BT_INPUT_TIME,
+    BT_INPUT_DURATION,
+    BT_INPUT_FILE,
+    BT_INPUT_ARRAY,
+    BT_INPUT_URI,
+    BT_INPUT_EMAIL,
+    BT_INPUT_SECRET,
+    BT_INPUT_ENUM,
 };
 
 struct bt_input {
@@ -98,9 +114,9 @@ struct bt_flow {
     const char *id, *namespace;
     uint32_t revision; /* 0 until stored. */
     bool is_disabled;
-    const char *description;           /* Or "". */
-    const struct bt_value *labels;     /* Map of text, or NULL. */
-    const struct bt_value *variables;  /* Map, un-rendered, or NULL. */
+    const char *description;          /* Or "". */
+    const struct bt_value *labels;    /* Map of text, or NULL. */
+    const struct bt_value *variables; /* Map, un-rendered, or NULL. */
     const struct bt_input *inputs;
     uint32_t input_count;
     const uint32_t *input_order; /* Indexes of the inputs, each behind those it depends on. */
@@ -111,13 +127,13 @@ struct bt_flow {
     const struct bt_task_list *lists; /* The flow's own: TASKS, ERRORS. */
     uint32_t list_count;
     struct bt_retry retry;
-    int64_t timeout_us;        /* Of the execution; 0 = none. */
-    struct bt_str source;      /* The text as given. */
+    int64_t timeout_us;          /* Of the execution; 0 = none. */
+    struct bt_str source;        /* The text as given. */
     const struct bt_value *tree; /* The whole source as a value (for API and storing). */
 };
 
-/* Reads, checks and compiles one flow. All that is wrong goes to *diags; returns BT_INVALID when any
- * of it is an error. `name` is the file's name for messages. */
+/* Reads, checks and compiles one flow. All that is wrong goes to *diags; returns BT_INVALID when
+ * any of it is an error. `name` is the file's name for messages. */
 int bt_flow_parse(struct bt_str source, struct bt_flow **ret_flow, struct bt_diags *diags);
 struct bt_flow *bt_flow_ref(const struct bt_flow *flow);
 struct bt_flow *bt_flow_unref(struct bt_flow *flow); /* Accepts and returns NULL. Any thread. */
@@ -138,8 +154,7 @@ int bt_inputs_resolve(const struct bt_flow *flow, const struct bt_value *given,
                       struct bt_value **ret_inputs, struct bt_err *err);
 /* Converts one rendered value to an input/output type (text → INT …). */
 int bt_input_convert(enum bt_input_type type, const struct bt_value *spec,
-                     const struct bt_value *value, struct bt_value **ret_value,
-                     struct bt_err *err);
+                     const struct bt_value *value, struct bt_value **ret_value, struct bt_err *err);
 
 /* "STRING", "INT", … */
 const char *bt_input_type_name(enum bt_input_type type);

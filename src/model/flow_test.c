@@ -1,5 +1,5 @@
-/* flow_test.c — Goal: a valid flow becomes the structure that the engine relies on. Method: flows as
- * text, fields asserted; limits at N and N+1; a large flow within its time. */
+/* flow_test.c — Goal: a valid flow becomes the structure that the engine relies on. Method: flows
+ * as text, fields asserted; limits at N and N+1; a large flow within its time. */
 #include "model/flow.h"
 
 #include "base/limits.h"
@@ -180,25 +180,26 @@ static struct bt_str raw_text(const struct bt_flow *flow, const char *task, cons
 static void test_plugin_defaults(void **state)
 {
     (void)state;
-    struct bt_flow *flow = parse("id: f\nnamespace: a\n"
-                                 "pluginDefaults:\n"
-                                 "  - type: io.kestra.plugin.core.debug\n"
-                                 "    values: {format: first}\n"
-                                 "  - type: io.kestra.plugin.core.debug.Return\n"
-                                 "    values: {format: second, description: d}\n"
-                                 "  - type: log\n"
-                                 "    forced: true\n"
-                                 "    values: {level: ERROR}\n"
-                                 "  - type: log\n"
-                                 "    forced: true\n"
-                                 "    values: {level: DEBUG}\n"
-                                 "  - type: shell\n"
-                                 "    values: {beforeCommands: [one], env: {A: a, B: b}}\n"
-                                 "tasks:\n"
-                                 "  - {id: r, type: io.kestra.plugin.core.debug.Return}\n"
-                                 "  - {id: own, type: io.kestra.plugin.core.debug.Return, format: o}\n"
-                                 "  - {id: l, type: io.kestra.plugin.core.log.Log, message: m, level: INFO}\n"
-                                 "  - {id: s, type: shell, commands: [ls], beforeCommands: [two], env: {B: c}}\n");
+    struct bt_flow *flow =
+        parse("id: f\nnamespace: a\n"
+              "pluginDefaults:\n"
+              "  - type: io.kestra.plugin.core.debug\n"
+              "    values: {format: first}\n"
+              "  - type: io.kestra.plugin.core.debug.Return\n"
+              "    values: {format: second, description: d}\n"
+              "  - type: log\n"
+              "    forced: true\n"
+              "    values: {level: ERROR}\n"
+              "  - type: log\n"
+              "    forced: true\n"
+              "    values: {level: DEBUG}\n"
+              "  - type: shell\n"
+              "    values: {beforeCommands: [one], env: {A: a, B: b}}\n"
+              "tasks:\n"
+              "  - {id: r, type: io.kestra.plugin.core.debug.Return}\n"
+              "  - {id: own, type: io.kestra.plugin.core.debug.Return, format: o}\n"
+              "  - {id: l, type: io.kestra.plugin.core.log.Log, message: m, level: INFO}\n"
+              "  - {id: s, type: shell, commands: [ls], beforeCommands: [two], env: {B: c}}\n");
     assert_true(bt_str_is(raw_text(flow, "r", "format"), "first"));
     assert_true(bt_str_is(raw_text(flow, "own", "format"), "o"));
     assert_true(bt_str_is(raw_text(flow, "l", "level"), "ERROR"));
@@ -318,11 +319,11 @@ static void test_fast(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_structure),       cmocka_unit_test(test_properties),
-        cmocka_unit_test(test_each_defaults),   cmocka_unit_test(test_plugin_defaults),
-        cmocka_unit_test(test_counting),        cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_task_limit),      cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_defaults_bomb),   cmocka_unit_test(test_fast),
+        cmocka_unit_test(test_structure),     cmocka_unit_test(test_properties),
+        cmocka_unit_test(test_each_defaults), cmocka_unit_test(test_plugin_defaults),
+        cmocka_unit_test(test_counting),      cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_task_limit),    cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_defaults_bomb), cmocka_unit_test(test_fast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,8 +61,7 @@ static int variables_of(const struct resolving *resolving, const struct bt_input
             is_good = put_nested(inputs, bt_str_of(resolving->flow->inputs[index].id),
                                  bt_value_ref(resolving->values[index])) == BT_OK;
     }
-    is_good = is_good &&
-              bt_map_puts(flow, "id", bt_value_cstr(resolving->flow->id)) == BT_OK &&
+    is_good = is_good && bt_map_puts(flow, "id", bt_value_cstr(resolving->flow->id)) == BT_OK &&
               bt_map_puts(flow, "namespace", bt_value_cstr(resolving->flow->namespace)) == BT_OK &&
               bt_map_puts(flow, "revision", bt_value_int(resolving->flow->revision)) == BT_OK &&
               bt_map_puts(variables, "flow", BT_TAKE(flow)) == BT_OK &&
@@ -158,9 +157,8 @@ static int resolve_all(struct resolving *resolving, struct bt_value **ret_inputs
     }
     BT_VALUE inputs = bt_map_new(flow->input_count);
     for (uint32_t i = 0; inputs && i < flow->input_count; i++)
-        if (resolving->values[i] &&
-            put_nested(inputs, bt_str_of(flow->inputs[i].id),
-                       bt_value_ref(resolving->values[i])) != BT_OK)
+        if (resolving->values[i] && put_nested(inputs, bt_str_of(flow->inputs[i].id),
+                                               bt_value_ref(resolving->values[i])) != BT_OK)
             inputs = bt_value_unref(inputs);
     if (!inputs)
         return bt_fail_mem(resolving->err, "resolving inputs");

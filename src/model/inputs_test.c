@@ -1,5 +1,6 @@
-/* inputs_test.c — Goal: given values become the inputs of an execution, wrong ones are refused in the
- * original's words. Method: rows of type, spec and value; whole flows for order and conditions. */
+/* inputs_test.c — Goal: given values become the inputs of an execution, wrong ones are refused in
+ * the original's words. Method: rows of type, spec and value; whole flows for order and conditions.
+ */
 #include "model/flow.h"
 
 #include "base/limits.h"
@@ -162,7 +163,8 @@ static void resolve(const char *inputs, const char *given, int want_rc, const ch
 static void test_resolve(void **state)
 {
     (void)state;
-    const char *two = "- {id: a, type: STRING, defaults: x}\n- {id: n, type: INT, required: false}\n";
+    const char *two =
+        "- {id: a, type: STRING, defaults: x}\n- {id: n, type: INT, required: false}\n";
     resolve(two, "{}", BT_OK, "{\"a\":\"x\",\"n\":null}");
     resolve(two, "{\"a\":\"y\",\"n\":\"3\",\"other\":1}", BT_OK, "{\"a\":\"y\",\"n\":3}");
     resolve(two, "{\"a\":null}", BT_OK, "{\"a\":\"x\",\"n\":null}");

@@ -112,8 +112,7 @@ bool bt_iso_instant(struct bt_str text, int64_t *ret_us)
         (!is_char(text, 10, 'T') && !is_char(text, 10, 't')))
         return false;
     struct bt_str rest = bt_str_slice(text, 11, text.len);
-    if (!split_offset(rest, &end, &offset_us) ||
-        !bt_iso_time(bt_str_slice(rest, 0, end), &time_us))
+    if (!split_offset(rest, &end, &offset_us) || !bt_iso_time(bt_str_slice(rest, 0, end), &time_us))
         return false;
     *ret_us = days * INT64_C(86400000000) + time_us - offset_us;
     return true;

@@ -21,6 +21,32 @@ static void diag_line(const struct bt_diag *diag, struct bt_buf *out)
         bt_buf_addf(out, " -- %s", diag->hint);
 }
 
+/* The original's words: each line of each diagnostic against the case's list. */
+static bool check_original(const struct bt_diags *diags, const struct bt_value *want,
+                           struct bt_str name)
+{
+    size_t count = 0;
+    bool is_good = true;
+    struct bt_buf line = BT_BUF_INIT(4096);
+    for (size_t i = 0; i < diags->count; i++) {
+        const char *at = diags->items[i].original;
+        while (*at) {
+            size_t len = strcspn(at, "\n");
+            bt_buf_clear(&line);
+            bt_buf_addf(&line, "%s: %.*s", diags->items[i].path, (int)len, at);
+            struct bt_str expected = bt_value_str(bt_list_at(want, count++));
+            if (!bt_str_eq(bt_buf_str(&line), expected)) {
+                is_good = false;
+                print_error("%.*s: got original %.*s\n", BT_FMT(name), BT_FMT(bt_buf_str(&line)));
+                print_error("%.*s: want         %.*s\n", BT_FMT(name), BT_FMT(expected));
+            }
+            at += at[len] ? len + 1 : len;
+        }
+    }
+    bt_buf_done(&line);
+    return is_good && count == bt_value_count(want);
+}
+
 /* Returns whether the case holds; prints what differs. */
 static bool run_case(const struct bt_value *one)
 {
@@ -40,6 +66,9 @@ static bool run_case(const struct bt_value *one)
         print_error("%.*s: got  %.*s\n", BT_FMT(name), BT_FMT(bt_buf_str(&line)));
         print_error("%.*s: want %.*s\n", BT_FMT(name), BT_FMT(bt_value_str(bt_list_at(expect, i))));
     }
+    const struct bt_value *original = bt_map_gets(one, "original");
+    if (original && !check_original(&diags, original, name))
+        is_good = false;
     if (!is_good)
         print_error("%.*s: rc %d, %zu diagnostics, want %zu\n", BT_FMT(name), rc, diags.count,
                     bt_value_count(expect));

@@ -1,7 +1,8 @@
 /* model_int.h — What the sources that read a flow share. Private to the room.
  *
- * Reading goes over the YAML tree once. Everything wrong is reported at its node and skipped; reading
- * goes on, so that one run tells all. Only running out of memory (parse->rc) ends it early. */
+ * Reading goes over the YAML tree once. Everything wrong is reported at its node and skipped;
+ * reading goes on, so that one run tells all. Only running out of memory (parse->rc) ends it early.
+ */
 #pragma once
 #include "lang/yaml/yaml.h"
 #include "model/flow.h"
@@ -48,7 +49,7 @@ struct other_id {
 
 struct parse {
     struct flow_box *box;
-    struct bt_arena *arena;  /* The flow's. */
+    struct bt_arena *arena;   /* The flow's. */
     struct bt_arena *scratch; /* The YAML tree's; gone after reading. */
     struct bt_str source;
     struct bt_diags *diags;
@@ -63,7 +64,7 @@ struct parse {
     int rc;                 /* BT_OK, or BT_NO_MEM: stop. */
 };
 
-/* --- report.c --- */
+/* --- report.c --------------------------------------------------------------------------------- */
 struct bt_diag *bt_model_error(struct parse *parse, const struct place *place, const char *code,
                                const char *format, ...) __attribute__((format(printf, 4, 5)));
 struct bt_diag *bt_model_warn(struct parse *parse, const struct place *place, const char *code,
@@ -73,29 +74,30 @@ void bt_diag_hint(struct parse *parse, struct bt_diag *diag, const char *format,
     __attribute__((format(printf, 3, 4)));
 void bt_diag_original(struct parse *parse, struct bt_diag *diag, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-struct place bt_place_in(const struct place *up, const char *name,
-                         const struct bt_yaml_node *node);
+/* The original says it of the flow as a whole, not of the property. */
+void bt_diag_of_flow(struct bt_diag *diag);
+struct place bt_place_in(const struct place *up, const char *name, const struct bt_yaml_node *node);
 struct place bt_place_at(const struct place *up, uint32_t index, const struct bt_yaml_node *node);
 struct place bt_place_pair(const struct place *up, const char *name,
                            const struct bt_yaml_pair *pair);
 /* The same place, pointing at the property's name instead of its value. */
 struct place bt_place_key(const struct place *place);
 
-/* --- own.c --- */
-void *bt_model_alloc(struct parse *parse, size_t size);  /* Of the flow; NULL sets rc. */
+/* --- own.c ------------------------------------------------------------------------------------ */
+void *bt_model_alloc(struct parse *parse, size_t size); /* Of the flow; NULL sets rc. */
 const char *bt_model_cstr(struct parse *parse, struct bt_str text);
 struct bt_value *bt_model_keep(struct parse *parse, struct bt_value *value); /* Takes. */
 struct bt_dyn *bt_model_keep_dyn(struct parse *parse, struct bt_dyn *dyn);   /* Takes. */
 void bt_flow_box_free(struct flow_box *box);
 
-/* --- schema.c --- */
-/* Checks a node against a property's schema and gives its value (texts where the schema wants text),
- * owned by the caller; NULL when something was reported. */
+/* --- schema.c --------------------------------------------------------------------------------- */
+/* Checks a node against a property's schema and gives its value (texts where the schema wants
+ * text), owned by the caller; NULL when something was reported. */
 struct bt_value *bt_schema_value(struct parse *parse, const struct bt_value *schema,
                                  const struct place *place);
 bool bt_has_expression(struct bt_str text);
 
-/* --- read.c: one property of a simple kind; NULL or the default when it was reported --- */
+/* --- read.c: one property of a simple kind; NULL or the default when it was reported ---------- */
 bool bt_read_bool(struct parse *parse, const struct place *place, bool otherwise);
 const char *bt_read_text(struct parse *parse, const struct place *place);
 bool bt_read_int(struct parse *parse, const struct place *place, int64_t *ret_number);
@@ -110,11 +112,12 @@ bool bt_read_is_list(struct parse *parse, const struct place *place);
 void bt_read_unknown(struct parse *parse, const struct place *place, const char *class_name,
                      const char *const *known, size_t known_count);
 
-/* --- expression_words.c --- */
-/* Puts the words of a syntax error of an expression into plain ones; adds a hint where one helps. */
+/* --- expression_words.c ----------------------------------------------------------------------- */
+/* Puts the words of a syntax error of an expression into plain ones; adds a hint where one helps.
+ */
 void bt_expression_words(struct bt_err *err);
 
-/* --- the parts of a flow --- */
+/* --- the parts of a flow ---------------------------------------------------------------------- */
 void bt_model_retry(struct parse *parse, const struct place *place, struct bt_retry *ret_retry);
 void bt_model_labels(struct parse *parse, const struct place *place);
 void bt_model_inputs(struct parse *parse, const struct place *place);
@@ -144,7 +147,7 @@ struct branch_spec {
 void bt_model_task_list(struct parse *parse, const struct place *place,
                         const struct branch_spec *spec, struct bt_task_list *ret_list);
 
-/* --- checks over the whole flow --- */
+/* --- checks over the whole flow --------------------------------------------------------------- */
 void bt_check_task_ids(struct parse *parse);
 /* Ids of the items of a list (inputs, outputs, triggers); `what` for messages: "input". */
 void bt_check_list_ids(struct parse *parse, const struct place *list, const char *what);

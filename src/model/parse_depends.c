@@ -1,4 +1,4 @@
-/* parse_depends.c — `dependsOn` and `expression` of inputs, and the order that follows from them. */
+/* parse_depends.c — `dependsOn` and `expression` of inputs, and the order that follows. */
 #include "model/model_int.h"
 
 #include "base/own.h"
@@ -25,15 +25,16 @@ static uint32_t index_of(const struct depends *depends, struct bt_str id)
 static void report_missing(struct depends *depends, const struct place *place, struct bt_str name)
 {
     struct parse *parse = depends->parse;
-    struct bt_diag *diag = bt_model_error(parse, place, "unknown-input",
-                                          "depends on the input \"%.*s\", which does not exist",
-                                          BT_FMT(name));
+    struct bt_diag *diag =
+        bt_model_error(parse, place, "unknown-input",
+                       "depends on the input \"%.*s\", which does not exist", BT_FMT(name));
     const char **ids = bt_arena_alloc(parse->scratch, (depends->count + 1) * sizeof *ids);
     for (uint32_t i = 0; ids && i < depends->count; i++)
         ids[i] = depends->inputs[i].id;
     const char *near = ids ? bt_str_nearest(name, ids, depends->count) : NULL;
     if (near)
         bt_diag_hint(parse, diag, "did you mean \"%s\"?", near);
+    bt_diag_of_flow(diag);
     bt_diag_original(parse, diag, "Input with id '%s' depends on a non-existent input '%.*s'.",
                      place->id, BT_FMT(name));
 }
@@ -55,8 +56,7 @@ static void read_names(struct depends *depends, const struct place *place, struc
     input->depends_on = indexes;
 }
 
-static void read_depends(struct depends *depends, const struct place *place,
-                         struct bt_input *input)
+static void read_depends(struct depends *depends, const struct place *place, struct bt_input *input)
 {
     static const char *const known[] = {"inputs", "condition"};
     if (!bt_read_is_map(depends->parse, place))
@@ -84,8 +84,9 @@ static void report_cycle(struct depends *depends, uint32_t index)
     struct place place = bt_place_at(depends->list, index, depends->nodes[index]);
     place.kind = "input";
     place.id = input->id;
-    struct bt_diag *diag = bt_model_error(depends->parse, &place, "input-cycle",
-                                          "it depends on itself");
+    struct bt_diag *diag =
+        bt_model_error(depends->parse, &place, "input-cycle", "it depends on itself");
+    bt_diag_of_flow(diag);
     struct bt_buf names = BT_BUF_INIT(600);
     for (uint32_t i = 0; i < input->depends_count; i++)
         bt_buf_addf(&names, "%s%s", i ? ", " : "", depends->inputs[input->depends_on[i]].id);

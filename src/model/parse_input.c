@@ -122,7 +122,8 @@ bool bt_model_input_type(struct parse *parse, const struct place *place,
     size_t len = strlen(name) < sizeof upper - 1 ? strlen(name) : sizeof upper - 1;
     for (size_t i = 0; i < len; i++)
         upper[i] = name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 32) : name[i];
-    const char *near = bt_str_nearest((struct bt_str){upper, len}, type_names, BT_COUNT(type_names));
+    const char *near =
+        bt_str_nearest((struct bt_str){upper, len}, type_names, BT_COUNT(type_names));
     enum bt_input_type exact;
     if (bt_input_type_parse((struct bt_str){upper, len}, &exact))
         near = type_names[exact];
@@ -134,8 +135,7 @@ bool bt_model_input_type(struct parse *parse, const struct place *place,
     return false;
 }
 
-static void check_defaults(struct parse *parse, const struct place *place,
-                           struct bt_input *input)
+static void check_defaults(struct parse *parse, const struct place *place, struct bt_input *input)
 {
     struct bt_yaml_node *node = bt_yaml_get(place->node, "defaults");
     if (bt_yaml_is_null(node))
@@ -171,8 +171,8 @@ static const char *read_input_id(struct parse *parse, const struct place *place)
     const struct bt_yaml_node *id = bt_yaml_get(place->node, "id");
     const struct bt_yaml_node *name = bt_yaml_get(place->node, "name");
     const struct bt_yaml_node *node = bt_yaml_is_null(id) ? name : id;
-    struct place at = bt_place_in(place, node && node == name ? "name" : "id",
-                                  node ? node : place->node);
+    struct place at =
+        bt_place_in(place, node && node == name ? "name" : "id", node ? node : place->node);
     if (bt_yaml_is_null(node)) {
         struct bt_diag *diag = bt_model_error(parse, &at, "missing-id", "\"id\" is missing");
         bt_diag_hint(parse, diag, "give it a name: id: my_name");
@@ -228,8 +228,7 @@ void bt_model_inputs(struct parse *parse, const struct place *place)
     if (!bt_read_is_list(parse, place))
         return;
     if (place->node->count > BT_INPUTS_MAX) {
-        bt_model_error(parse, place, "too-many-inputs", "a flow may have %u inputs",
-                       BT_INPUTS_MAX);
+        bt_model_error(parse, place, "too-many-inputs", "a flow may have %u inputs", BT_INPUTS_MAX);
         return;
     }
     struct bt_input *inputs = bt_model_alloc(parse, (place->node->count + 1) * sizeof *inputs);

@@ -11,8 +11,8 @@ static void check_pattern(struct parse *parse, const struct place *place)
     bool is_match;
     if (!pattern || bt_regex_matches(bt_str_of(pattern), BT_STR(""), &is_match, &err) == BT_OK)
         return;
-    struct bt_diag *diag = bt_model_error(parse, place, "bad-pattern",
-                                          "\"%s\" is not a regular expression", pattern);
+    struct bt_diag *diag =
+        bt_model_error(parse, place, "bad-pattern", "\"%s\" is not a regular expression", pattern);
     bt_diag_original(parse, diag, "%s", err.msg);
 }
 
@@ -39,8 +39,8 @@ static void check_item_type(struct parse *parse, const struct place *place)
     if (!name)
         return;
     if (!bt_input_type_parse(bt_str_of(name), &type)) {
-        struct bt_diag *diag = bt_model_error(parse, place, "unknown-type",
-                                              "unknown item type \"%s\"", name);
+        struct bt_diag *diag =
+            bt_model_error(parse, place, "unknown-type", "unknown item type \"%s\"", name);
         bt_diag_hint(parse, diag, "for example STRING or INT");
         return;
     }

@@ -9,8 +9,10 @@ static void report_system(struct parse *parse, const struct place *place, struct
     struct place at = bt_place_key(place);
     struct bt_diag *diag = bt_model_error(parse, &at, "system-label",
                                           "label \"%.*s\": names that start with \"system.\" are "
-                                          "set by the server only", BT_FMT(key));
+                                          "set by the server only",
+                                          BT_FMT(key));
     bt_diag_hint(parse, diag, "choose another name");
+    bt_diag_of_flow(diag);
     bt_diag_original(parse, diag,
                      "System labels can only be set by Kestra itself, offending label: %.*s=%.*s",
                      BT_FMT(key), BT_FMT(value));
@@ -19,15 +21,14 @@ static void report_system(struct parse *parse, const struct place *place, struct
 static void put_label(struct parse *parse, const struct place *place, struct bt_str key,
                       struct bt_value *labels)
 {
-    BT_VALUE value =
-        place->node->kind == BT_YAML_SCALAR ? bt_yaml_scalar_value(place->node) : NULL;
+    BT_VALUE value = place->node->kind == BT_YAML_SCALAR ? bt_yaml_scalar_value(place->node) : NULL;
     if (bt_value_is_null(value)) {
         struct bt_diag *diag = bt_model_error(parse, place, "wrong-type",
                                               "label \"%.*s\" must be a text, here it is %s",
                                               BT_FMT(key), bt_yaml_kind_name(place->node));
-        bt_diag_original(parse, diag, "Unsupported type for key: %.*s, value: %.*s", BT_FMT(key),
-                         BT_FMT(place->node->kind == BT_YAML_SCALAR ? BT_STR("null")
-                                                                    : BT_STR("…")));
+        bt_diag_original(
+            parse, diag, "Unsupported type for key: %.*s, value: %.*s", BT_FMT(key),
+            BT_FMT(place->node->kind == BT_YAML_SCALAR ? BT_STR("null") : BT_STR("…")));
         return;
     }
     const char *text = bt_read_text(parse, place);
@@ -44,9 +45,10 @@ static void put_pair(struct parse *parse, const struct place *place, struct bt_v
     struct bt_yaml_node *key = bt_yaml_get(place->node, "key");
     struct bt_yaml_node *value = bt_yaml_get(place->node, "value");
     if (!key || !value || key->kind != BT_YAML_SCALAR || place->node->count != 2) {
-        bt_diag_hint(parse, bt_model_error(parse, place, "wrong-type",
-                                           "a label in a list is {key: …, value: …}"),
-                     "or write labels as a map: name: value");
+        bt_diag_hint(
+            parse,
+            bt_model_error(parse, place, "wrong-type", "a label in a list is {key: …, value: …}"),
+            "or write labels as a map: name: value");
         return;
     }
     struct place at = bt_place_in(place, "value", value);

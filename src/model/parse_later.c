@@ -19,8 +19,8 @@ static const struct bt_yaml_node *need(struct parse *parse, const struct place *
     struct place at = bt_place_in(place, name, place->node);
     struct bt_diag *diag =
         bt_model_error(parse, &at, "missing-property", "\"%s\" is missing", name);
-    bt_diag_original(parse, diag, strcmp(name, "type") == 0 ? "Invalid type: null"
-                                                            : "must not be null");
+    bt_diag_original(parse, diag,
+                     strcmp(name, "type") == 0 ? "Invalid type: null" : "must not be null");
     return NULL;
 }
 
@@ -66,8 +66,8 @@ static void read_behavior(struct parse *parse, const struct place *place)
             return;
     if (!text)
         return;
-    struct bt_diag *diag = bt_model_error(parse, place, "not-in-enum",
-                                          "\"behavior\" cannot be \"%s\"", text);
+    struct bt_diag *diag =
+        bt_model_error(parse, place, "not-in-enum", "\"behavior\" cannot be \"%s\"", text);
     bt_diag_hint(parse, diag, "it is one of QUEUE, CANCEL, FAIL");
 }
 

@@ -15,7 +15,7 @@ static const char *const kind_names[] = {
 };
 
 static const char *const known[] = {
-    "type",        "interval",  "maxInterval",    "minInterval", "delayFactor",
+    "type",        "interval",   "maxInterval",    "minInterval", "delayFactor",
     "maxDuration", "maxAttempt", "warningOnRetry", "behavior",    "maxAttempts",
 };
 
@@ -46,8 +46,7 @@ static enum bt_retry_kind read_kind(struct parse *parse, const struct place *pla
 
 static void read_factor(struct parse *parse, const struct place *place, struct bt_retry *retry)
 {
-    BT_VALUE value =
-        place->node->kind == BT_YAML_SCALAR ? bt_yaml_scalar_value(place->node) : NULL;
+    BT_VALUE value = place->node->kind == BT_YAML_SCALAR ? bt_yaml_scalar_value(place->node) : NULL;
     double factor = bt_value_as_double(value);
     if (factor >= 1 && factor <= 1000)
         retry->delay_factor = factor;
@@ -64,8 +63,8 @@ static void read_attempts(struct parse *parse, const struct place *place, struct
         retry->attempts_max = (uint32_t)number;
         return;
     }
-    struct bt_diag *diag = bt_model_error(parse, place, "out-of-range",
-                                          "\"%s\" must be 1 to %u", place->name, BT_ATTEMPTS_MAX);
+    struct bt_diag *diag = bt_model_error(parse, place, "out-of-range", "\"%s\" must be 1 to %u",
+                                          place->name, BT_ATTEMPTS_MAX);
     if (number < 1)
         bt_diag_original(parse, diag, "must be greater than or equal to 1");
 }
@@ -79,8 +78,8 @@ static void read_behavior(struct parse *parse, const struct place *place, struct
     retry->is_new_execution = strcmp(text, names[1]) == 0;
     if (retry->is_new_execution || strcmp(text, names[0]) == 0)
         return;
-    bt_diag_hint(parse, bt_model_error(parse, place, "not-in-enum",
-                                       "\"behavior\" cannot be \"%s\"", text),
+    bt_diag_hint(parse,
+                 bt_model_error(parse, place, "not-in-enum", "\"behavior\" cannot be \"%s\"", text),
                  "it is one of RETRY_FAILED_TASK, CREATE_NEW_EXECUTION");
 }
 
@@ -126,12 +125,11 @@ static void read_property(struct parse *parse, const struct place *place, struct
         for (size_t i = 0; i < BT_COUNT(known) - 1; i++)
             is_other = is_other || bt_str_is(name, known[i]);
         if (is_other)
-            bt_model_error(parse, &key, "unknown-property",
-                           "a retry of type \"%s\" has no \"%s\"", kind_names[retry->kind],
-                           place->name);
+            bt_model_error(parse, &key, "unknown-property", "a retry of type \"%s\" has no \"%s\"",
+                           kind_names[retry->kind], place->name);
         else
-            bt_read_unknown(parse, &key, "io.kestra.core.models.tasks.retrys.AbstractRetry",
-                            known, BT_COUNT(known) - 1);
+            bt_read_unknown(parse, &key, "io.kestra.core.models.tasks.retrys.AbstractRetry", known,
+                            BT_COUNT(known) - 1);
     }
 }
 
@@ -156,10 +154,10 @@ static void check_order(struct parse *parse, const struct place *place,
     if (!rule->less_us || !rule->more_us || rule->less_us < rule->more_us || !rule->node)
         return;
     struct place at = bt_place_in(place, rule->less, rule->node);
-    struct bt_diag *diag = bt_model_error(parse, &at, "retry-order", "\"%s\" must be less than \"%s\"",
-                                          rule->less, rule->more);
-    bt_diag_original(parse, diag, "'%s' must be less than '%s' but is %.*s", rule->less,
-                     rule->more, BT_FMT(rule->node->text));
+    struct bt_diag *diag = bt_model_error(
+        parse, &at, "retry-order", "\"%s\" must be less than \"%s\"", rule->less, rule->more);
+    bt_diag_original(parse, diag, "'%s' must be less than '%s' but is %.*s", rule->less, rule->more,
+                     BT_FMT(rule->node->text));
 }
 
 static void check(struct parse *parse, const struct place *place, const struct bt_retry *retry,

@@ -27,7 +27,7 @@ static struct bt_task *task_of(const struct reading *reading)
     return &reading->parse->tasks[reading->index];
 }
 
-/* --- Common properties --- */
+/* --- Common properties ------------------------------------------------------------------------ */
 
 static void on_text(struct reading *reading, const struct place *place)
 {
@@ -89,13 +89,24 @@ static void on_map(struct reading *reading, const struct place *place)
     bt_read_is_map(reading->parse, place);
 }
 
+/* {key: NAME}: the workers that may run the task. */
 static void on_worker_group(struct reading *reading, const struct place *place)
 {
-    struct place key = bt_place_key(place);
-    struct bt_diag *diag = bt_model_error(reading->parse, &key, "not-available",
-                                          "\"workerGroup\" is not available");
-    bt_diag_hint(reading->parse, diag, "remove it: any worker may take the task");
-    bt_diag_original(reading->parse, diag, "Worker Group is an Enterprise Edition functionality");
+    if (!bt_read_is_map(reading->parse, place))
+        return;
+    struct bt_yaml_node *node = bt_yaml_get(place->node, "key");
+    if (!node) {
+        (void)bt_model_error(reading->parse, place, "missing-property",
+                             "\"workerGroup\" needs a \"key\"");
+        return;
+    }
+    struct place key = bt_place_in(place, "key", node);
+    task_of(reading)->worker_group = bt_read_text(reading->parse, &key);
+}
+
+static void on_retry_on_loss(struct reading *reading, const struct place *place)
+{
+    task_of(reading)->is_once = !bt_read_bool(reading->parse, place, true);
 }
 
 struct common {
@@ -116,6 +127,7 @@ static const struct common commons[] = {
     {"logLevel", on_log_level},
     {"logToFile", on_bool},
     {"workerGroup", on_worker_group},
+    {"retryOnWorkerLoss", on_retry_on_loss},
     {"taskCache", on_map},
     {"assets", on_map},
     {"version", on_text},
@@ -129,15 +141,14 @@ static const struct common *common_find(struct bt_str name)
     return NULL;
 }
 
-/* --- Lists of children --- */
+/* --- Lists of children ------------------------------------------------------------------------ */
 
 static const struct {
     const char *name;
     enum bt_branch branch;
 } branches[] = {
-    {"tasks", BT_BRANCH_TASKS},       {"then", BT_BRANCH_TASKS},
-    {"else", BT_BRANCH_ELSE},         {"defaults", BT_BRANCH_DEFAULTS},
-    {"errors", BT_BRANCH_ERRORS},     {"finally", BT_BRANCH_FINALLY},
+    {"tasks", BT_BRANCH_TASKS},       {"then", BT_BRANCH_TASKS},    {"else", BT_BRANCH_ELSE},
+    {"defaults", BT_BRANCH_DEFAULTS}, {"errors", BT_BRANCH_ERRORS}, {"finally", BT_BRANCH_FINALLY},
 };
 
 static enum bt_branch branch_of(const char *name)
@@ -180,7 +191,7 @@ static void read_cases(struct reading *reading, const struct place *place)
     }
 }
 
-/* --- Properties of the type --- */
+/* --- Properties of the type ------------------------------------------------------------------- */
 
 static void check_runner(struct reading *reading, const struct place *place)
 {
@@ -193,17 +204,19 @@ static void check_runner(struct reading *reading, const struct place *place)
     const struct bt_runner_type *runner = bt_runner_find(name);
     if (!runner) {
         struct bt_diag *diag =
-            name.len ? bt_model_error(parse, &at, "unknown-type", "unknown task runner \"%.*s\"",
-                                      BT_FMT(name))
-                     : bt_model_error(parse, &at, "missing-property",
-                                      "\"taskRunner\" needs \"type\"");
+            name.len
+                ? bt_model_error(parse, &at, "unknown-type", "unknown task runner \"%.*s\"",
+                                 BT_FMT(name))
+                : bt_model_error(parse, &at, "missing-property", "\"taskRunner\" needs \"type\"");
         bt_diag_hint(parse, diag, "use \"process\"");
         bt_diag_original(parse, diag, "Invalid type: %.*s",
                          BT_FMT(name.len ? name : BT_STR("null")));
     } else if (!runner->is_available) {
-        bt_diag_hint(parse, bt_model_warn(parse, &at, "runner-replaced",
-                                          "task runner \"%s\" is not available: the commands run "
-                                          "as processes on this machine", runner->name),
+        bt_diag_hint(parse,
+                     bt_model_warn(parse, &at, "runner-replaced",
+                                   "task runner \"%s\" is not available: the commands run "
+                                   "as processes on this machine",
+                                   runner->name),
                      "use \"process\" to say so");
     }
 }
@@ -229,9 +242,10 @@ static void read_property(struct reading *reading, const struct place *place,
     size_t errors = parse->diags->errors;
     const struct bt_yaml_node *node = place->node;
     if (!is_dynamic(schema) && node->kind == BT_YAML_SCALAR && bt_has_expression(node->text)) {
-        bt_diag_hint(parse, bt_model_error(parse, place, "not-dynamic",
-                                           "\"%s\" takes no expression", place->name),
-                     "write the value itself");
+        bt_diag_hint(
+            parse,
+            bt_model_error(parse, place, "not-dynamic", "\"%s\" takes no expression", place->name),
+            "write the value itself");
         return;
     }
     BT_VALUE value = bt_schema_value(parse, schema, place);
@@ -270,7 +284,8 @@ static void read_typed(struct reading *reading, const struct place *place,
         read_cases(reading, place);
         return;
     }
-    if (reading->type->exec == BT_EXEC_FLOWABLE && bt_str_starts(bt_str_of(place->name), BT_STR("concurren"))) {
+    if (reading->type->exec == BT_EXEC_FLOWABLE &&
+        bt_str_starts(bt_str_of(place->name), BT_STR("concurren"))) {
         read_concurrent(reading, place, schema);
         return;
     }
@@ -316,7 +331,7 @@ static void read_pair(struct reading *reading, const struct bt_yaml_pair *pair)
     }
 }
 
-/* --- The type --- */
+/* --- The type --------------------------------------------------------------------------------- */
 
 static const struct bt_type *read_type(struct parse *parse, const struct place *place)
 {
@@ -344,8 +359,9 @@ static const struct bt_type *read_type(struct parse *parse, const struct place *
         return NULL;
     }
     if (type->is_deprecated)
-        bt_diag_hint(parse, bt_model_warn(parse, &at, "deprecated", "type \"%s\" is deprecated",
-                                          name), "%s", type->title);
+        bt_diag_hint(parse,
+                     bt_model_warn(parse, &at, "deprecated", "type \"%s\" is deprecated", name),
+                     "%s", type->title);
     return type;
 }
 
@@ -380,8 +396,9 @@ static const struct bt_type *choose_variant(struct parse *parse, const struct pl
         struct place at = bt_place_in(place, NULL, place->node);
         at.name = bt_model_cstr(parse, bt_value_str(key));
         at.node = bt_yaml_get(place->node, at.name);
-        bt_diag_hint(parse, bt_model_error(parse, &at, "both-given",
-                                           "\"commands\" and \"script\" exclude each other"),
+        bt_diag_hint(parse,
+                     bt_model_error(parse, &at, "both-given",
+                                    "\"commands\" and \"script\" exclude each other"),
                      "keep one of the two");
     }
     return type;
@@ -395,11 +412,11 @@ static void check_required(struct reading *reading)
         struct bt_str name = bt_value_str(bt_list_at(type->required, i));
         if (is_given(reading->place->node, name))
             continue;
-        struct place at = bt_place_in(reading->place, bt_model_cstr(parse, name),
-                                      reading->place->node);
+        struct place at =
+            bt_place_in(reading->place, bt_model_cstr(parse, name), reading->place->node);
         bool is_list = bt_str_is(bt_map_str(bt_map_get(type->schema, name), "x-kind"), "tasks");
-        struct bt_diag *diag = bt_model_error(parse, &at, "missing-property",
-                                              "\"%s\" is missing", at.name);
+        struct bt_diag *diag =
+            bt_model_error(parse, &at, "missing-property", "\"%s\" is missing", at.name);
         struct bt_str words = bt_map_str(bt_map_get(type->schema, name), "description");
         bt_diag_hint(parse, diag, "%s: %.*s", at.name, BT_FMT(words));
         bt_diag_original(parse, diag,
@@ -419,7 +436,7 @@ static void check_switch(struct reading *reading)
                      "No task defined, neither cases or default have any tasks");
 }
 
-/* --- The task --- */
+/* --- The task --------------------------------------------------------------------------------- */
 
 static bool grow_tasks(struct parse *parse, const struct place *place)
 {
@@ -489,9 +506,10 @@ static uint32_t read_task(struct parse *parse, const struct place *list_place,
     struct place place = bt_place_at(list_place, place_index, list_place->node->items[place_index]);
     place.kind = place.id = NULL;
     if (place.node->kind != BT_YAML_MAP) {
-        bt_diag_hint(parse, bt_model_error(parse, &place, "wrong-type",
-                                           "a task must be a map, here it is %s",
-                                           bt_yaml_kind_name(place.node)),
+        bt_diag_hint(parse,
+                     bt_model_error(parse, &place, "wrong-type",
+                                    "a task must be a map, here it is %s",
+                                    bt_yaml_kind_name(place.node)),
                      "write \"- id: …\" and below it \"type: …\"");
         return BT_NO_TASK;
     }
@@ -518,8 +536,8 @@ static uint32_t read_task(struct parse *parse, const struct place *list_place,
     };
     parse->notes[reading.index] =
         (struct task_note){.map = place.node, .id = bt_yaml_get(place.node, "id")};
-    if (reading.type && (reading.type->op == BT_OP_FOREACH ||
-                         reading.type->op == BT_OP_EACH_SEQUENTIAL))
+    if (reading.type &&
+        (reading.type->op == BT_OP_FOREACH || reading.type->op == BT_OP_EACH_SEQUENTIAL))
         parse->tasks[reading.index].concurrent = 1;
     parse->has_unknown_type = parse->has_unknown_type || !reading.type;
     if (reading.type && reading.type->op == BT_OP_SET_VARIABLES)

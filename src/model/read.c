@@ -222,8 +222,8 @@ struct bt_dyn *bt_read_dyn_duration(struct parse *parse, const struct place *pla
 void bt_read_unknown(struct parse *parse, const struct place *place, const char *class_name,
                      const char *const *known, size_t known_count)
 {
-    struct bt_diag *diag = bt_model_error(parse, place, "unknown-property",
-                                          "unknown property \"%s\"", place->name);
+    struct bt_diag *diag =
+        bt_model_error(parse, place, "unknown-property", "unknown property \"%s\"", place->name);
     const char *near = bt_str_nearest(bt_str_of(place->name), known, known_count);
     if (near)
         bt_diag_hint(parse, diag, "did you mean \"%s\"?", near);
@@ -257,7 +257,8 @@ static const struct id_rule id_rules[] = {
 
 static bool is_id_char(const struct id_rule *rule, char c, bool is_first)
 {
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z' && !rule->is_lower))
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+        (c >= 'A' && c <= 'Z' && !rule->is_lower))
         return true;
     return !is_first && (c == '_' || c == '-' || (c == '.' && rule->has_dots));
 }
@@ -288,8 +289,8 @@ const char *bt_read_id(struct parse *parse, const struct place *place, enum id_k
         return NULL;
     }
     if (strlen(id) > rule->len_max) {
-        diag = bt_model_error(parse, place, "id-too-long",
-                              "\"%s\" is longer than %zu characters", place->name, rule->len_max);
+        diag = bt_model_error(parse, place, "id-too-long", "\"%s\" is longer than %zu characters",
+                              place->name, rule->len_max);
         bt_diag_original(parse, diag, "size must be between 1 and %zu", rule->len_max);
         return NULL;
     }
@@ -300,11 +301,12 @@ const char *bt_read_id(struct parse *parse, const struct place *place, enum id_k
         bt_diag_original(parse, diag, "must match \"%s\"", rule->pattern);
         return NULL;
     }
-    if (bt_yaml_scalar_kind(place->node) == BT_KIND_BOOL &&
-        !bt_str_is(place->node->text, "true") && !bt_str_is(place->node->text, "false"))
-        bt_diag_hint(parse, bt_model_warn(parse, place, "boolean-id",
-                                          "YAML reads %.*s as %s; the id is \"%s\"",
-                                          BT_FMT(place->node->text), id, id),
+    if (bt_yaml_scalar_kind(place->node) == BT_KIND_BOOL && !bt_str_is(place->node->text, "true") &&
+        !bt_str_is(place->node->text, "false"))
+        bt_diag_hint(parse,
+                     bt_model_warn(parse, place, "boolean-id",
+                                   "YAML reads %.*s as %s; the id is \"%s\"",
+                                   BT_FMT(place->node->text), id, id),
                      "put it in quotes: \"%.*s\"", BT_FMT(place->node->text));
     return id;
 }

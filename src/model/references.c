@@ -48,8 +48,7 @@ static const char *nearest(struct parse *parse, struct names *names, const char 
         return bt_str_nearest(name, names->input_list, names->input_count);
     if (strcmp(root, "outputs") == 0) {
         list_tasks(parse, names);
-        return names->task_list ? bt_str_nearest(name, names->task_list, names->task_count)
-                                : NULL;
+        return names->task_list ? bt_str_nearest(name, names->task_list, names->task_count) : NULL;
     }
     const struct bt_value *variables = parse->box->flow.variables;
     const char *near = NULL;
@@ -132,8 +131,8 @@ static void check_task(struct parse *parse, struct names *names, const struct bt
     const struct bt_yaml_node *map = parse->notes[task->index].map;
     struct place root = {.name = "", .node = map, .kind = "task", .id = task->id};
     for (uint32_t i = 0; i < task->prop_count; i++) {
-        struct place place = bt_place_in(&root, task->props[i].name,
-                                         bt_yaml_get(map, task->props[i].name));
+        struct place place =
+            bt_place_in(&root, task->props[i].name, bt_yaml_get(map, task->props[i].name));
         check_dyn(parse, names, &place, task->props[i].value);
     }
     struct place place = bt_place_in(&root, "runIf", bt_yaml_get(map, "runIf"));
@@ -146,7 +145,9 @@ static void check_outputs(struct parse *parse, struct names *names)
 {
     const struct bt_flow *flow = &parse->box->flow;
     for (uint32_t i = 0; i < flow->output_count; i++) {
-        struct place place = {.name = "value", .node = parse->output_nodes[i], .kind = "output",
+        struct place place = {.name = "value",
+                              .node = parse->output_nodes[i],
+                              .kind = "output",
                               .id = flow->outputs[i].id};
         check_dyn(parse, names, &place, flow->outputs[i].value);
     }
@@ -165,7 +166,8 @@ static bool names_init(struct parse *parse, struct names *names)
     for (uint32_t i = 0; i < flow->input_count; i++) {
         struct bt_str id = bt_str_of(flow->inputs[i].id);
         ptrdiff_t dot = bt_str_find(id, BT_STR("."), 0);
-        const char *first = bt_model_cstr(parse, bt_str_slice(id, 0, dot > 0 ? (size_t)dot : id.len));
+        const char *first =
+            bt_model_cstr(parse, bt_str_slice(id, 0, dot > 0 ? (size_t)dot : id.len));
         bt_id_set_put(&names->inputs, first, NULL);
         names->input_list[names->input_count++] = first;
     }

@@ -1,4 +1,4 @@
-/* regex.c — Patterns of inputs, matched within limits: a wrong pattern costs a refusal, not a core. */
+/* regex.c — Patterns of inputs, matched within limits: a wrong one costs a refusal only. */
 #include "model/input_int.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -16,8 +16,8 @@ static int run(const pcre2_code *code, struct bt_str text, bool *ret_is_match, s
     } else {
         pcre2_set_match_limit(context, MATCH_STEPS_MAX);
         pcre2_set_depth_limit(context, MATCH_DEPTH_MAX);
-        int hit = pcre2_match(code, (PCRE2_SPTR)(text.at ? text.at : ""), text.len, 0, 0, data,
-                              context);
+        int hit =
+            pcre2_match(code, (PCRE2_SPTR)(text.at ? text.at : ""), text.len, 0, 0, data, context);
         if (hit < 0 && hit != PCRE2_ERROR_NOMATCH)
             rc = bt_fail(err, BT_INVALID, "the pattern takes too long on this text");
         *ret_is_match = hit >= 0;

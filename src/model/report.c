@@ -8,8 +8,7 @@
 
 enum { PATH_MAX_BYTES = 512, MSG_MAX_BYTES = 900 };
 
-struct place bt_place_in(const struct place *up, const char *name,
-                         const struct bt_yaml_node *node)
+struct place bt_place_in(const struct place *up, const char *name, const struct bt_yaml_node *node)
 {
     return (struct place){.up = up,
                           .name = name,
@@ -57,10 +56,9 @@ static struct bt_diag *report(struct parse *parse, const struct place *place,
                               enum bt_severity severity, const char *code, const char *msg)
 {
     struct bt_mark at = place->node ? place->node->at : (struct bt_mark){.line = 1, .col = 1};
-    struct bt_diag *diag =
-        place->id ? bt_diags_add(parse->diags, severity, code, at, "%s \"%s\": %s", place->kind,
-                                 place->id, msg)
-                  : bt_diags_add(parse->diags, severity, code, at, "%s", msg);
+    struct bt_diag *diag = place->id ? bt_diags_add(parse->diags, severity, code, at,
+                                                    "%s \"%s\": %s", place->kind, place->id, msg)
+                                     : bt_diags_add(parse->diags, severity, code, at, "%s", msg);
     if (!diag)
         return NULL;
     diag->end = place->node && place->node->kind == BT_YAML_SCALAR ? place->node->end : at;
@@ -105,6 +103,12 @@ void bt_diag_hint(struct parse *parse, struct bt_diag *diag, const char *format,
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     diag->hint = bt_diags_dup(parse->diags, "%s", text);
+}
+
+void bt_diag_of_flow(struct bt_diag *diag)
+{
+    if (diag)
+        diag->path = "";
 }
 
 void bt_diag_original(struct parse *parse, struct bt_diag *diag, const char *format, ...)

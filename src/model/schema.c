@@ -1,8 +1,8 @@
-/* schema.c — A node against the JSON Schema of its property: the kinds of JSON Schema that manifests
- * use (type, enum, items, additionalProperties, properties, minimum, format: duration).
+/* schema.c — A node against the JSON Schema of its property: the kinds of JSON Schema that
+ * manifests use (type, enum, items, additionalProperties, properties, minimum, format: duration).
  *
- * Where text is wanted, numbers and booleans become text, as the original does. A text that holds an
- * expression may stand for anything where expressions are allowed. */
+ * Where text is wanted, numbers and booleans become text, as the original does. A text that holds
+ * an expression may stand for anything where expressions are allowed. */
 #include "model/model_int.h"
 
 #include "base/num.h"
@@ -34,8 +34,8 @@ static bool allows(const struct bt_value *schema, const char *type)
 static const char *type_words(struct bt_str type)
 {
     static const char *const words[][2] = {
-        {"string", "a text"}, {"integer", "a whole number"},  {"number", "a number"},
-        {"boolean", "true or false"}, {"array", "a list"}, {"object", "a map"},
+        {"string", "a text"},         {"integer", "a whole number"}, {"number", "a number"},
+        {"boolean", "true or false"}, {"array", "a list"},           {"object", "a map"},
     };
     for (size_t i = 0; i < BT_COUNT(words); i++)
         if (bt_str_is(type, words[i][0]))
@@ -72,10 +72,10 @@ static struct bt_value *wrong_type(struct parse *parse, const struct bt_value *s
     struct bt_buf expected = BT_BUF_INIT(256);
     add_expected(schema, &expected);
     const char *words = bt_buf_cstr(&expected);
-    struct bt_diag *diag = bt_model_error(
-        parse, place, "wrong-type", "%s\"%s\" must be %s, here it is %s",
-        place->name ? "" : "an item of ", name_of(place), words ? words : "a value",
-        bt_yaml_kind_name(place->node));
+    struct bt_diag *diag =
+        bt_model_error(parse, place, "wrong-type", "%s\"%s\" must be %s, here it is %s",
+                       place->name ? "" : "an item of ", name_of(place), words ? words : "a value",
+                       bt_yaml_kind_name(place->node));
     const struct bt_yaml_node *node = place->node;
     if (node->kind == BT_YAML_SCALAR && node->style != BT_YAML_LITERAL &&
         bt_str_is(bt_map_str(schema, "type"), "array"))
@@ -95,9 +95,8 @@ static struct bt_value *wrong_enum(struct parse *parse, const struct bt_value *v
         names[count] = bt_model_cstr(parse, bt_value_str(bt_list_at(values, i)));
         bt_buf_addf(&all, "%s%s", i ? ", " : "", names[count++]);
     }
-    struct bt_diag *diag = bt_model_error(parse, place, "not-in-enum",
-                                          "\"%s\" cannot be \"%.*s\"", name_of(place),
-                                          BT_FMT(text));
+    struct bt_diag *diag = bt_model_error(parse, place, "not-in-enum", "\"%s\" cannot be \"%.*s\"",
+                                          name_of(place), BT_FMT(text));
     const char *near = bt_str_nearest(text, names, count);
     for (size_t i = 0; i < count; i++)
         if (text.len == strlen(names[i]) && strncasecmp(text.at, names[i], text.len) == 0)
@@ -132,8 +131,9 @@ static struct bt_value *check_text(struct parse *parse, const struct bt_value *s
     int64_t us;
     if (bt_duration_parse(text, &us, &err) == BT_OK)
         return bt_value_string(text);
-    bt_diag_hint(parse, bt_model_error(parse, place, "bad-duration", "\"%s\": %s",
-                                       name_of(place), err.msg), "%s", err.hint);
+    bt_diag_hint(
+        parse, bt_model_error(parse, place, "bad-duration", "\"%s\": %s", name_of(place), err.msg),
+        "%s", err.hint);
     return NULL;
 }
 
@@ -158,9 +158,8 @@ static struct bt_value *check_int(struct parse *parse, const struct bt_value *sc
     const struct bt_value *least = bt_map_gets(schema, "minimum");
     if (!least || bt_value_as_int(value) >= bt_value_as_int(least))
         return bt_value_ref(value);
-    struct bt_diag *diag = bt_model_error(parse, place, "too-small",
-                                          "\"%s\" must be at least %lld", name_of(place),
-                                          (long long)bt_value_as_int(least));
+    struct bt_diag *diag = bt_model_error(parse, place, "too-small", "\"%s\" must be at least %lld",
+                                          name_of(place), (long long)bt_value_as_int(least));
     bt_diag_original(parse, diag, "must be greater than or equal to %lld",
                      (long long)bt_value_as_int(least));
     return NULL;
@@ -210,9 +209,8 @@ static struct bt_value *scalar_value(struct parse *parse, const struct bt_value 
             return bt_value_ref(value);
         BT_VALUE converted = from_text(schema, text);
         if (converted)
-            return bt_value_is(converted, BT_KIND_INT)
-                       ? check_int(parse, schema, place, converted)
-                       : BT_TAKE(converted);
+            return bt_value_is(converted, BT_KIND_INT) ? check_int(parse, schema, place, converted)
+                                                       : BT_TAKE(converted);
         return wrong_type(parse, schema, place);
     }
     case BT_KIND_LIST:

@@ -1,5 +1,5 @@
-/* registry.c — Task types from the manifests in the binary. Loaded once, at the first question; after
- * that only read. A broken manifest is a programmer's error and stops the program. */
+/* registry.c — Task types from the manifests in the binary. Loaded once, at the first question;
+ * after that only read. A broken manifest is a programmer's error and stops the program. */
 #include "plugin/type.h"
 
 #include "base/own.h"
@@ -12,8 +12,13 @@
 extern const char bt_manifest_core[], bt_manifest_core_end[];
 extern const char bt_manifest_script[], bt_manifest_script_end[];
 
-enum { NAME_SLOTS = 1024, TYPES_MAX = 256, RUNNERS_MAX = 16, NAMES_MAX = NAME_SLOTS / 2,
-       MANIFESTS_MAX = 4 };
+enum {
+    NAME_SLOTS = 1024,
+    TYPES_MAX = 256,
+    RUNNERS_MAX = 16,
+    NAMES_MAX = NAME_SLOTS / 2,
+    MANIFESTS_MAX = 4
+};
 
 struct slot {
     struct bt_str name;
@@ -62,8 +67,8 @@ static const char *const op_names[] = {
 };
 
 static const char *const exec_names[] = {
-    [BT_EXEC_PURE] = "pure",   [BT_EXEC_FLOWABLE] = "flowable", [BT_EXEC_TIMER] = "timer",
-    [BT_EXEC_JOB] = "job",     [BT_EXEC_TRIGGER] = "trigger",
+    [BT_EXEC_PURE] = "pure", [BT_EXEC_FLOWABLE] = "flowable", [BT_EXEC_TIMER] = "timer",
+    [BT_EXEC_JOB] = "job",   [BT_EXEC_TRIGGER] = "trigger",
 };
 
 static size_t index_of(const char *const *names, size_t count, struct bt_str name)

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -69,6 +70,33 @@ static void test_manifests(void **state)
     }
 }
 
+/* The table of docs/flows.md names every type and every required property. */
+static void test_documented(void **state)
+{
+    (void)state;
+    static char text[1 << 17];
+    FILE *in = fopen("docs/flows.md", "r");
+    assert_non_null(in);
+    text[fread(text, 1, sizeof text - 1, in)] = '\0';
+    fclose(in);
+    size_t count;
+    const struct bt_type *const *types = bt_types(&count);
+    for (size_t i = 0; i < count; i++) {
+        char row[128];
+        snprintf(row, sizeof row, "\n| `%s`", types[i]->name);
+        const char *at = strstr(text, row);
+        if (!at)
+            fail_msg("docs/flows.md does not tell of %s", types[i]->name);
+        for (size_t k = 0; k < bt_value_count(types[i]->required); k++) {
+            struct bt_str name = bt_value_str(bt_list_at(types[i]->required, k));
+            snprintf(row, sizeof row, "**%.*s**", BT_FMT(name));
+            const char *hit = strstr(at, row);
+            if (!hit || hit > strchr(at + 1, '\n'))
+                fail_msg("docs/flows.md: %s needs %.*s", types[i]->name, BT_FMT(name));
+        }
+    }
+}
+
 static void test_common(void **state)
 {
     (void)state;
@@ -82,7 +110,8 @@ static void test_runners(void **state)
     const struct bt_runner_type *process = bt_runner_find(BT_STR("process"));
     assert_ptr_equal(bt_runner_find(BT_STR("io.kestra.plugin.core.runner.Process")), process);
     assert_true(process->is_available);
-    assert_false(bt_runner_find(BT_STR("io.kestra.plugin.scripts.runner.docker.Docker"))->is_available);
+    assert_false(
+        bt_runner_find(BT_STR("io.kestra.plugin.scripts.runner.docker.Docker"))->is_available);
     assert_null(bt_runner_find(BT_STR("")));
 }
 
@@ -109,9 +138,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads), /* First: threads race to load. */
-        cmocka_unit_test(test_names),     cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_manifests), cmocka_unit_test(test_common),
-        cmocka_unit_test(test_runners),
+        cmocka_unit_test(test_names),      cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_manifests),  cmocka_unit_test(test_common),
+        cmocka_unit_test(test_documented), cmocka_unit_test(test_runners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,8 @@ struct bt_type {
     const char *title;
     enum bt_exec_kind exec;
     enum bt_op op;
-    const struct bt_value *schema;   /* Properties: {"name": {"type":…, "default":…, "x-dynamic":…}} */
+    const struct bt_value
+        *schema; /* Properties: {"name": {"type":…, "default":…, "x-dynamic":…}} */
     const struct bt_value *required; /* List of names. */
     const struct bt_value *manifest; /* The whole entry. */
     bool is_deprecated;

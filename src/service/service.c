@@ -28,7 +28,7 @@ int bt_service_push_flow(struct bt_service *service, const struct bt_principal *
     return rc;
 }
 
-/* --- Starting ----------------------------------------------------------------------------------- */
+/* --- Starting --------------------------------------------------------------------------------- */
 
 static const struct bt_input *find_input(const struct bt_flow *flow, const char *id)
 {
@@ -52,8 +52,7 @@ static int input_uri(const struct bt_exec *exec, const struct bt_input_file *fil
 }
 
 static int store_file(struct bt_service *service, const struct bt_exec *exec,
-                      const struct bt_input_file *file, struct bt_value *inputs,
-                      struct bt_err *err)
+                      const struct bt_input_file *file, struct bt_value *inputs, struct bt_err *err)
 {
     BT_CLEANUP(bt_buf_done) struct bt_buf uri = BT_BUF_INIT(8192);
     if (input_uri(exec, file, &uri) < 0)
@@ -126,8 +125,8 @@ static void name_exec(struct bt_exec *exec, const struct bt_principal *principal
     (void)snprintf(exec->namespace, sizeof exec->namespace, "%s", flow->namespace);
     (void)snprintf(exec->flow_id, sizeof exec->flow_id, "%s", flow->id);
     exec->revision = flow->revision;
-    exec->id = bt_id_make(bt_clock_wall_us(bt_clock_system()) / 1000, bt_random_u64(),
-                          bt_random_u64());
+    exec->id =
+        bt_id_make(bt_clock_wall_us(bt_clock_system()) / 1000, bt_random_u64(), bt_random_u64());
 }
 
 static int fill_exec(struct bt_service *service, const struct bt_start_request *request,

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/own.h"
+#include "sys/fs_int.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,26 +20,20 @@ enum bt_code bt_fs_code(int errno_value)
 {
     switch (errno_value) {
     case ENOENT:
-    case ENOTDIR:
-        return BT_NOT_FOUND;
+    case ENOTDIR: return BT_NOT_FOUND;
     case EEXIST:
-    case ENOTEMPTY:
-        return BT_EXISTS;
+    case ENOTEMPTY: return BT_EXISTS;
     case EXDEV:
     case ELOOP:
     case EACCES:
     case EPERM:
-    case EROFS:
-        return BT_DENIED;
+    case EROFS: return BT_DENIED;
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
-    case ENAMETOOLONG:
-        return BT_LIMIT;
-    case ENOMEM:
-        return BT_NO_MEM;
-    default:
-        return BT_IO;
+    case ENAMETOOLONG: return BT_LIMIT;
+    case ENOMEM: return BT_NO_MEM;
+    default: return BT_IO;
     }
 }
 
@@ -59,8 +54,15 @@ void bt_fd_close(int *fd)
     *fd = -1;
 }
 
+int bt_fd_take(int *fd)
+{
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
+
 /* Without openat2(2): one part after the other, no links at all. */
-static int open_stepwise(int root, const char *path, int flags)
+int fs_open_stepwise(int root, const char *path, int flags)
 {
     char part[PATH_SIZE];
     int dir = root;
@@ -95,7 +97,7 @@ static int open_beneath(int root, const char *path, int flags)
     static atomic_bool is_missing;
     flags |= O_CLOEXEC;
     if (atomic_load_explicit(&is_missing, memory_order_relaxed))
-        return open_stepwise(root, path, flags);
+        return fs_open_stepwise(root, path, flags);
     struct open_how how = {
         .flags = (unsigned)flags,
         .mode = (flags & O_CREAT) ? FILE_MODE : 0,
@@ -109,7 +111,7 @@ static int open_beneath(int root, const char *path, int flags)
             return (int)fd;
         if (errno == ENOSYS) {
             atomic_store_explicit(&is_missing, true, memory_order_relaxed);
-            return open_stepwise(root, path, flags);
+            return fs_open_stepwise(root, path, flags);
         }
         if (errno != EAGAIN && errno != EINTR)
             return -1;

@@ -1,9 +1,9 @@
 /* fs.h — Files beneath a directory that the caller has open.
  *
  * Every path is relative and resolved beneath `root` (a directory's descriptor): what leaves it, by
- * "..", an absolute part or a symbolic link, is refused with BT_DENIED. Messages name relative paths
- * only. Codes: BT_NOT_FOUND, BT_EXISTS, BT_DENIED, BT_LIMIT (disk full, quota, name too long), BT_IO.
- * Any thread. */
+ * "..", an absolute part or a symbolic link, is refused with BT_DENIED. Messages name relative
+ * paths only. Codes: BT_NOT_FOUND, BT_EXISTS, BT_DENIED, BT_LIMIT (disk full, quota, name too
+ * long), BT_IO. Any thread. */
 #pragma once
 #include "base/err.h"
 #include "base/str.h"
@@ -36,11 +36,12 @@ int bt_fs_write(int fd, const void *at, size_t len, struct bt_err *err);
 /* Copies from the position of `from` to its end, in the kernel where it can. */
 int bt_fs_copy(int from, int to, struct bt_err *err);
 
-/* Calls `visit` for every entry beneath `root` that is no directory, with its path, until it returns
- * non-zero, which is returned. Directories behind links are not entered. Deeper than
+/* Calls `visit` for every entry beneath `root` that is no directory, with its path, until it
+ * returns non-zero, which is returned. Directories behind links are not entered. Deeper than
  * BT_WALK_DEPTH_MAX: BT_LIMIT. */
 typedef int (*bt_fs_visit)(void *data, const char *path, unsigned char type, struct bt_err *err);
 int bt_fs_walk(int root, bt_fs_visit visit, void *data, struct bt_err *err);
 
 void bt_fd_close(int *fd); /* Closes unless negative, sets it to -1. */
 #define BT_FD BT_CLEANUP(bt_fd_close) int
+int bt_fd_take(int *fd); /* Gives the descriptor away: returns it and leaves -1 behind. */

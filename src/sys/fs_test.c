@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/own.h"
+#include "sys/fs_int.h"
 #include "sys/glob.h"
 
 #include <setjmp.h>
@@ -45,13 +46,26 @@ static void make_file(const char *path, const char *text)
 static void test_beneath(void **state)
 {
     (void)state;
-    static const struct { const char *path; int flags, want; } rows[] = {
-        {"d/file", 0, BT_OK},         {"d/../d/file", 0, BT_OK},    {"missing", 0, BT_NOT_FOUND},
-        {"d/missing/x", 0, BT_NOT_FOUND}, {"d/file/x", 0, BT_NOT_FOUND},
-        {"..", 0, BT_DENIED},         {"../x", 0, BT_DENIED},       {"d/../../x", 0, BT_DENIED},
-        {"/etc/passwd", 0, BT_DENIED}, {"out/passwd", 0, BT_DENIED}, {"up", 0, BT_DENIED},
-        {"loop", 0, BT_DENIED},       {"in", 0, BT_OK},             {"in", O_NOFOLLOW, BT_DENIED},
-        {"din/file", 0, BT_OK},       {"din/file", O_NOFOLLOW, BT_DENIED},
+    static const struct {
+        const char *path;
+        int flags, want;
+    } rows[] = {
+        {"d/file", 0, BT_OK},
+        {"d/../d/file", 0, BT_OK},
+        {"missing", 0, BT_NOT_FOUND},
+        {"d/missing/x", 0, BT_NOT_FOUND},
+        {"d/file/x", 0, BT_NOT_FOUND},
+        {"..", 0, BT_DENIED},
+        {"../x", 0, BT_DENIED},
+        {"d/../../x", 0, BT_DENIED},
+        {"/etc/passwd", 0, BT_DENIED},
+        {"out/passwd", 0, BT_DENIED},
+        {"up", 0, BT_DENIED},
+        {"loop", 0, BT_DENIED},
+        {"in", 0, BT_OK},
+        {"in", O_NOFOLLOW, BT_DENIED},
+        {"din/file", 0, BT_OK},
+        {"din/file", O_NOFOLLOW, BT_DENIED},
     };
     make_file("d/file", "x");
     assert_int_equal(symlinkat("/etc", root, "out"), 0);
@@ -72,6 +86,30 @@ static void test_beneath(void **state)
     assert_int_equal(bt_fs_mkdirs(root, "../a", NULL), BT_DENIED);
     assert_int_equal(bt_fs_mkdirs(root, "out/a", NULL), BT_DENIED);
     assert_true(bt_fs_mkdirs(root, "d/file/a", NULL) < 0);
+}
+
+static void test_stepwise(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        int want;
+    } rows[] = {
+        {"d/file", 0},       {"d//file", 0},         {"./d/file", 0},
+        {"missing", ENOENT}, {"../x", EXDEV},        {"d/../d/file", EXDEV},
+        {"d/..", EXDEV},     {"/etc/passwd", EXDEV}, {"out/passwd", ENOTDIR},
+        {"in", ELOOP},       {"d/file/x", ENOTDIR},
+    };
+    make_file("d/file", "x");
+    assert_int_equal(symlinkat("/etc", root, "out"), 0);
+    assert_int_equal(symlinkat("d/file", root, "in"), 0);
+    for (size_t i = 0; i < BT_COUNT(rows); i++) {
+        errno = 0;
+        BT_FD fd = fs_open_stepwise(root, rows[i].path, O_RDONLY | O_CLOEXEC);
+        if ((fd < 0 ? errno : 0) != rows[i].want)
+            print_error("%s: %d\n", rows[i].path, errno);
+        assert_int_equal(fd < 0 ? errno : 0, rows[i].want);
+    }
 }
 
 static void test_remove(void **state)
@@ -151,24 +189,61 @@ static void test_copy(void **state)
 static void test_glob(void **state)
 {
     (void)state;
-    static const struct { const char *pattern, *path; bool want; } rows[] = {
-        {"a.txt", "a.txt", true},     {"a.txt", "b.txt", false},    {"a.txt", "d/a.txt", false},
-        {"*.txt", "a.txt", true},     {"*.txt", ".txt", true},      {"*.txt", "d/a.txt", false},
-        {"*", "a", true},             {"*", "a/b", false},          {"**", "a/b/c", true},
-        {"**", "a", true},            {"**/x", "x", true},          {"**/x", "a/x", true},
-        {"**/x", "a/b/x", true},      {"**/x", "ax", false},        {"**/x", "a/bx", false},
-        {"d/**", "d/e/f", true},      {"d/**", "e/f", false},       {"d/**/f", "d/f", true},
-        {"d/**/f", "d/a/b/f", true},  {"a**b", "a/x/b", true},      {"a**b", "a/x/c", false},
-        {"?", "a", true},             {"?", "/", false},            {"?", "\xC3\xA9", true},
-        {"??", "a", false},           {"[abc]", "b", true},         {"[abc]", "d", false},
-        {"[!abc]", "d", true},        {"[^abc]", "a", false},       {"[a-c]x", "bx", true},
-        {"[]]", "]", true},           {"[a-]", "-", true},          {"[!a]", "/", false},
-        {"{a,b}.c", "b.c", true},     {"{a,b}.c", "c.c", false},    {"{a,{b,c}}d", "cd", true},
-        {"x{,y}", "x", true},         {"{*.a,d/*}", "d/q", true},   {"\\*", "*", true},
-        {"\\*", "a", false},          {"\\{a\\}", "{a}", true},     {"*a*b*c*", "xxaxxbxxcxx", true},
-        {"*a*b*c*", "xxaxxcxxbxx", false}, {"**/*.csv", "a/b.csv", true}, {"*/*", "a/b", true},
-        {"a}b", "a}b", true},         {"", "", true},               {"", "a", false},
-        {"**/a/**/b", "a/x/a/y/b", true}, {"*.{csv,json}", "r.json", true}, {"[a,b]{c,d}", ",d", true},
+    static const struct {
+        const char *pattern, *path;
+        bool want;
+    } rows[] = {
+        {"a.txt", "a.txt", true},
+        {"a.txt", "b.txt", false},
+        {"a.txt", "d/a.txt", false},
+        {"*.txt", "a.txt", true},
+        {"*.txt", ".txt", true},
+        {"*.txt", "d/a.txt", false},
+        {"*", "a", true},
+        {"*", "a/b", false},
+        {"**", "a/b/c", true},
+        {"**", "a", true},
+        {"**/x", "x", true},
+        {"**/x", "a/x", true},
+        {"**/x", "a/b/x", true},
+        {"**/x", "ax", false},
+        {"**/x", "a/bx", false},
+        {"d/**", "d/e/f", true},
+        {"d/**", "e/f", false},
+        {"d/**/f", "d/f", true},
+        {"d/**/f", "d/a/b/f", true},
+        {"a**b", "a/x/b", true},
+        {"a**b", "a/x/c", false},
+        {"?", "a", true},
+        {"?", "/", false},
+        {"?", "\xC3\xA9", true},
+        {"??", "a", false},
+        {"[abc]", "b", true},
+        {"[abc]", "d", false},
+        {"[!abc]", "d", true},
+        {"[^abc]", "a", false},
+        {"[a-c]x", "bx", true},
+        {"[]]", "]", true},
+        {"[a-]", "-", true},
+        {"[!a]", "/", false},
+        {"{a,b}.c", "b.c", true},
+        {"{a,b}.c", "c.c", false},
+        {"{a,{b,c}}d", "cd", true},
+        {"x{,y}", "x", true},
+        {"{*.a,d/*}", "d/q", true},
+        {"\\*", "*", true},
+        {"\\*", "a", false},
+        {"\\{a\\}", "{a}", true},
+        {"*a*b*c*", "xxaxxbxxcxx", true},
+        {"*a*b*c*", "xxaxxcxxbxx", false},
+        {"**/*.csv", "a/b.csv", true},
+        {"*/*", "a/b", true},
+        {"a}b", "a}b", true},
+        {"", "", true},
+        {"", "a", false},
+        {"**/a/**/b", "a/x/a/y/b", true},
+        {"*.{csv,json}", "r.json", true},
+        {"[a,b]{c,d}", ",d", true},
     };
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         struct bt_glob *glob = NULL;
@@ -184,8 +259,14 @@ static void test_glob(void **state)
 static void test_glob_bad(void **state)
 {
     (void)state;
-    static const struct { const char *pattern; int want; } rows[] = {
-        {"[a", BT_INVALID}, {"[", BT_INVALID}, {"[]", BT_INVALID}, {"{a", BT_INVALID},
+    static const struct {
+        const char *pattern;
+        int want;
+    } rows[] = {
+        {"[a", BT_INVALID},
+        {"[", BT_INVALID},
+        {"[]", BT_INVALID},
+        {"{a", BT_INVALID},
         {"a{b,{c}", BT_INVALID},
         {"{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", BT_OK},
         {"{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", BT_LIMIT},
@@ -217,8 +298,8 @@ static void test_glob_bad(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_beneath), CASE(test_remove), CASE(test_remove_deep), CASE(test_walk),
-        CASE(test_copy),    CASE(test_glob),   CASE(test_glob_bad),
+        CASE(test_beneath), CASE(test_stepwise), CASE(test_remove), CASE(test_remove_deep),
+        CASE(test_walk),    CASE(test_copy),     CASE(test_glob),   CASE(test_glob_bad),
     };
     return cmocka_run_group_tests_name("fs", tests, NULL, NULL);
 }

@@ -34,9 +34,9 @@ static bool is_dots(const char *name)
 
 /* Where too deep trees are moved, so that the depth of the recursion stays bounded. */
 struct removal {
-    int top;          /* Directory that is being emptied, or -1 before. */
+    int top; /* Directory that is being emptied, or -1 before. */
     unsigned depth;
-    unsigned moved;   /* Directories moved to the top so far. */
+    unsigned moved; /* Directories moved to the top so far. */
 };
 
 static int remove_entry(struct removal *removal, int at, const char *name);

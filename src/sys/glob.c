@@ -22,7 +22,6 @@ struct bt_glob *bt_glob_free(struct bt_glob *glob)
     free(glob);
     return NULL;
 }
-BT_CLEANUP_DEFINE(bt_glob_free, struct bt_glob)
 
 /* The end of the bracket that opens at `at`, or 0. */
 static size_t bracket_end(struct bt_str text, size_t at)
@@ -111,15 +110,18 @@ int bt_glob_parse(struct bt_str pattern, struct bt_glob **ret_glob, struct bt_er
         else if (pattern.at[at] == '[')
             at = bracket_end(pattern, at);
     }
-    BT_CLEANUP(bt_glob_free_p) struct bt_glob *glob = calloc(1, sizeof *glob);
+    struct bt_glob *glob = calloc(1, sizeof *glob);
     if (!glob)
         return bt_fail_mem(err, "pattern");
     glob->is_literal = true;
     for (size_t i = 0; i < pattern.len; i++)
         glob->is_literal = glob->is_literal && !strchr("*?[{\\", pattern.at[i]);
-    BT_TRY(expand(glob, pattern, err));
-    *ret_glob = BT_TAKE(glob);
-    return BT_OK;
+    int rc = expand(glob, pattern, err);
+    if (rc < 0)
+        (void)bt_glob_free(glob); /* Gives NULL. */
+    else
+        *ret_glob = glob;
+    return rc;
 }
 
 bool bt_glob_is_literal(const struct bt_glob *glob)
@@ -192,8 +194,8 @@ static bool match_one(struct bt_str pattern, struct bt_str path)
 {
     static const size_t none = SIZE_MAX;
     size_t p = 0, t = 0;
-    size_t star_p = none, star_t = 0;   /* Behind the last `*`. */
-    size_t deep_p = none, deep_t = 0;   /* Behind the last `**`. */
+    size_t star_p = none, star_t = 0; /* Behind the last `*`. */
+    size_t deep_p = none, deep_t = 0; /* Behind the last `**`. */
     for (;;) {
         if (starts(pattern, p, "**")) {
             bool is_part = (p == 0 || pattern.at[p - 1] == '/') && starts(pattern, p, "**/");

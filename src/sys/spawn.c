@@ -35,7 +35,7 @@ BARE static int run_child(void *data)
 {
     struct child *child = data;
     const struct bt_spawn *what = child->what;
-    (void)setsid(); /* Cannot fail: a new process leads no group. */
+    (void)setsid();                         /* Cannot fail: a new process leads no group. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* A valid signal. */
     if (getppid() != child->parent)
         _exit(127); /* The parent was killed before it was watched. */

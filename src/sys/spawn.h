@@ -2,18 +2,18 @@
  *
  * The child has its own session and process group, default signal dispositions are the caller's
  * business (exec keeps ignored ones), an empty signal mask, no descriptors but 0, 1 and 2, and is
- * killed (SIGKILL) when the thread that started it ends. The caller is stopped until the program has
- * been loaded. */
+ * killed (SIGKILL) when the thread that started it ends. The caller is stopped until the program
+ * has been loaded. */
 #pragma once
 #include "base/err.h"
 
 #include <sys/types.h>
 
 struct bt_spawn {
-    const char *path;         /* The program's file. */
-    const char *const *argv;  /* Ended by NULL. */
-    const char *const *envp;  /* Ended by NULL. */
-    const char *dir;          /* Working directory. */
+    const char *path;          /* The program's file. */
+    const char *const *argv;   /* Ended by NULL. */
+    const char *const *envp;   /* Ended by NULL. */
+    const char *dir;           /* Working directory. */
     int in_fd, out_fd, err_fd; /* Its 0, 1 and 2; each > 2 here. Borrowed. */
 };
 

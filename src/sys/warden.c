@@ -51,8 +51,9 @@ static int spawn_self(int socket, const char *key, const char *scratch, pid_t *r
     rc = rc ? rc
             : posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
                                                         POSIX_SPAWN_SETSIGDEF);
-    rc = rc ? rc : posix_spawn(ret_pid, "/proc/self/exe", &actions, &attributes, (char **)(uintptr_t)argv,
-                          environ);
+    rc = rc ? rc
+            : posix_spawn(ret_pid, "/proc/self/exe", &actions, &attributes,
+                          (char **)(uintptr_t)argv, environ);
     (void)posix_spawn_file_actions_destroy(&actions); /* Cannot fail. */
     (void)posix_spawnattr_destroy(&attributes);       /* Cannot fail. */
     return rc;
@@ -77,8 +78,7 @@ int bt_warden_start(const char *key, const char *scratch, struct bt_warden **ret
         free(warden);
         return bt_fail_errno(err, BT_IO, rc, "cannot start the warden of processes");
     }
-    warden->socket = ours;
-    ours = -1;
+    warden->socket = bt_fd_take(&ours);
     warden->text = (struct bt_buf)BT_BUF_INIT(BT_COMMAND_BYTES_MAX);
     *ret_warden = warden;
     return BT_OK;
@@ -101,8 +101,7 @@ static int text_file(const struct bt_buf *text, int *ret_fd, struct bt_err *err)
     if (fd < 0)
         return bt_fail_errno(err, BT_IO, errno, "cannot hand over the command");
     BT_TRY(bt_fs_write(fd, text->at, text->len, err));
-    *ret_fd = fd;
-    fd = -1;
+    *ret_fd = bt_fd_take(&fd);
     return BT_OK;
 }
 
@@ -207,7 +206,10 @@ struct marked {
 static void kill_marked(void *data, const struct kin *kin)
 {
     struct marked *marked = data;
-    if (!kin->is_dead && kin->pid != getpid() && kin_mark(kin->pid, marked->key) != 0)
+    if (kin->is_dead || kin->pid == getpid())
+        return;
+    if (kin_mark(kin->pid, marked->key) != 0 ||
+        (!kin->has_terminal && kin_is_in(kin->pid, marked->key)))
         marked->is_found = kill(kin->pid, SIGKILL) == 0 || marked->is_found;
 }
 

@@ -1,4 +1,5 @@
-/* warden.h — A small process of ours that starts commands, and sees to it that nothing of them stays.
+/* warden.h — A small process of ours that starts commands, and sees to it that nothing of them
+ * stays.
  *
  * The warden is the parent and the subreaper of every command: whatever a command leaves behind, in
  * its process group or not, becomes a child of the warden and is found and killed: what shares the
@@ -23,7 +24,8 @@ struct bt_warden; /* Opaque. */
 enum { BT_WARDEN_KEY_LEN = 16 };
 int bt_warden_start(const char *key, const char *scratch, struct bt_warden **ret_warden,
                     struct bt_err *err);
-/* Kills every process of this machine that carries the mark of a warden that is no more. */
+/* Kills every process of this machine that carries the mark of a warden that is no more, in its
+ * environment or (the key) in the path of its working directory. */
 void bt_warden_kill_marked(const char *key);
 /* Kills what still runs, waits until the warden has gone, frees. Accepts and returns NULL. */
 struct bt_warden *bt_warden_stop(struct bt_warden *warden);
@@ -33,10 +35,11 @@ int64_t bt_warden_pid(const struct bt_warden *warden);
 
 struct bt_command {
     uint32_t id;
-    const char *const *argv; /* Ended by NULL; argv[0] is looked up in the PATH of its environment. */
-    const char *const *env;  /* "NAME=value", ended by NULL: laid over our own environment. */
-    const char *dir;         /* Working directory, absolute. */
-    int out_fd, err_fd;      /* Its standard output and error; borrowed. Input is empty. */
+    const char *const
+        *argv; /* Ended by NULL; argv[0] is looked up in the PATH of its environment. */
+    const char *const *env; /* "NAME=value", ended by NULL: laid over our own environment. */
+    const char *dir;        /* Working directory, absolute. */
+    int out_fd, err_fd;     /* Its standard output and error; borrowed. Input is empty. */
 };
 
 /* All give BT_ABORTED when the warden has died. */
@@ -61,8 +64,6 @@ struct bt_warden_event {
 };
 
 /* BT_OK with an event; BT_BUSY: none now; BT_ABORTED: the warden has died. */
-int bt_warden_next(struct bt_warden *warden, struct bt_warden_event *ret_event,
-                   struct bt_err *err);
+int bt_warden_next(struct bt_warden *warden, struct bt_warden_event *ret_event, struct bt_err *err);
 /* Says in words why FAILED came. Returns the code. */
-int bt_warden_explain(const struct bt_warden_event *event, const char *program,
-                      struct bt_err *err);
+int bt_warden_explain(const struct bt_warden_event *event, const char *program, struct bt_err *err);

@@ -19,7 +19,8 @@ static const char *lookup_env(const char *const *envp, const char *name)
     return NULL;
 }
 
-/* The file of a program: as given when it has a slash, else the first in PATH that is executable. */
+/* The file of a program: as given when it has a slash, else the first in PATH that is executable.
+ */
 static const char *find_program(struct bt_buf *file, const char *name, const char *const *envp)
 {
     if (strchr(name, '/'))

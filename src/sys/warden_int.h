@@ -21,7 +21,7 @@ struct warden_message {
     uint32_t order, id;
     int32_t signal_number;
     uint32_t argc, envc;
-    uint32_t size;      /* SPAWN: bytes of text: directory, arguments, environment, each with NUL. */
+    uint32_t size; /* SPAWN: bytes of text: directory, arguments, environment, each with NUL. */
     uint32_t is_inline; /* The text follows; else it is in the third descriptor. */
 };
 
@@ -30,12 +30,15 @@ struct kin {
     pid_t pid, parent, group, session;
     uint64_t start_ticks; /* Since boot. */
     bool is_dead;         /* A zombie. */
+    bool has_terminal;    /* Somebody may sit there: a user's shell. */
 };
 
 /* Calls `visit` for every process of the machine. */
 void kin_each(void (*visit)(void *data, const struct kin *kin), void *data);
 /* The number in the process's mark: 0 = it has none, or that of another warden. */
 uint64_t kin_mark(pid_t pid, const char *key);
+/* Whether the path of the process's working directory holds the key. */
+bool kin_is_in(pid_t pid, const char *key);
 /* The clock that start_ticks is read from. */
 uint64_t kin_now_ticks(void);
 
@@ -47,7 +50,8 @@ struct warden_exec {
     int null_fd;
 };
 
-/* Starts the command of an order; `mark` is its WARDEN_MARK variable. BT_OK or BT_IO with the stage. */
+/* Starts the command of an order; `mark` is its WARDEN_MARK variable. BT_OK or BT_IO with the
+ * stage. */
 int warden_exec(struct warden_exec *exec, const struct warden_message *message, const int *fds,
                 const char *mark, struct bt_spawned *ret_child);
 

@@ -46,6 +46,12 @@ static bool word_at(struct bt_str text, unsigned n, uint64_t *ret_number)
     return bt_parse_u64(bt_str_slice(text, at, end), ret_number);
 }
 
+static bool is_zero_at(struct bt_str text, unsigned n)
+{
+    uint64_t number;
+    return word_at(text, n, &number) && number == 0; /* A negative one is not zero either. */
+}
+
 static bool read_kin(pid_t pid, struct kin *ret_kin)
 {
     char stat[STAT_SIZE];
@@ -64,6 +70,7 @@ static bool read_kin(pid_t pid, struct kin *ret_kin)
         .group = (pid_t)group,
         .session = (pid_t)session,
         .start_ticks = start,
+        .has_terminal = !is_zero_at(words, 4),
         .is_dead = words.at[0] == 'Z' || words.at[0] == 'X',
     };
     return true;
@@ -103,6 +110,15 @@ uint64_t kin_mark(pid_t pid, const char *key)
             return number;
     }
     return 0;
+}
+
+bool kin_is_in(pid_t pid, const char *key)
+{
+    char link[64];
+    char path[4096];
+    (void)snprintf(link, sizeof link, "/proc/%d/cwd", (int)pid); /* Fits. */
+    ssize_t len = readlink(link, path, sizeof path);
+    return len > 0 && bt_str_find((struct bt_str){path, (size_t)len}, bt_str_of(key), 0) >= 0;
 }
 
 uint64_t kin_now_ticks(void)

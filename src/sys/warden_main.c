@@ -29,8 +29,8 @@ enum ward_state { WARD_FREE, WARD_RUNNING, WARD_EXITED, WARD_ENDING, WARD_REPORT
 struct ward {
     enum ward_state state; /* REPORTED: free once its last event is sent. */
     pid_t pid;
-    bool is_reaped;        /* The leader; its number may belong to others then. */
-    bool is_seen;          /* The last look found living kin. */
+    bool is_reaped; /* The leader; its number may belong to others then. */
+    bool is_seen;   /* The last look found living kin. */
     uint64_t serial, start_ticks;
     int64_t ending_since_us;
     bool has_event;
@@ -43,8 +43,8 @@ struct warden {
     uint32_t ward_count;
     uint64_t serial;
     int signal_fd;
-    bool needs_sweep;       /* A command ended since the last look for leftovers. */
-    bool is_stopping;       /* The worker said goodbye: it removes its files itself. */
+    bool needs_sweep; /* A command ended since the last look for leftovers. */
+    bool is_stopping; /* The worker said goodbye: it removes its files itself. */
     int64_t sweep_at_us;
     unsigned ending_count, killed_count;
     struct warden_exec exec;
@@ -100,7 +100,7 @@ static bool flush_events(struct warden *warden)
     return true;
 }
 
-/* --- Orders --- */
+/* --- Orders ----------------------------------------------------------------------------------- */
 
 static void start_ward(struct warden *warden, const struct warden_message *message, const int *fds)
 {
@@ -173,9 +173,7 @@ static void obey(struct warden *warden, const struct warden_message *message, co
         if (ward)
             end_ward(ward);
         return;
-    case WARDEN_STOP:
-        warden->is_stopping = true;
-        return;
+    case WARDEN_STOP: warden->is_stopping = true; return;
     }
 }
 
@@ -208,7 +206,7 @@ static bool receive_order(struct warden *warden, bool *is_open)
     return *is_open;
 }
 
-/* --- Ends --- */
+/* --- Ends ------------------------------------------------------------------------------------- */
 
 static struct ward *ward_of_pid(struct warden *warden, pid_t pid)
 {

@@ -6,7 +6,7 @@
  * value = ± 0.DIGITS × 10^exponent. Zero has no digits. */
 struct bt_decimal {
     bool is_negative;
-    size_t len;        /* Significant digits. */
+    size_t len; /* Significant digits. */
     int64_t exponent;
     const char *digits; /* In `text`, or in `small`; may hold one '.', which is skipped. */
     char small[40];

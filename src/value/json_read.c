@@ -98,7 +98,8 @@ static int scan_number(struct reader *reader, bool *ret_is_integer)
     return BT_OK;
 }
 
-/* A fraction is a double when that loses nothing: 15 digits always survive, longer ones are asked. */
+/* A fraction is a double when that loses nothing: 15 digits always survive, longer ones are asked.
+ */
 static struct bt_value *fraction_value(struct bt_str text)
 {
     struct bt_decimal exact, shortest;
@@ -232,7 +233,8 @@ static int read_comma(struct reader *reader, char close, bool *ret_more)
     skip_blank(reader);
     char c = peek(reader);
     if (c != ',' && c != close)
-        return fail_at(reader, reader->at, close == ']' ? "expected ',' or ']'" : "expected ',' or '}'");
+        return fail_at(reader, reader->at,
+                       close == ']' ? "expected ',' or ']'" : "expected ',' or '}'");
     reader->at++;
     *ret_more = c == ',';
     return BT_OK;

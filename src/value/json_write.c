@@ -17,12 +17,12 @@ static int write_value(struct writer *writer, const struct bt_value *value);
 
 /* 0: as is; else the letter after the backslash, 'u' for \u00XX. */
 static const char escapes[256] = {
-    ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r',
-    ['\t'] = 't', [0] = 'u',    [1] = 'u',    [2] = 'u',    [3] = 'u',    [4] = 'u',
-    [5] = 'u',   [6] = 'u',     [7] = 'u',    [11] = 'u',   [14] = 'u',   [15] = 'u',
-    [16] = 'u',  [17] = 'u',    [18] = 'u',   [19] = 'u',   [20] = 'u',   [21] = 'u',
-    [22] = 'u',  [23] = 'u',    [24] = 'u',   [25] = 'u',   [26] = 'u',   [27] = 'u',
-    [28] = 'u',  [29] = 'u',    [30] = 'u',   [31] = 'u',   [127] = 0,
+    ['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r',
+    ['\t'] = 't', [0] = 'u',     [1] = 'u',    [2] = 'u',    [3] = 'u',    [4] = 'u',
+    [5] = 'u',    [6] = 'u',     [7] = 'u',    [11] = 'u',   [14] = 'u',   [15] = 'u',
+    [16] = 'u',   [17] = 'u',    [18] = 'u',   [19] = 'u',   [20] = 'u',   [21] = 'u',
+    [22] = 'u',   [23] = 'u',    [24] = 'u',   [25] = 'u',   [26] = 'u',   [27] = 'u',
+    [28] = 'u',   [29] = 'u',    [30] = 'u',   [31] = 'u',   [127] = 0,
 };
 
 int bt_json_write_str(struct bt_str text, struct bt_buf *out)
@@ -105,8 +105,8 @@ static int write_container(struct writer *writer, const struct bt_value *value)
         BT_TRY(bt_lazy_all(value, &map, writer->err));
         rc = write_map(writer, map);
     } else {
-        rc = bt_value_is(value, BT_KIND_LIST) ? write_list(writer, value)
-                                              : write_map(writer, value);
+        rc =
+            bt_value_is(value, BT_KIND_LIST) ? write_list(writer, value) : write_map(writer, value);
     }
     writer->depth--;
     return rc;

@@ -1,4 +1,5 @@
-/* value.c — Storage of values. Never does I/O; containers are changed by their single owner only. */
+/* value.c — Storage of values. Never does I/O; containers are changed by their single owner only.
+ */
 #include "value/value.h"
 
 #include "base/num.h"
@@ -162,16 +163,13 @@ static void value_free(struct bt_value *value)
         free(value->map.pairs);
         free(value->map.slots);
         break;
-    case BT_KIND_LAZY:
-        value->lazy.ops->done(value->lazy.data);
-        break;
+    case BT_KIND_LAZY: value->lazy.ops->done(value->lazy.data); break;
     case BT_KIND_NULL:
     case BT_KIND_BOOL:
     case BT_KIND_INT:
     case BT_KIND_DOUBLE:
     case BT_KIND_DECIMAL:
-    case BT_KIND_STRING:
-        break;
+    case BT_KIND_STRING: break;
     }
     free(value);
 }
@@ -556,8 +554,8 @@ size_t bt_value_bytes(const struct bt_value *value)
         bytes += value->map.cap * sizeof(struct pair);
         bytes += value->map.slots ? sizeof(uint32_t) << value->map.slot_bits : 0;
         for (uint32_t i = 0; i < value->map.count; i++)
-            bytes += bt_value_bytes(value->map.pairs[i].key) +
-                     bt_value_bytes(value->map.pairs[i].val);
+            bytes +=
+                bt_value_bytes(value->map.pairs[i].key) + bt_value_bytes(value->map.pairs[i].val);
     }
     return bytes;
 }
@@ -578,7 +576,7 @@ const char *bt_kind_name(enum bt_kind kind)
     return "unknown";
 }
 
-/* --- Lazy objects ------------------------------------------------------------------------------ */
+/* --- Lazy objects ----------------------------------------------------------------------------- */
 
 struct bt_value *bt_value_lazy(const struct bt_lazy_ops *ops, void *data)
 {

@@ -3,13 +3,12 @@
  * A value is null, a boolean, a 64-bit integer, a double, an exact decimal, a string with a length,
  * a list, an ordered map with hashed look-up, or a lazy object (asked key by key).
  *
- * Ownership: every value has an atomic count. Functions named *_new, bt_value_<scalar> and those with
- * a `ret_` give one reference to the caller; `get`, `at` borrow from the container; parameters named
- * `item` and `val` of push and put are taken, also on failure (and NULL there means BT_NO_MEM, so that
- * constructors nest without checks).
- * Freezing: a container may be changed only by its single owner (count 1, asserted). Once it is
- * shared it never changes again and may cross threads.
- * Memory: constructors return NULL when memory runs out. */
+ * Ownership: every value has an atomic count. Functions named *_new, bt_value_<scalar> and those
+ * with a `ret_` give one reference to the caller; `get`, `at` borrow from the container; parameters
+ * named `item` and `val` of push and put are taken, also on failure (and NULL there means
+ * BT_NO_MEM, so that constructors nest without checks). Freezing: a container may be changed only
+ * by its single owner (count 1, asserted). Once it is shared it never changes again and may cross
+ * threads. Memory: constructors return NULL when memory runs out. */
 #pragma once
 #include "base/buf.h"
 #include "base/own.h"
@@ -19,7 +18,7 @@ struct bt_value;
 enum bt_kind {
     BT_KIND_NULL,
     BT_KIND_BOOL,
-    BT_KIND_INT,     /* 64 bit. */
+    BT_KIND_INT, /* 64 bit. */
     BT_KIND_DOUBLE,
     BT_KIND_DECIMAL, /* Exact: the digits as text, e.g. "1.10" or a 30-digit integer. */
     BT_KIND_STRING,
@@ -86,9 +85,11 @@ bool bt_value_is(const struct bt_value *value, enum bt_kind kind);
 bool bt_value_as_bool(const struct bt_value *value);     /* False unless BOOL true. */
 int64_t bt_value_as_int(const struct bt_value *value);   /* INT, or DOUBLE cut; else 0. */
 double bt_value_as_double(const struct bt_value *value); /* INT, DOUBLE, DECIMAL; else 0. */
-struct bt_str bt_value_str(const struct bt_value *value); /* STRING, DECIMAL; else empty. Borrowed. */
-size_t bt_value_count(const struct bt_value *value);      /* Items of a LIST or MAP; else 0. */
-struct bt_value *bt_list_at(const struct bt_value *list, size_t index); /* Borrowed; NULL past it. */
+struct bt_str
+bt_value_str(const struct bt_value *value);          /* STRING, DECIMAL; else empty. Borrowed. */
+size_t bt_value_count(const struct bt_value *value); /* Items of a LIST or MAP; else 0. */
+struct bt_value *bt_list_at(const struct bt_value *list,
+                            size_t index); /* Borrowed; NULL past it. */
 struct bt_value *bt_map_get(const struct bt_value *map, struct bt_str key); /* Borrowed or NULL. */
 struct bt_value *bt_map_gets(const struct bt_value *map, const char *key);
 /* The pair with this index in insertion order; borrowed. *ret_key (may be NULL) is a STRING. */
@@ -107,8 +108,8 @@ size_t bt_value_bytes(const struct bt_value *value);
 const char *bt_kind_name(enum bt_kind kind);
 
 /* Lazy objects: a map whose keys are fetched when an expression names them. Never stored, never
- * shared between threads. `get` gives BT_NOT_FOUND for a missing key, BT_NEED for a row that must be
- * fetched first; `all` gives the whole as an ordinary map. `done` frees `data`. */
+ * shared between threads. `get` gives BT_NOT_FOUND for a missing key, BT_NEED for a row that must
+ * be fetched first; `all` gives the whole as an ordinary map. `done` frees `data`. */
 struct bt_lazy_ops {
     int (*get)(void *data, struct bt_str key, struct bt_value **ret_val, struct bt_err *err);
     int (*all)(void *data, struct bt_value **ret_map, struct bt_err *err);

@@ -1,5 +1,6 @@
 /* home.c — The directory of one worker, and its warden. A directory is locked as long as its worker
- * lives, so that the next worker can tell which ones, and which processes, are left of dead ones. */
+ * lives, so that the next worker can tell which ones, and which processes, are left of dead ones.
+ */
 #include "base/own.h"
 #include "sys/fs.h"
 #include "sys/random.h"
@@ -61,8 +62,7 @@ static int make_home(struct bt_worker *worker, int work, struct bt_err *err)
         if (worker->dir)
             (void)snprintf(worker->dir, size, "%s/%s", base, name); /* Fits. */
         free(base);
-        worker->root = fd;
-        fd = -1;
+        worker->root = bt_fd_take(&fd);
         return worker->dir ? BT_OK : bt_fail_mem(err, "working directory");
     }
     return bt_fail(err, BT_BUSY, "cannot make a working directory in '%s'",

@@ -1,4 +1,5 @@
-/* reader.c — Files of the execution for expressions. Must never open a file of another execution. */
+/* reader.c — Files of the execution for expressions. Must never open a file of another execution.
+ */
 #include "worker/reader.h"
 
 #include "base/limits.h"

@@ -18,7 +18,8 @@ void slot_log(struct slot *slot, enum bt_level level, struct bt_str text)
     struct bt_worker *worker = slot->worker;
     bt_logs_add(&slot->logs, bt_clock_wall_us(worker->config.clock), level, text);
     if (slot->logs.count > 0 && !uv_is_active((uv_handle_t *)&worker->flush_timer))
-        (void)uv_timer_start(&worker->flush_timer, on_flush, BT_LOG_FLUSH_MS, 0); /* Has a callback. */
+        (void)uv_timer_start(&worker->flush_timer, on_flush, BT_LOG_FLUSH_MS,
+                             0); /* Has a callback. */
 }
 
 static int exit_code(int32_t status)
@@ -51,8 +52,8 @@ static struct bt_value *make_outputs(struct slot *slot)
 static void explain_timeout(const struct slot *slot, struct bt_err *err)
 {
     int64_t ms = slot->job->timeout_us / 1000;
-    (void)bt_fail(err, BT_TIMEOUT, "Timeout after %02lld:%02d:%02d.%03d",
-                  (long long)(ms / 3600000), (int)(ms / 60000 % 60), (int)(ms / 1000 % 60),
+    (void)bt_fail(err, BT_TIMEOUT, "Timeout after %02lld:%02d:%02d.%03d", (long long)(ms / 3600000),
+                  (int)(ms / 60000 % 60), (int)(ms / 1000 % 60),
                   (int)(ms % 1000)); /* Gives the code. */
 }
 

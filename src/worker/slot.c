@@ -1,5 +1,5 @@
-/* slot.c — One attempt from its job to its end: plan, files, command, output, files, result. Runs on
- * the worker's thread; only bringing, storing and removing files go to helper threads. Every way
+/* slot.c — One attempt from its job to its end: plan, files, command, output, files, result. Runs
+ * on the worker's thread; only bringing, storing and removing files go to helper threads. Every way
  * through it ends in finish(). */
 #include "base/limits.h"
 #include "base/own.h"
@@ -18,7 +18,7 @@ enum { READS_PER_TURN = 4, READS_AT_END = 64 };
 
 static void conclude(struct slot *slot);
 
-/* --- Output --- */
+/* --- Output ----------------------------------------------------------------------------------- */
 
 static void on_line(void *data, struct bt_str line, bool is_whole)
 {
@@ -69,7 +69,7 @@ static void finish_streams(struct slot *slot)
     }
 }
 
-/* --- Helper threads --- */
+/* --- Helper threads --------------------------------------------------------------------------- */
 
 static struct bt_stage stage_of(struct slot *slot)
 {
@@ -109,7 +109,7 @@ static void start_work(struct slot *slot, enum phase phase)
     assert(rc == 0); /* Fails only without a function. */
 }
 
-/* --- The end --- */
+/* --- The end ---------------------------------------------------------------------------------- */
 
 static void free_slot(struct slot *slot)
 {
@@ -132,8 +132,8 @@ static void finish(struct slot *slot)
     (void)uv_timer_stop(&slot->timer); /* Never fails. */
     slot_report(slot);
     bool is_simple = slot->plan.fetch_count == 0 && !slot->plan.has_output_dir;
-    if (is_simple && (unlinkat(slot->worker->root, slot->work_name, AT_REMOVEDIR) == 0 ||
-                      errno == ENOENT))
+    if (is_simple &&
+        (unlinkat(slot->worker->root, slot->work_name, AT_REMOVEDIR) == 0 || errno == ENOENT))
         free_slot(slot);
     else
         start_work(slot, PHASE_REMOVING);
@@ -157,7 +157,7 @@ static void fail(struct slot *slot, const struct bt_err *why)
     conclude(slot);
 }
 
-/* --- Running --- */
+/* --- Running ---------------------------------------------------------------------------------- */
 
 static void on_timer(uv_timer_t *timer);
 
@@ -266,9 +266,7 @@ void slot_on_event(struct slot *slot, const struct bt_warden_event *event)
         finish_streams(slot);
         fail(slot, &err);
         return;
-    case BT_WARDEN_EXITED:
-        on_exited(slot, event);
-        return;
+    case BT_WARDEN_EXITED: on_exited(slot, event); return;
     case BT_WARDEN_ENDED:
         slot->status = event->status;
         finish_streams(slot);
@@ -295,7 +293,7 @@ void lose_warden(struct bt_worker *worker, const struct bt_err *why)
         on_warden_lost(&worker->slots[i], why);
 }
 
-/* --- The beginning --- */
+/* --- The beginning ---------------------------------------------------------------------------- */
 
 static int open_stream(struct stream *stream, int *ret_theirs, struct bt_err *err)
 {
@@ -376,8 +374,8 @@ static void work_done(uv_work_t *work, int status)
 
 static bool is_script(enum bt_op op)
 {
-    return op == BT_OP_SHELL_COMMANDS || op == BT_OP_SHELL_SCRIPT ||
-           op == BT_OP_PYTHON_COMMANDS || op == BT_OP_PYTHON_SCRIPT;
+    return op == BT_OP_SHELL_COMMANDS || op == BT_OP_SHELL_SCRIPT || op == BT_OP_PYTHON_COMMANDS ||
+           op == BT_OP_PYTHON_SCRIPT;
 }
 
 static int make_plan(struct slot *slot)
@@ -399,6 +397,14 @@ static int make_plan(struct slot *slot)
     if (rc < 0)
         slot->err = err;
     return rc;
+}
+
+static void warn_of_dependencies(struct slot *slot)
+{
+    if (bt_task_prop(slot->job->task, "dependencies"))
+        slot_log(slot, BT_LEVEL_WARN,
+                 BT_STR("`dependencies` are not installed: the script runs with the packages of "
+                        "this machine; install others in beforeCommands"));
 }
 
 static void set_paths(struct slot *slot)
@@ -438,6 +444,7 @@ void slot_begin(struct slot *slot, struct bt_job *job)
         conclude(slot);
         return;
     }
+    warn_of_dependencies(slot);
     if (job->timeout_us > 0)
         start_timer(slot, (uint64_t)(job->timeout_us + 999) / 1000);
     if (bt_stage_is_heavy(&slot->plan)) {

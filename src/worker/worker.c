@@ -15,10 +15,13 @@
 
 enum { EVENTS_PER_TURN = 64 };
 
-/* --- The doors --- */
+/* --- The doors -------------------------------------------------------------------------------- */
 
+/* Under the mutex. */
 static void wake(struct bt_worker *worker)
 {
+    if (worker->is_over)
+        return;
     int rc = uv_async_send(&worker->wake);
     assert(rc == 0); /* The handle lives as long as the thread. */
 }
@@ -29,14 +32,13 @@ void bt_worker_submit(struct bt_worker *worker, struct bt_job *job)
     job->next = NULL;
     job->is_kill_asked = false;
     pthread_mutex_lock(&worker->mutex);
-    assert(!worker->is_stopping);
     if (worker->last)
         worker->last->next = job;
     else
         worker->first = job;
     worker->last = job;
-    pthread_mutex_unlock(&worker->mutex);
     wake(worker);
+    pthread_mutex_unlock(&worker->mutex);
 }
 
 void bt_worker_kill(struct bt_worker *worker, uint64_t token)
@@ -52,12 +54,12 @@ void bt_worker_kill(struct bt_worker *worker, uint64_t token)
         if (slot->job && slot->job->token == token)
             slot->is_kill_asked = worker->has_kills = is_found = true;
     }
-    pthread_mutex_unlock(&worker->mutex);
     if (is_found)
         wake(worker);
+    pthread_mutex_unlock(&worker->mutex);
 }
 
-/* --- The thread --- */
+/* --- The thread ------------------------------------------------------------------------------- */
 
 /* Takes the jobs out of the queue that were killed while they waited (all, when we stop). */
 static struct bt_job *take_killed(struct bt_worker *worker)
@@ -81,6 +83,18 @@ static struct bt_job *take_killed(struct bt_worker *worker)
     return killed;
 }
 
+static void report_waiting(struct bt_worker *worker)
+{
+    pthread_mutex_lock(&worker->mutex);
+    struct bt_job *killed = take_killed(worker);
+    pthread_mutex_unlock(&worker->mutex);
+    while (killed) {
+        struct bt_job *job = killed;
+        killed = job->next;
+        report_killed(worker, job);
+    }
+}
+
 static void obey_kills(struct bt_worker *worker)
 {
     pthread_mutex_lock(&worker->mutex);
@@ -88,13 +102,9 @@ static void obey_kills(struct bt_worker *worker)
     bool is_stopping = worker->is_stopping;
     bool is_now = worker->is_now;
     worker->has_kills = false;
-    struct bt_job *killed = is_asked ? take_killed(worker) : NULL;
     pthread_mutex_unlock(&worker->mutex);
-    while (killed) {
-        struct bt_job *job = killed;
-        killed = job->next;
-        report_killed(worker, job);
-    }
+    if (is_asked)
+        report_waiting(worker);
     for (unsigned i = 0; is_asked && i < worker->config.slots; i++) {
         struct slot *slot = &worker->slots[i];
         pthread_mutex_lock(&worker->mutex);
@@ -148,6 +158,7 @@ void bt_worker_turn(struct bt_worker *worker)
         slot_begin(slot, job);
     pthread_mutex_lock(&worker->mutex);
     bool is_over = worker->is_stopping && worker->busy == 0 && !worker->first;
+    worker->is_over = is_over;
     pthread_mutex_unlock(&worker->mutex);
     if (!is_over)
         return;
@@ -196,13 +207,13 @@ static void *run_thread(void *data)
     struct bt_worker *worker = data;
     sigset_t all;
     sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, NULL); /* Signals are for other threads. */
+    (void)pthread_sigmask(SIG_SETMASK, &all, NULL);        /* Signals are for other threads. */
     (void)pthread_setname_np(pthread_self(), "bt-worker"); /* Cosmetic. */
-    (void)uv_run(&worker->loop, UV_RUN_DEFAULT); /* Until all handles are closed. */
+    (void)uv_run(&worker->loop, UV_RUN_DEFAULT);           /* Until all handles are closed. */
     return NULL;
 }
 
-/* --- Beginning and end --- */
+/* --- Beginning and end ------------------------------------------------------------------------ */
 
 static int init_loop(struct bt_worker *worker, struct bt_err *err)
 {
@@ -214,7 +225,7 @@ static int init_loop(struct bt_worker *worker, struct bt_err *err)
     int rc = uv_async_init(&worker->loop, &worker->wake, on_wake);
     assert(rc == 0); /* The loop has its descriptors already. */
     rc = uv_poll_init(&worker->loop, &worker->epoll_poll, worker->epoll);
-    assert(rc == 0); /* It can be polled. */
+    assert(rc == 0);                                          /* It can be polled. */
     (void)uv_timer_init(&worker->loop, &worker->flush_timer); /* Never fails. */
     worker->wake.data = worker->epoll_poll.data = worker->flush_timer.data = worker;
     for (unsigned i = 0; i < worker->config.slots; i++)
@@ -287,10 +298,11 @@ struct bt_worker *bt_worker_stop(struct bt_worker *worker, bool is_now)
     pthread_mutex_lock(&worker->mutex);
     worker->is_stopping = true;
     worker->is_now = is_now;
-    pthread_mutex_unlock(&worker->mutex);
     wake(worker);
+    pthread_mutex_unlock(&worker->mutex);
     int rc = pthread_join(worker->thread, NULL);
     assert(rc == 0);
+    report_waiting(worker); /* What came while the thread went. */
     worker->warden = bt_warden_stop(worker->warden);
     close_loop(worker);
     return free_worker(worker);

@@ -1,4 +1,5 @@
-/* worker.h — Runs jobs: a thread with a loop, its child processes, and a bounded number of slots. */
+/* worker.h — Runs jobs: a thread with a loop, its child processes, and a bounded number of slots.
+ */
 #pragma once
 #include "files/files.h"
 #include "sys/clock.h"
@@ -7,11 +8,11 @@
 struct bt_worker; /* Opaque. */
 
 struct bt_worker_config {
-    unsigned slots;            /* Jobs at once (> 0). Further ones wait in order. */
-    const char *work_dir;      /* Working directories are made (0700) and removed beneath it. */
-    struct bt_files *files;    /* Borrowed. */
+    unsigned slots;         /* Jobs at once (> 0). Further ones wait in order. */
+    const char *work_dir;   /* Working directories are made (0700) and removed beneath it. */
+    struct bt_files *files; /* Borrowed. */
     const struct bt_clock *clock;
-    int64_t kill_grace_ms;     /* SIGTERM → SIGKILL; 0 = BT_KILL_GRACE_MS. */
+    int64_t kill_grace_ms; /* SIGTERM → SIGKILL; 0 = BT_KILL_GRACE_MS. */
     struct bt_worker_sink sink;
 };
 
@@ -22,5 +23,6 @@ void bt_worker_submit(struct bt_worker *worker, struct bt_job *job);
 /* Asks that the attempt with this token ends: SIGTERM to its whole process group, SIGKILL after the
  * grace time; its result comes with state KILLED. Unknown tokens are ignored. Any thread. */
 void bt_worker_kill(struct bt_worker *worker, uint64_t token);
-/* Kills what runs (no grace when `is_now`), waits for it, reports it, joins the thread and frees. */
+/* Kills what runs (no grace when `is_now`), waits for it, reports it, joins the thread and frees.
+ */
 struct bt_worker *bt_worker_stop(struct bt_worker *worker, bool is_now);

@@ -38,10 +38,10 @@ struct slot {
     struct bt_worker *worker;
     uint32_t id;
     enum phase phase;
-    struct bt_job *job;   /* Changes under the worker's mutex. */
+    struct bt_job *job; /* Changes under the worker's mutex. */
     bool is_killed, is_timed_out, is_now;
-    bool has_run;         /* The command was started. */
-    bool is_clean;        /* The warden says that nothing of the command is left. */
+    bool has_run;  /* The command was started. */
+    bool is_clean; /* The warden says that nothing of the command is left. */
     int32_t status;
     int64_t started_us;    /* Wall time. */
     uint64_t grace_end_ms; /* Time of the loop, once SIGTERM was sent. */
@@ -51,9 +51,9 @@ struct slot {
     struct stream streams[STREAM_COUNT];
     struct bt_value *uris; /* Owned: output files. */
     struct bt_stage_notes notes;
-    struct bt_err err;     /* Why the attempt fails; code BT_OK: it does not. */
+    struct bt_err err; /* Why the attempt fails; code BT_OK: it does not. */
     int work_rc;
-    uv_timer_t timer;      /* Timeout, grace time, or wait for output. */
+    uv_timer_t timer; /* Timeout, grace time, or wait for output. */
     uv_work_t work;
     char work_name[NAME_SIZE], fetch_name[NAME_SIZE], output_name[NAME_SIZE];
     char work_dir[PATH_SIZE], fetch_dir[PATH_SIZE], output_dir[PATH_SIZE];
@@ -65,10 +65,10 @@ struct bt_worker {
     struct slot *slots;
     unsigned busy;
     char key[BT_WARDEN_KEY_LEN + 1];
-    char *dir;          /* Absolute: of this worker, in config.work_dir. */
-    int root, root_lock; /* Its descriptors. */
+    char *dir;                /* Absolute: of this worker, in config.work_dir. */
+    int root, root_lock;      /* Its descriptors. */
     struct bt_warden *warden; /* Started with the first command. */
-    int epoll; /* Watches the pipes and the warden; the loop watches it. */
+    int epoll;                /* Watches the pipes and the warden; the loop watches it. */
     pthread_t thread;
     uv_loop_t loop;
     uv_async_t wake;
@@ -80,6 +80,7 @@ struct bt_worker {
     pthread_mutex_t mutex; /* Guards what follows, and what slots mark so. */
     struct bt_job *first, *last;
     bool has_kills, is_stopping, is_now;
+    bool is_over; /* The thread looks at nothing any more. */
 };
 
 /* worker.c */

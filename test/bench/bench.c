@@ -27,8 +27,9 @@ void bench_report(const struct bench_row *row)
     (void)printf("  (reach %s %.4g%s)\n", row->is_upper ? "≤" : "≥", row->reach,
                  row->is_ratio ? " of the limit" : "");
     (void)fflush(stdout);
-    (void)fprintf(json, "%s{\"name\":\"%s\",\"value\":%.6g,\"unit\":\"%s\",\"limit\":%.6g,"
-                        "\"reach\":%.6g,\"ok\":%s}",
+    (void)fprintf(json,
+                  "%s{\"name\":\"%s\",\"value\":%.6g,\"unit\":\"%s\",\"limit\":%.6g,"
+                  "\"reach\":%.6g,\"ok\":%s}",
                   rows > 1 ? ",\n " : "", row->name, row->value, row->unit, row->limit, row->reach,
                   is_good ? "true" : "false");
 }

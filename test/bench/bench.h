@@ -8,16 +8,16 @@ struct bench_row {
     const char *name;
     double value;
     const char *unit;
-    double limit;       /* Measured in the same run, or 0. */
+    double limit; /* Measured in the same run, or 0. */
     const char *limit_name;
-    double reach;       /* What `value` (or the ratio to the limit) should reach. */
-    bool is_ratio;      /* reach is for value / limit. */
-    bool is_upper;      /* Smaller is better: value must stay below reach. */
+    double reach;  /* What `value` (or the ratio to the limit) should reach. */
+    bool is_ratio; /* reach is for value / limit. */
+    bool is_upper; /* Smaller is better: value must stay below reach. */
 };
 
 void bench_report(const struct bench_row *row);
-double bench_now_s(void);           /* Monotonic seconds. */
-double bench_cpu_s(void);           /* CPU seconds of this process. */
+double bench_now_s(void);                  /* Monotonic seconds. */
+double bench_cpu_s(void);                  /* CPU seconds of this process. */
 double bench_fsync_p50_s(const char *dir); /* Median time of append 4 KiB + fsync. */
 
 void bench_engine(const char *dir);

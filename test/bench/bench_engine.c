@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- A journal that keeps nothing --------------------------------------------------------------- */
+/* --- A journal that keeps nothing ------------------------------------------------------------- */
 
 static int null_commit(struct bt_journal *journal, const struct bt_batch *batch, struct bt_err *err)
 {
@@ -48,7 +48,7 @@ static int null_due(struct bt_journal *journal, int64_t now_us, struct bt_timer 
 static const struct bt_journal_ops null_ops = {
     .commit = null_commit, .flow = null_flow, .due = null_due};
 
-/* --- Counting ended executions ------------------------------------------------------------------ */
+/* --- Counting ended executions ---------------------------------------------------------------- */
 
 static size_t ended_count;
 
@@ -144,13 +144,15 @@ static void bench_alone(void)
     }
     double rate = (double)(bt_runner_transitions(runner) - before) / (bench_cpu_s() - start);
     bench_report(&(struct bench_row){.name = "engine alone, transitions",
-                                     .value = rate, .unit = "/s per core", .reach = 300000});
+                                     .value = rate,
+                                     .unit = "/s per core",
+                                     .reach = 300000});
     bt_runner_free(runner);
     bt_flow_unref(flow);
     free(source);
 }
 
-/* --- Durable ------------------------------------------------------------------------------------ */
+/* --- Durable ---------------------------------------------------------------------------------- */
 
 struct recorder {
     struct bt_journal base;
@@ -196,8 +198,7 @@ static double bare_loop(const char *dir, const struct recorder *recorder)
     assert(rc == BT_OK);
     static const char put_exec[] =
         "INSERT INTO executions VALUES(?1,'main',?2,'bench','chain',1,'SUCCESS',1,2,1,?3)";
-    static const char put_run[] =
-        "INSERT INTO task_runs VALUES(?1,?2,'t1',?2,0,'','SUCCESS',?3)";
+    static const char put_run[] = "INSERT INTO task_runs VALUES(?1,?2,'t1',?2,0,'','SUCCESS',?3)";
     char exec_record[420], run_record[400];
     memset(exec_record, 'x', sizeof exec_record);
     memset(run_record, 'x', sizeof run_record);
@@ -255,10 +256,12 @@ static void bench_durable(const char *dir)
     double transitions = (double)(bt_runner_transitions(runner) - before);
     double bare = bare_loop(dir, &recorder);
     bench_report(&(struct bench_row){.name = "durable transitions (SQLite FULL)",
-                                     .value = transitions / seconds, .unit = "/s",
+                                     .value = transitions / seconds,
+                                     .unit = "/s",
                                      .limit = transitions / bare,
                                      .limit_name = "bare loop, same rows and batches",
-                                     .reach = 0.5, .is_ratio = true});
+                                     .reach = 0.5,
+                                     .is_ratio = true});
     (void)printf("  %zu commits, %zu executions, %zu task runs\n", recorder.commits, recorder.execs,
                  recorder.runs);
     bt_runner_free(runner);
@@ -268,7 +271,7 @@ static void bench_durable(const char *dir)
     bt_db_close(&db);
 }
 
-/* --- Latency of a chain ------------------------------------------------------------------------- */
+/* --- Latency of a chain ----------------------------------------------------------------------- */
 
 static int compare_double(const void *a, const void *b)
 {
@@ -301,9 +304,12 @@ static void bench_chain(const char *dir)
     qsort(times, ROUNDS, sizeof *times, compare_double);
     double fsync_s = bench_fsync_p50_s(dir);
     bench_report(&(struct bench_row){.name = "40 pure tasks in sequence, submit to SUCCESS, p50",
-                                     .value = times[ROUNDS / 2] * 1e3, .unit = "ms",
-                                     .limit = fsync_s * 1e3, .limit_name = "fsync p50",
-                                     .reach = 5 + 3 * fsync_s * 1e3, .is_upper = true});
+                                     .value = times[ROUNDS / 2] * 1e3,
+                                     .unit = "ms",
+                                     .limit = fsync_s * 1e3,
+                                     .limit_name = "fsync p50",
+                                     .reach = 5 + 3 * fsync_s * 1e3,
+                                     .is_upper = true});
     bt_runner_free(runner);
     bt_flow_unref(flow);
     free(source);

@@ -63,18 +63,24 @@ static double median_run(const char *baton, const char *path, int rounds, long *
 
 static void bench_start(const char *dir, const char *baton)
 {
-    const char *path = write_flow(dir, "one", "id: one\nnamespace: bench\ntasks:\n"
-                                              "  - {id: hello, type: log, message: hello}\n");
+    const char *path = write_flow(dir, "one",
+                                  "id: one\nnamespace: bench\ntasks:\n"
+                                  "  - {id: hello, type: log, message: hello}\n");
     bench_report(&(struct bench_row){.name = "baton run of a one-task flow, start to exit, p50",
                                      .value = median_run(baton, path, 21, NULL) * 1e3,
-                                     .unit = "ms", .reach = 30, .is_upper = true});
+                                     .unit = "ms",
+                                     .reach = 30,
+                                     .is_upper = true});
     struct stat info;
     if (stat(baton, &info) == 0)
-        bench_report(&(struct bench_row){.name = "binary size", .value = (double)info.st_size / 1e6,
-                                         .unit = "MB", .reach = 8, .is_upper = true});
+        bench_report(&(struct bench_row){.name = "binary size",
+                                         .value = (double)info.st_size / 1e6,
+                                         .unit = "MB",
+                                         .reach = 8,
+                                         .is_upper = true});
 }
 
-/* --- Processes ---------------------------------------------------------------------------------- */
+/* --- Processes -------------------------------------------------------------------------------- */
 
 enum { SPAWNS = 1600, SLOTS = 16 };
 
@@ -121,7 +127,8 @@ static double bare_spawns(const char *dir)
             if (slots[i].pid != pid)
                 continue;
             char byte[64];
-            if (read(slots[i].out, byte, sizeof byte) < 0 || read(slots[i].err, byte, sizeof byte) < 0)
+            if (read(slots[i].out, byte, sizeof byte) < 0 ||
+                read(slots[i].err, byte, sizeof byte) < 0)
                 abort();
             (void)close(slots[i].out);
             (void)close(slots[i].err);
@@ -135,22 +142,25 @@ static double bare_spawns(const char *dir)
 
 static void bench_spawn(const char *dir, const char *baton)
 {
-    const char *path = write_flow(
-        dir, "spawn",
-        "id: spawn\nnamespace: bench\ntasks:\n"
-        "  - id: each\n    type: foreach\n    values: '{{ range(1, 1600) }}'\n"
-        "    concurrencyLimit: 16\n    tasks:\n"
-        "      - {id: t, type: shell, commands: ['true']}\n");
+    const char *path =
+        write_flow(dir, "spawn",
+                   "id: spawn\nnamespace: bench\ntasks:\n"
+                   "  - id: each\n    type: foreach\n    values: '{{ range(1, 1600) }}'\n"
+                   "    concurrencyLimit: 16\n    tasks:\n"
+                   "      - {id: t, type: shell, commands: ['true']}\n");
     double bare = bare_spawns(dir);
-    double ours = run((char *[]){(char *)(uintptr_t)baton, "run", (char *)(uintptr_t)path, "-q",
-                                 NULL}, NULL);
+    double ours =
+        run((char *[]){(char *)(uintptr_t)baton, "run", (char *)(uintptr_t)path, "-q", NULL}, NULL);
     bench_report(&(struct bench_row){.name = "sh -c true as process tasks, 16 in parallel",
-                                     .value = SPAWNS / ours, .unit = "/s", .limit = SPAWNS / bare,
-                                     .limit_name = "bare spawn loop", .reach = 0.7,
+                                     .value = SPAWNS / ours,
+                                     .unit = "/s",
+                                     .limit = SPAWNS / bare,
+                                     .limit_name = "bare spawn loop",
+                                     .reach = 0.7,
                                      .is_ratio = true});
 }
 
-/* --- Loops -------------------------------------------------------------------------------------- */
+/* --- Loops ------------------------------------------------------------------------------------ */
 
 static double loop_cost_s(const char *dir, const char *baton, int count, int rounds, long *ret_peak)
 {
@@ -171,11 +181,17 @@ static void bench_loop(const char *dir, const char *baton)
     double small = loop_cost_s(dir, baton, 1000, 15, NULL);
     double large = loop_cost_s(dir, baton, 100000, 3, &peak);
     bench_report(&(struct bench_row){.name = "ForEach of 100,000: cost per task run",
-                                     .value = large * 1e6, .unit = "µs", .limit = small * 1e6,
-                                     .limit_name = "at 1,000", .reach = 1.3, .is_ratio = true,
+                                     .value = large * 1e6,
+                                     .unit = "µs",
+                                     .limit = small * 1e6,
+                                     .limit_name = "at 1,000",
+                                     .reach = 1.3,
+                                     .is_ratio = true,
                                      .is_upper = true});
     bench_report(&(struct bench_row){.name = "ForEach of 100,000: peak memory",
-                                     .value = (double)peak / 1e6, .unit = "MB", .reach = 150,
+                                     .value = (double)peak / 1e6,
+                                     .unit = "MB",
+                                     .reach = 150,
                                      .is_upper = true});
 }
 

@@ -1,5 +1,5 @@
-/* spawn_floor.c — How fast commands can be started here at all, and how near the worker comes: a bare
- * loop that spawns `sh -c true` with two pipes, own group and a fresh working directory, 16 in
+/* spawn_floor.c — How fast commands can be started here at all, and how near the worker comes: a
+ * bare loop that spawns `sh -c true` with two pipes, own group and a fresh working directory, 16 in
  * parallel, against a worker with 16 slots that gets the same number of jobs at once. */
 #include "base/own.h"
 #include "sys/clock.h"
@@ -58,9 +58,9 @@ static void end_bare(struct running *at)
     char text[64];
     if (read(at->out, text, sizeof text) != 0 || read(at->err, text, sizeof text) != 0)
         abort();
-    (void)close(at->out);  /* At its end. */
-    (void)close(at->err);  /* At its end. */
-    (void)rmdir(at->dir);  /* Empty. */
+    (void)close(at->out); /* At its end. */
+    (void)close(at->err); /* At its end. */
+    (void)rmdir(at->dir); /* Empty. */
     at->pid = 0;
 }
 

@@ -1,5 +1,5 @@
-/* yaml_fuzz.c — Goal: no bytes make reading a flow crash, hang or lie about places. Method: any bytes
- * → bt_flow_parse(); every diagnostic must point into the text. */
+/* yaml_fuzz.c — Goal: no bytes make reading a flow crash, hang or lie about places. Method: any
+ * bytes → bt_flow_parse(); every diagnostic must point into the text. */
 #include "model/flow.h"
 
 #include <assert.h>

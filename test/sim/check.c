@@ -45,8 +45,8 @@ static void check_run(struct world *world, const struct bt_change *change)
         bt_vec_push(&exec->runs, (struct seen_run){0});
     struct seen_run *seen = &exec->runs.items[run->n - 1];
     char what[128];
-    (void)snprintf(what, sizeof what, "exec %llu run %u (%s)", (unsigned long long)exec->key, run->n,
-                   change->flow->tasks[run->task].id);
+    (void)snprintf(what, sizeof what, "exec %llu run %u (%s)", (unsigned long long)exec->key,
+                   run->n, change->flow->tasks[run->task].id);
     check_histories(world, &run->histories, seen->history_count, seen->state, what);
     *seen = (struct seen_run){run->n, run->task, run->parent, run->state, run->histories.count};
     trace(world, run->n, run->state);
@@ -143,11 +143,11 @@ static int64_t count_rows(struct world *world, const char *sql)
 
 void check_end(struct world *world)
 {
-    static const char *const empty[] = {
-        "SELECT count(*) FROM events", "SELECT count(*) FROM jobs", "SELECT count(*) FROM timers",
-        "SELECT count(*) FROM executions WHERE is_drained=0",
-        "SELECT count(*) FROM task_runs WHERE state NOT IN"
-        " ('SUCCESS','WARNING','FAILED','KILLED','SKIPPED')"};
+    static const char *const empty[] = {"SELECT count(*) FROM events", "SELECT count(*) FROM jobs",
+                                        "SELECT count(*) FROM timers",
+                                        "SELECT count(*) FROM executions WHERE is_drained=0",
+                                        "SELECT count(*) FROM task_runs WHERE state NOT IN"
+                                        " ('SUCCESS','WARNING','FAILED','KILLED','SKIPPED')"};
     for (size_t i = 0; i < BT_COUNT(empty); i++)
         if (count_rows(world, empty[i]) != 0)
             world_fail(world, "left over: %s", empty[i]);

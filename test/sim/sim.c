@@ -1,5 +1,5 @@
-/* sim.c — Seeds: each a storm of faults, then quiet, then the checks. Every 20th runs twice and must
- * leave the same trace. Usage: sim --seeds N [--from K] | --seed K [--verbose] */
+/* sim.c — Seeds: each a storm of faults, then quiet, then the checks. Every 20th runs twice and
+ * must leave the same trace. Usage: sim --seeds N [--from K] | --seed K [--verbose] */
 #include "sim.h"
 
 #include <stdio.h>

@@ -6,13 +6,13 @@
 #include "journal/sqlite/sqlite.h"
 
 enum fault {
-    FAULT_CRASH,         /* Engine and workers die; late words of the dead workers may still come. */
-    FAULT_COMMIT_FAILS,  /* A commit writes nothing and says so. */
+    FAULT_CRASH,        /* Engine and workers die; late words of the dead workers may still come. */
+    FAULT_COMMIT_FAILS, /* A commit writes nothing and says so. */
     FAULT_COMMIT_UNKNOWN, /* A commit is written, but its answer is lost. */
-    FAULT_RESULT_TWICE,  /* A worker reports twice. */
-    FAULT_RESULT_LATE,   /* A word from an attempt that was lost. */
-    FAULT_CLOCK_JUMP,    /* The wall clock jumps, forwards or back. */
-    FAULT_KILL,          /* Somebody kills an execution. */
+    FAULT_RESULT_TWICE,   /* A worker reports twice. */
+    FAULT_RESULT_LATE,    /* A word from an attempt that was lost. */
+    FAULT_CLOCK_JUMP,     /* The wall clock jumps, forwards or back. */
+    FAULT_KILL,           /* Somebody kills an execution. */
     FAULT_COUNT,
 };
 
@@ -45,21 +45,21 @@ struct world {
     enum fault next_commit_fault; /* FAULT_COUNT: none. */
     BT_VEC(struct bt_flow *) flows;
     BT_VEC(char *) sources;
-    BT_VEC(struct bt_job *) jobs;  /* Out at workers. */
+    BT_VEC(struct bt_job *) jobs;   /* Out at workers. */
     BT_VEC(struct bt_job *) ghosts; /* Their workers are dead, or they were reported already. */
     BT_VEC(struct seen_exec) execs;
     size_t faults[FAULT_COUNT];
     size_t commits, events;
-    uint64_t trace; /* Hash of everything that was committed. */
+    uint64_t trace;      /* Hash of everything that was committed. */
     BT_VEC(char *) last; /* The last lines, for a failure's report. */
 };
 
-/* --- generate.c --------------------------------------------------------------------------------- */
+/* --- generate.c ------------------------------------------------------------------------------- */
 
 /* A random flow: nested flowables, jobs, failures, retries, sleeps. Owned text. */
 char *generate_flow(struct bt_rng *rng, size_t number);
 
-/* --- world.c ------------------------------------------------------------------------------------ */
+/* --- world.c ---------------------------------------------------------------------------------- */
 
 void world_init(struct world *world, uint64_t seed, bool is_verbose);
 void world_done(struct world *world);
@@ -76,7 +76,7 @@ void world_note(struct world *world, const char *format, ...) __attribute__((for
 _Noreturn void world_fail(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* --- check.c ------------------------------------------------------------------------------------ */
+/* --- check.c ---------------------------------------------------------------------------------- */
 
 /* Listener: every committed change against what was committed before. */
 void check_changes(void *world, const struct bt_change *changes, size_t count);

@@ -1,4 +1,5 @@
-/* world.c — The simulated surroundings of the runner: clock, workers, crashes, commits that fail. */
+/* world.c — The simulated surroundings of the runner: clock, workers, crashes, commits that fail.
+ */
 #include "sim.h"
 
 #include <assert.h>
@@ -7,7 +8,7 @@
 
 enum { LAST_LINES = 200 };
 
-/* --- Notes -------------------------------------------------------------------------------------- */
+/* --- Notes ------------------------------------------------------------------------------------ */
 
 void world_note(struct world *world, const char *format, ...)
 {
@@ -45,7 +46,7 @@ _Noreturn void world_fail(struct world *world, const char *format, ...)
     exit(1);
 }
 
-/* --- Clock -------------------------------------------------------------------------------------- */
+/* --- Clock ------------------------------------------------------------------------------------ */
 
 static int64_t clock_wall(void *data)
 {
@@ -57,7 +58,7 @@ static int64_t clock_mono(void *data)
     return ((struct world *)data)->mono_us;
 }
 
-/* --- The journal with faults -------------------------------------------------------------------- */
+/* --- The journal with faults ------------------------------------------------------------------ */
 
 static struct world *world_of(struct bt_journal *journal)
 {
@@ -152,19 +153,30 @@ static int f_flow(struct bt_journal *j, const char *tenant, const char *ns, cons
 }
 
 static const struct bt_journal_ops faulty_ops = {
-    .commit = faulty_commit, .exec = f_exec, .taskrun = f_taskrun, .find = f_find, .list = f_list,
-    .values = f_values, .due = f_due, .timers_of = f_timers_of, .events = f_events, .jobs = f_jobs,
-    .last_key = f_last_key, .last_now = f_last_now, .log_lines = f_log_lines, .flow = f_flow,
+    .commit = faulty_commit,
+    .exec = f_exec,
+    .taskrun = f_taskrun,
+    .find = f_find,
+    .list = f_list,
+    .values = f_values,
+    .due = f_due,
+    .timers_of = f_timers_of,
+    .events = f_events,
+    .jobs = f_jobs,
+    .last_key = f_last_key,
+    .last_now = f_last_now,
+    .log_lines = f_log_lines,
+    .flow = f_flow,
 };
 
-/* --- Workers ------------------------------------------------------------------------------------ */
+/* --- Workers ---------------------------------------------------------------------------------- */
 
 static void submit(void *data, struct bt_job *job)
 {
     struct world *world = data;
     check_submit(world, job);
-    world_note(world, "job out: exec %llu run %u (%s) attempt %u", (unsigned long long)job->exec_key,
-               job->taskrun, job->task->id, job->attempt);
+    world_note(world, "job out: exec %llu run %u (%s) attempt %u",
+               (unsigned long long)job->exec_key, job->taskrun, job->task->id, job->attempt);
     bt_runner_started(world->runner, job, world->wall_us);
     bt_vec_push(&world->jobs, job);
 }
@@ -238,7 +250,7 @@ static void kill_token(void *data, uint64_t token)
     }
 }
 
-/* --- The world ---------------------------------------------------------------------------------- */
+/* --- The world -------------------------------------------------------------------------------- */
 
 void world_start_runner(struct world *world)
 {

@@ -19,8 +19,8 @@ void attempt_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state sta
     if (state == BT_FAILED && step_is_going(step) && run->attempt_count < BT_ATTEMPTS_MAX)
         next_us = retry_next_us(retry, run, attempt->end_us, &step->env.rng);
     if (next_us < 0) {
-        bool is_warned = state == BT_SUCCESS && retry && retry->is_warning &&
-                         run->attempt_count > 1;
+        bool is_warned =
+            state == BT_SUCCESS && retry && retry->is_warning && run->attempt_count > 1;
         run_end(step, run, is_warned ? BT_WARNING : state);
         return;
     }
@@ -123,8 +123,26 @@ int on_lost(struct bt_step *step, const struct bt_event *event, struct bt_err *e
         return BT_OK;
     }
     struct bt_attempt *attempt = bt_taskrun_attempt(run);
+    if (step_task(step, run)->is_once) {
+        attempt_begin(step, run, step->env.now_us);
+        step_log(step, run, BT_LEVEL_ERROR,
+                 "the worker of this attempt is gone and `retryOnWorkerLoss` is false");
+        attempt = bt_taskrun_attempt(run);
+        attempt->end_us = step->env.now_us;
+        attempt->state = BT_FAILED;
+        run_end(step, run, BT_FAILED); /* At most once: a `retry` does not count either. */
+        return BT_OK;
+    }
     bool had_begun = attempt && attempt->end_us == 0;
-    BT_TRY(attempt_submit(step, run, err)); /* A new token: the old attempt is fenced off. */
+    int rc = attempt_submit(step, run, err); /* A new token: the old attempt is fenced off. */
+    if (rc == BT_NEED)
+        return rc;
+    if (rc < 0) { /* What it is made of has changed: this task run fails, nothing else. */
+        attempt_begin(step, run, step->env.now_us);
+        step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
+        attempt_end(step, run, BT_FAILED);
+        return BT_OK;
+    }
     if (had_begun) {
         attempt->end_us = step->env.now_us;
         attempt->state = BT_KILLED;

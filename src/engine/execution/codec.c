@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* --- Writing ------------------------------------------------------------------------------------ */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 static void put_key(struct bt_buf *out, const char *key)
 {
@@ -82,11 +82,11 @@ static void put_group(struct bt_buf *out, const struct bt_group *group)
     if (group->list == BT_NO_TASK && group->phase == BT_PHASE_MAIN && !group->is_open_queued)
         return;
     const int64_t fields[GROUP_FIELDS] = {
-        group->phase,      group->list == BT_NO_TASK ? -1 : (int64_t)group->list,
-        group->lanes,      group->next,
-        group->open,       group->error_next,
-        group->error_open, group->failed,
-        group->warned,     group->killed,
+        group->phase,        group->list == BT_NO_TASK ? -1 : (int64_t)group->list,
+        group->lanes,        group->next,
+        group->open,         group->error_next,
+        group->error_open,   group->failed,
+        group->warned,       group->killed,
         group->error_failed, group->is_open_queued};
     put_key(out, "g");
     for (size_t i = 0; i < GROUP_FIELDS; i++) {
@@ -166,7 +166,7 @@ int bt_event_encode(const struct bt_event *event, struct bt_buf *out)
     return out->failed;
 }
 
-/* --- Reading ------------------------------------------------------------------------------------ */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static int64_t get_int(const struct bt_value *record, const char *key)
 {
@@ -323,8 +323,7 @@ int bt_event_decode(struct bt_str text, struct bt_event *ret_event, struct bt_er
     BT_VALUE record = NULL;
     BT_TRY(open_record(text, &record, err));
     struct bt_event event = {.kind = (enum bt_event_kind)get_int(record, "e")};
-    if (event.kind >= BT_EVENT_KIND_COUNT ||
-        !bt_state_parse(bt_map_str(record, "s"), &event.state))
+    if (event.kind >= BT_EVENT_KIND_COUNT || !bt_state_parse(bt_map_str(record, "s"), &event.state))
         return corrupt(err, "event");
     event.taskrun = get_u32(record, "n");
     event.child = get_u32(record, "c");

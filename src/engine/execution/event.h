@@ -45,10 +45,10 @@ enum bt_effect_kind {
     BT_EFFECT_KILL_TIMERS, /* Turn every timer of this execution into TIMER_KILLED. */
     BT_EFFECT_TIMER_SET,   /* Timer `timer` of `taskrun` at `due_us`. */
     BT_EFFECT_TIMER_CLEAR,
-    BT_EFFECT_LOG,         /* Line `value` (STRING) of `taskrun` (0: the execution) at `level`. */
-    BT_EFFECT_VALUES,      /* Keep `value` (LIST) as the iteration values of `taskrun`. */
-    BT_EFFECT_ENDED,       /* The visible state is final. */
-    BT_EFFECT_DRAINED,     /* Ended, and nothing of it runs any more: slots and files are free. */
+    BT_EFFECT_LOG,     /* Line `value` (STRING) of `taskrun` (0: the execution) at `level`. */
+    BT_EFFECT_VALUES,  /* Keep `value` (LIST) as the iteration values of `taskrun`. */
+    BT_EFFECT_ENDED,   /* The visible state is final. */
+    BT_EFFECT_DRAINED, /* Ended, and nothing of it runs any more: slots and files are free. */
 };
 
 struct bt_effect {

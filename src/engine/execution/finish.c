@@ -9,8 +9,8 @@ int on_begin(struct bt_step *step, struct bt_err *err)
     struct bt_exec *exec = step->exec;
     if (exec->group.list != BT_NO_TASK || bt_state_is_ended(exec->state))
         return BT_OK; /* Repeated. */
-    const struct bt_task_list *tasks = bt_lists_find(step->flow->lists, step->flow->list_count,
-                                                     BT_BRANCH_TASKS, BT_STR_NONE);
+    const struct bt_task_list *tasks =
+        bt_lists_find(step->flow->lists, step->flow->list_count, BT_BRANCH_TASKS, BT_STR_NONE);
     step_changed(step, NULL);
     exec->group.list = tasks ? (uint32_t)(tasks - step->flow->lists) : BT_NO_TASK;
     exec->group.lanes = tasks ? 1 : 0;

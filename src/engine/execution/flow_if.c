@@ -12,9 +12,8 @@ int if_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
     BT_VALUE outputs = bt_map_new(1);
     if (bt_map_puts(outputs, "evaluationResult", bt_value_bool(is_true)) < 0)
         return bt_fail_mem(err, "If");
-    const struct bt_task_list *list =
-        bt_lists_find(task->lists, task->list_count, is_true ? BT_BRANCH_TASKS : BT_BRANCH_ELSE,
-                      BT_STR_NONE);
+    const struct bt_task_list *list = bt_lists_find(
+        task->lists, task->list_count, is_true ? BT_BRANCH_TASKS : BT_BRANCH_ELSE, BT_STR_NONE);
     step_changed(step, run);
     run->outputs = BT_TAKE(outputs);
     run->group.list = list ? (uint32_t)(list - task->lists) : BT_NO_TASK;

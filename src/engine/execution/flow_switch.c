@@ -19,8 +19,8 @@ int switch_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *er
         bt_map_puts(outputs, "defaults", bt_value_bool(is_default && list)) < 0)
         return bt_fail_mem(err, "Switch");
     if (!list)
-        return bt_fail(err, BT_INVALID, "no case matches the value '%.*s' and there are no defaults",
-                       BT_FMT(key));
+        return bt_fail(err, BT_INVALID,
+                       "no case matches the value '%.*s' and there are no defaults", BT_FMT(key));
     step_changed(step, run);
     run->outputs = BT_TAKE(outputs);
     run->group.list = (uint32_t)(list - task->lists);

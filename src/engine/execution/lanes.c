@@ -40,7 +40,7 @@ struct group_ctx {
     struct bt_step *step;
     struct bt_taskrun *run; /* NULL: the execution. */
     struct bt_group *group;
-    const struct bt_task *task; /* NULL: the flow. */
+    const struct bt_task *task;               /* NULL: the flow. */
     const struct bt_task_list *main, *errors; /* errors may be NULL. */
 };
 

@@ -1,8 +1,8 @@
 /* outputs.c — `outputs` and `tasks` as lazy objects: a path is followed from run to run.
  *
- * outputs.X names a task of the flow. The runs that enclose X form a chain known from the flow; where
- * the chain passes an each-flowable, the next key of the path is the iteration value. So a look-up
- * costs the depth of the nesting, whatever the number of task runs. */
+ * outputs.X names a task of the flow. The runs that enclose X form a chain known from the flow;
+ * where the chain passes an each-flowable, the next key of the path is the iteration value. So a
+ * look-up costs the depth of the nesting, whatever the number of task runs. */
 #include "engine/execution/step_int.h"
 
 #include "base/limits.h"
@@ -12,9 +12,9 @@
 struct node {
     struct bt_step *step;
     const struct bt_task *target;
-    uint32_t depth;    /* Place in the chain that the next key decides. */
-    uint32_t parent;   /* Run that encloses that place. */
-    bool is_states;    /* `tasks`: {"state": …} instead of the outputs. */
+    uint32_t depth;  /* Place in the chain that the next key decides. */
+    uint32_t parent; /* Run that encloses that place. */
+    bool is_states;  /* `tasks`: {"state": …} instead of the outputs. */
 };
 
 struct chain {
@@ -120,8 +120,8 @@ static int build_each(const struct node *node, const struct chain *chain,
     size_t count;
     int rc = step->view.list(step->view.data, task->index, node->parent, &ns, &count);
     if (rc == BT_NEED)
-        step->need = (struct bt_need){
-            .kind = BT_NEED_LIST, .task = task->index, .parent = node->parent};
+        step->need =
+            (struct bt_need){.kind = BT_NEED_LIST, .task = task->index, .parent = node->parent};
     BT_TRY(rc);
     BT_VALUE map = bt_map_new(count);
     if (!map)
@@ -178,7 +178,7 @@ static void node_done(void *data)
 
 static const struct bt_lazy_ops node_ops = {node_get, node_all, node_done};
 
-/* --- The roots --------------------------------------------------------------------------------- */
+/* --- The roots -------------------------------------------------------------------------------- */
 
 static int root_get_kind(struct step_scope *scope, bool is_states, struct bt_str key,
                          struct bt_value **ret_val)
@@ -196,8 +196,7 @@ static int root_all_kind(struct step_scope *scope, bool is_states, struct bt_val
     const struct bt_flow *flow = scope->step->flow;
     BT_VALUE map = bt_map_new(0);
     for (uint32_t i = 0; i < flow->task_count; i++) {
-        struct node node = {
-            .step = scope->step, .target = &flow->tasks[i], .is_states = is_states};
+        struct node node = {.step = scope->step, .target = &flow->tasks[i], .is_states = is_states};
         BT_VALUE value = NULL;
         int rc = node_all(&node, &value, err);
         if (rc == BT_NOT_FOUND)

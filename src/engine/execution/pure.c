@@ -1,4 +1,5 @@
-/* pure.c — Tasks that touch nothing outside their execution: run by the engine itself, in the batch.
+/* pure.c — Tasks that touch nothing outside their execution: run by the engine itself, in the
+ * batch.
  *
  * Each reads and renders first, then calls begin(), then changes. */
 #include "engine/execution/step_int.h"
@@ -147,8 +148,8 @@ static int run_fail(struct bt_step *step, struct bt_taskrun *run, struct bt_err 
 }
 
 /* Renders one condition by itself, so that one broken condition does not hide the others. */
-static int condition_holds(struct bt_step *step, struct bt_taskrun *run,
-                           const struct bt_value *raw, bool *ret_holds, struct bt_err *err)
+static int condition_holds(struct bt_step *step, struct bt_taskrun *run, const struct bt_value *raw,
+                           bool *ret_holds, struct bt_err *err)
 {
     struct step_scope scope;
     step_scope_init(&scope, step, run);

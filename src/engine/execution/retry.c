@@ -12,7 +12,8 @@ const struct bt_retry *retry_of(const struct bt_flow *flow, const struct bt_task
     }
 }
 
-/* interval × ⌊factor⌋ × (attempts − 1), capped: the first retry is immediate, as in the original. */
+/* interval × ⌊factor⌋ × (attempts − 1), capped: the first retry is immediate, as in the original.
+ */
 static int64_t exponential_us(const struct bt_retry *retry, uint32_t attempts)
 {
     int64_t delay_us;
@@ -38,8 +39,8 @@ int64_t retry_next_us(const struct bt_retry *retry, const struct bt_taskrun *run
     case BT_RETRY_RANDOM:
         next_us += retry->interval_us;
         if (retry->interval_max_us > retry->interval_us)
-            next_us += (int64_t)bt_rng_below(
-                rng, (uint64_t)(retry->interval_max_us - retry->interval_us));
+            next_us +=
+                (int64_t)bt_rng_below(rng, (uint64_t)(retry->interval_max_us - retry->interval_us));
         break;
     }
     if (retry->duration_max_us && next_us > run->attempts[0].start_us + retry->duration_max_us)

@@ -29,15 +29,15 @@ struct bt_attempt {
 
 /* What a flowable (or the execution itself) knows of its children: counters, never a list.
  *
- * Children run in lanes: a lane is a sequence. A Sequential has one lane; a Parallel has one lane per
- * task; a ForEach has one lane per value, with the tasks of the value in sequence. */
+ * Children run in lanes: a lane is a sequence. A Sequential has one lane; a Parallel has one lane
+ * per task; a ForEach has one lane per value, with the tasks of the value in sequence. */
 enum bt_phase { BT_PHASE_MAIN, BT_PHASE_ERRORS, BT_PHASE_DONE };
 struct bt_group {
     enum bt_phase phase;
-    uint32_t list;      /* Index of the main list that runs; BT_NO_TASK: none. */
-    uint32_t lanes;     /* Lanes in all. */
-    uint32_t next;      /* Lanes opened so far. */
-    uint32_t open;      /* Lanes with a child that has not ended. */
+    uint32_t list;                   /* Index of the main list that runs; BT_NO_TASK: none. */
+    uint32_t lanes;                  /* Lanes in all. */
+    uint32_t next;                   /* Lanes opened so far. */
+    uint32_t open;                   /* Lanes with a child that has not ended. */
     uint32_t error_next, error_open; /* The same for the errors branch. */
     uint32_t failed, warned, killed; /* Lanes of the main list that ended so. */
     bool error_failed;
@@ -54,11 +54,11 @@ struct bt_taskrun {
     struct bt_value *value; /* Iteration value (a STRING), or NULL. */
     struct bt_histories histories;
     struct bt_attempt *attempts;
-    uint32_t attempt_count;  /* Ended attempts and the live one. */
-    uint64_t token;          /* Of the live attempt; 0 = none. */
+    uint32_t attempt_count;   /* Ended attempts and the live one. */
+    uint64_t token;           /* Of the live attempt; 0 = none. */
     struct bt_value *outputs; /* Map, or NULL. */
     struct bt_value *metrics; /* List, or NULL. */
-    struct bt_group group;   /* Of a flowable. */
+    struct bt_group group;    /* Of a flowable. */
     /* Not stored: */
     bool is_dirty;
     uint32_t told;  /* Histories that the listener knows. */

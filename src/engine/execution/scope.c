@@ -12,7 +12,7 @@ static struct bt_value *date_value(int64_t at_us)
     return bt_value_text(bt_str_of(bt_iso_utc(at_us, text)), BT_KIND_STRING, BT_FLAVOR_DATETIME);
 }
 
-/* --- taskrun ----------------------------------------------------------------------------------- */
+/* --- taskrun ---------------------------------------------------------------------------------- */
 
 static const char *const taskrun_keys[] = {"id", "startDate", "attemptsCount", "parentId", "value"};
 
@@ -62,7 +62,7 @@ static void taskrun_done(void *data)
 
 static const struct bt_lazy_ops taskrun_ops = {taskrun_get, taskrun_all, taskrun_done};
 
-/* --- parents ----------------------------------------------------------------------------------- */
+/* --- parents ---------------------------------------------------------------------------------- */
 
 /* {"taskrun": {"value": …}, "outputs": {…}} of one enclosing run with a value. */
 static struct bt_value *parent_entry(const struct bt_taskrun *run)
@@ -91,7 +91,7 @@ static int parents_value(struct step_scope *scope, struct bt_value **ret_list, s
     return BT_OK;
 }
 
-/* --- Small maps -------------------------------------------------------------------------------- */
+/* --- Small maps ------------------------------------------------------------------------------- */
 
 static struct bt_value *task_value(const struct step_scope *scope)
 {
@@ -136,13 +136,25 @@ static struct bt_value *vars_value(const struct bt_step *step)
 }
 
 enum root {
-    ROOT_TASKRUN, ROOT_OUTPUTS, ROOT_INPUTS, ROOT_VARS, ROOT_TASK, ROOT_FLOW, ROOT_EXECUTION,
-    ROOT_LABELS, ROOT_TRIGGER, ROOT_PARENT, ROOT_PARENTS, ROOT_TASKS, ROOT_ENVS, ROOT_GLOBALS,
+    ROOT_TASKRUN,
+    ROOT_OUTPUTS,
+    ROOT_INPUTS,
+    ROOT_VARS,
+    ROOT_TASK,
+    ROOT_FLOW,
+    ROOT_EXECUTION,
+    ROOT_LABELS,
+    ROOT_TRIGGER,
+    ROOT_PARENT,
+    ROOT_PARENTS,
+    ROOT_TASKS,
+    ROOT_ENVS,
+    ROOT_GLOBALS,
     ROOT_COUNT,
 };
 static const char *const root_names[ROOT_COUNT] = {
-    "taskrun", "outputs", "inputs", "vars", "task", "flow", "execution",
-    "labels", "trigger", "parent", "parents", "tasks", "envs", "globals",
+    "taskrun", "outputs", "inputs", "vars",    "task",  "flow", "execution",
+    "labels",  "trigger", "parent", "parents", "tasks", "envs", "globals",
 };
 
 /* Wraps "NULL is absent" for roots that need no fetching. */
@@ -238,7 +250,7 @@ int step_render(struct bt_step *step, const struct bt_taskrun *run, const char *
     return bt_dyn_render(prop, &scope.scope, ret_value, err);
 }
 
-/* --- Picking what a job can reach -------------------------------------------------------------- */
+/* --- Picking what a job can reach ------------------------------------------------------------- */
 
 static int shorter_first(const void *a, const void *b)
 {

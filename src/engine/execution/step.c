@@ -92,7 +92,8 @@ void step_log_value(struct bt_step *step, const struct bt_taskrun *run, enum bt_
     effect->value = text;
 }
 
-void step_log(struct bt_step *step, const struct bt_taskrun *run, enum bt_level level, const char *format, ...)
+void step_log(struct bt_step *step, const struct bt_taskrun *run, enum bt_level level,
+              const char *format, ...)
 {
     char text[1200];
     va_list args;

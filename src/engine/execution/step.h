@@ -26,7 +26,8 @@ struct bt_view {
     int (*taskrun)(void *data, uint32_t n, struct bt_taskrun **ret_run);
     int (*find)(void *data, uint32_t task, uint32_t parent, struct bt_str value,
                 struct bt_taskrun **ret_run);
-    /* Numbers of the runs of a task under a parent, in creation order; borrowed until the next call. */
+    /* Numbers of the runs of a task under a parent, in creation order; borrowed until the next
+     * call. */
     int (*list)(void *data, uint32_t task, uint32_t parent, const uint32_t **ret_ns,
                 size_t *ret_count);
     int (*values)(void *data, uint32_t n, struct bt_value **ret_list); /* Borrowed. */
@@ -37,10 +38,10 @@ struct bt_view {
 };
 
 struct bt_step_env {
-    int64_t now_us;   /* Never goes back within a partition. */
+    int64_t now_us; /* Never goes back within a partition. */
     struct bt_rng rng;
     const struct bt_value *envs, *globals; /* Maps for the expressions, or NULL. */
-    const char *zone; /* Default time zone of expressions, or NULL for UTC. */
+    const char *zone;                      /* Default time zone of expressions, or NULL for UTC. */
 };
 
 struct bt_step {

@@ -2,7 +2,7 @@
 #pragma once
 #include "engine/execution/step.h"
 
-/* --- step.c: rows and effects ------------------------------------------------------------------ */
+/* --- step.c: rows and effects ----------------------------------------------------------------- */
 
 /* A row, or BT_NEED with step->need filled. Only before the first change. */
 int step_run(struct bt_step *step, uint32_t n, struct bt_taskrun **ret_run);
@@ -15,8 +15,8 @@ void step_changed(struct bt_step *step, struct bt_taskrun *run);
  * nothing: the batch is not committed). */
 struct bt_effect *step_effect(struct bt_step *step, enum bt_effect_kind kind);
 void step_event(struct bt_step *step, enum bt_event_kind kind, uint32_t taskrun, uint32_t child);
-void step_log(struct bt_step *step, const struct bt_taskrun *run, enum bt_level level, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void step_log(struct bt_step *step, const struct bt_taskrun *run, enum bt_level level,
+              const char *format, ...) __attribute__((format(printf, 4, 5)));
 void step_log_value(struct bt_step *step, const struct bt_taskrun *run, enum bt_level level,
                     struct bt_value *text);
 
@@ -32,7 +32,7 @@ static inline bool step_is_going(const struct bt_step *step)
     return !step->exec->is_killing && !bt_state_is_ended(step->exec->state);
 }
 
-/* --- lifecycle.c ------------------------------------------------------------------------------- */
+/* --- lifecycle.c ------------------------------------------------------------------------------ */
 
 void run_move(struct bt_step *step, struct bt_taskrun *run, enum bt_state state);
 void exec_move(struct bt_step *step, enum bt_state state);
@@ -43,7 +43,7 @@ void run_create(struct bt_step *step, uint32_t task, uint32_t parent, uint32_t l
 void run_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state state);
 int on_start(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 
-/* --- attempts.c -------------------------------------------------------------------------------- */
+/* --- attempts.c ------------------------------------------------------------------------------- */
 
 /* Ends the live attempt: retries, or ends the task run. `outputs` is taken. */
 void attempt_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state state);
@@ -54,7 +54,7 @@ int on_lost(struct bt_step *step, const struct bt_event *event, struct bt_err *e
 int on_timer(struct bt_step *step, const struct bt_event *event);
 int on_timer_killed(struct bt_step *step, const struct bt_event *event);
 
-/* --- retry.c ----------------------------------------------------------------------------------- */
+/* --- retry.c ---------------------------------------------------------------------------------- */
 
 /* When the next attempt may start, or -1 when none is left. Pure. */
 int64_t retry_next_us(const struct bt_retry *retry, const struct bt_taskrun *run, int64_t end_us,
@@ -62,7 +62,7 @@ int64_t retry_next_us(const struct bt_retry *retry, const struct bt_taskrun *run
 /* The retry that holds for a task: its own, the nearest enclosing flowable's, the flow's. */
 const struct bt_retry *retry_of(const struct bt_flow *flow, const struct bt_task *task);
 
-/* --- lanes.c ----------------------------------------------------------------------------------- */
+/* --- lanes.c ---------------------------------------------------------------------------------- */
 
 int on_open(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 int on_next(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
@@ -70,10 +70,10 @@ int on_next(struct bt_step *step, const struct bt_event *event, struct bt_err *e
 const struct bt_task_list *group_lists(const struct bt_step *step, const struct bt_taskrun *run,
                                        uint32_t *ret_count);
 
-/* --- Flowables: what a START of each does (flow_*.c) ------------------------------------------- */
+/* --- Flowables: what a START of each does (flow_*.c) ------------------------------------------ */
 
-/* Prepares run->group (list and lanes) and outputs. Reads first, changes last. On BT_INVALID the run
- * fails with err's message. */
+/* Prepares run->group (list and lanes) and outputs. Reads first, changes last. On BT_INVALID the
+ * run fails with err's message. */
 int flowable_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
 int if_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
 int switch_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
@@ -81,13 +81,14 @@ int each_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
 /* Whether the children of a task carry iteration values. */
 bool task_is_each(const struct bt_task *task);
 
-/* --- pure.c ------------------------------------------------------------------------------------ */
+/* --- pure.c ----------------------------------------------------------------------------------- */
 
-/* Runs a pure task. BT_OK: done with *ret_state; BT_NEED; other: the run fails with err's message. */
+/* Runs a pure task. BT_OK: done with *ret_state; BT_NEED; other: the run fails with err's message.
+ */
 int pure_run(struct bt_step *step, struct bt_taskrun *run, enum bt_state *ret_state,
              struct bt_err *err);
 
-/* --- scope.c, outputs.c ------------------------------------------------------------------------ */
+/* --- scope.c, outputs.c ----------------------------------------------------------------------- */
 
 /* The expression scope of a task run (NULL: of the execution). Valid while both live unchanged. */
 struct step_scope {
@@ -105,7 +106,7 @@ int outputs_root(struct step_scope *scope, bool is_states, struct bt_value **ret
 int scope_pick(struct step_scope *scope, const struct bt_task *task, struct bt_value **ret_map,
                struct bt_err *err);
 
-/* --- finish.c ---------------------------------------------------------------------------------- */
+/* --- finish.c --------------------------------------------------------------------------------- */
 
 int on_begin(struct bt_step *step, struct bt_err *err);
 /* `failure` NULL: ends KILLED; else a log line, and it ends FAILED. */

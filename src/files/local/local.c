@@ -1,9 +1,9 @@
-/* local.c — Internal storage in a directory: <root>/<tenant>/<path>. Must never follow a link, show a
- * file before it is whole and synced, or leave the tenant's folder.
+/* local.c — Internal storage in a directory: <root>/<tenant>/<path>. Must never follow a link, show
+ * a file before it is whole and synced, or leave the tenant's folder.
  *
- * A file is written to <root>/.tmp under a random name, synced, and renamed into its place; then the
- * directories above it are synced as far up as they are new. A writer holds a lock on its file, so
- * that whoever opens the storage next can tell the leftovers of a dead one. */
+ * A file is written to <root>/.tmp under a random name, synced, and renamed into its place; then
+ * the directories above it are synced as far up as they are new. A writer holds a lock on its file,
+ * so that whoever opens the storage next can tell the leftovers of a dead one. */
 #include "base/limits.h"
 #include "base/own.h"
 #include "files/files.h"
@@ -32,7 +32,7 @@ struct bt_file_writer {
     char path[PATH_SIZE]; /* Beneath `root`. */
 };
 
-/* --- Opening --- */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
 /* Removes what a writer left that is no more. */
 static int sweep_one(void *data, const char *path, unsigned char type, struct bt_err *err)
@@ -57,10 +57,9 @@ int bt_files_open_local(const char *root, struct bt_files **ret_files, struct bt
     struct bt_files *files = calloc(1, sizeof *files);
     if (!files)
         return bt_fail_mem(err, "internal storage");
-    files->root = root_fd;
-    files->temp = temp;
-    (void)bt_fs_walk(temp, sweep_one, files, NULL); /* Leftovers only cost room. */
-    root_fd = temp = -1;
+    files->root = bt_fd_take(&root_fd);
+    files->temp = bt_fd_take(&temp);
+    (void)bt_fs_walk(files->temp, sweep_one, files, NULL); /* Leftovers only cost room. */
     *ret_files = files;
     return BT_OK;
 }
@@ -106,7 +105,7 @@ static int fail_uri(struct bt_err *err, int errno_value, const char *what, struc
     return bt_fs_fail(err, errno_value, what, text);
 }
 
-/* --- Writing --- */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 static int create_temp(struct bt_file_writer *writer, struct bt_err *err)
 {
@@ -225,6 +224,7 @@ int bt_files_put_fd(struct bt_files *files, const char *tenant, struct bt_str ur
 {
     struct bt_file_writer *writer = NULL;
     BT_TRY(bt_files_create(files, tenant, uri, &writer, err));
+    assert(writer);
     int rc = bt_fs_copy(fd, writer->fd, err);
     if (rc == BT_OK)
         return bt_file_commit(writer, err);
@@ -232,7 +232,7 @@ int bt_files_put_fd(struct bt_files *files, const char *tenant, struct bt_str ur
     return rc;
 }
 
-/* --- Reading and deleting --- */
+/* --- Reading and deleting --------------------------------------------------------------------- */
 
 int bt_files_open(struct bt_files *files, const char *tenant, struct bt_str uri, int *ret_fd,
                   struct bt_err *err)
@@ -250,8 +250,7 @@ int bt_files_open(struct bt_files *files, const char *tenant, struct bt_str uri,
         return fail_uri(err, errno, "cannot read", uri);
     if (!S_ISREG(at.st_mode))
         return bt_fail(err, BT_INVALID, "'%.*s' is not a file", BT_FMT(uri));
-    *ret_fd = fd;
-    fd = -1;
+    *ret_fd = bt_fd_take(&fd);
     return BT_OK;
 }
 

@@ -81,7 +81,8 @@ static void test_missing(void **state)
     assert_int_equal(bt_files_open(files, "main", BT_STR("baton:///a/b"), &fd, &err), BT_NOT_FOUND);
     assert_string_equal(err.msg, "file 'baton:///a/b' does not exist");
     put(BT_STR("baton:///a/b"), "x");
-    assert_int_equal(bt_files_open(files, "other", BT_STR("baton:///a/b"), &fd, &err), BT_NOT_FOUND);
+    assert_int_equal(bt_files_open(files, "other", BT_STR("baton:///a/b"), &fd, &err),
+                     BT_NOT_FOUND);
     assert_int_equal(bt_files_open(files, "main", BT_STR("baton:///a/b/c"), &fd, &err),
                      BT_NOT_FOUND);
     assert_int_equal(bt_files_open(files, "main", BT_STR("baton:///a"), &fd, &err), BT_INVALID);
@@ -112,11 +113,21 @@ static void test_bad_uris(void **state)
     (void)state;
     static const char nul[] = "baton:///a\0b";
     const struct bt_str rows[] = {
-        BT_STR(""), BT_STR("baton:///"), BT_STR("baton://a/b"), BT_STR("file:///etc/passwd"),
-        BT_STR("baton:///../x"), BT_STR("baton:///a/../../x"), BT_STR("baton:///a/.."),
-        BT_STR("baton:////etc/passwd"), BT_STR("baton:///a//b"), BT_STR("baton:///./a"),
-        BT_STR("baton:///a/."), {nul, sizeof nul - 1}, BT_STR("baton:///a\nb"),
-        BT_STR("kestra:///.."), BT_STR("baton:///a/"),
+        BT_STR(""),
+        BT_STR("baton:///"),
+        BT_STR("baton://a/b"),
+        BT_STR("file:///etc/passwd"),
+        BT_STR("baton:///../x"),
+        BT_STR("baton:///a/../../x"),
+        BT_STR("baton:///a/.."),
+        BT_STR("baton:////etc/passwd"),
+        BT_STR("baton:///a//b"),
+        BT_STR("baton:///./a"),
+        BT_STR("baton:///a/."),
+        {nul, sizeof nul - 1},
+        BT_STR("baton:///a\nb"),
+        BT_STR("kestra:///.."),
+        BT_STR("baton:///a/"),
     };
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         struct bt_file_writer *writer = NULL;
@@ -162,8 +173,8 @@ static void test_long_paths(void **state)
     for (int over = -1; over <= 1; over++) {
         char uri[BT_PATH_BYTES_MAX + 32];
         size_t len = 9 + (size_t)((int)BT_PATH_BYTES_MAX + over);
-        memset(uri, 'a', sizeof uri);
-        memcpy(uri, "baton:///", 9);
+        (void)snprintf(uri, sizeof uri, "baton:///");
+        memset(uri + 9, 'a', sizeof uri - 9);
         for (size_t i = 9 + 200; i < len - 1; i += 201)
             uri[i] = '/';
         struct bt_str path;

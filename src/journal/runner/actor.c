@@ -45,7 +45,7 @@ void actor_free(struct actor *actor)
     free(actor);
 }
 
-/* --- The queue ---------------------------------------------------------------------------------- */
+/* --- The queue -------------------------------------------------------------------------------- */
 
 bool actor_has_events(const struct actor *actor)
 {
@@ -82,7 +82,7 @@ void actor_put_values(struct actor *actor, uint32_t n, struct bt_value *values, 
     bt_vec_push(&actor->values, ((struct actor_values){n, values, is_dirty}));
 }
 
-/* --- Rows --------------------------------------------------------------------------------------- */
+/* --- Rows ------------------------------------------------------------------------------------- */
 
 static uint64_t task_hash(uint32_t task, uint32_t parent, struct bt_str value)
 {
@@ -143,7 +143,7 @@ void actor_evict(struct actor *actor)
     actor->listed.is_valid = false;
 }
 
-/* --- The view ----------------------------------------------------------------------------------- */
+/* --- The view --------------------------------------------------------------------------------- */
 
 static int view_taskrun(void *data, uint32_t n, struct bt_taskrun **ret_run)
 {
@@ -219,7 +219,7 @@ struct bt_view actor_view(struct actor *actor)
                             .changed = view_changed};
 }
 
-/* --- Fetching ----------------------------------------------------------------------------------- */
+/* --- Fetching --------------------------------------------------------------------------------- */
 
 static int fetch_each(void *data, struct bt_taskrun *run)
 {

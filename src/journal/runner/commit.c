@@ -36,8 +36,8 @@ static void gather_actor(struct bt_runner *runner, struct actor *actor, struct r
         bt_vec_push(&rows->execs, actor->exec);
     for (size_t i = 0; i < actor->dirty.count; i++) {
         const struct bt_taskrun *run = actor->dirty.items[i];
-        bt_vec_push(&rows->runs, ((struct bt_run_row){actor->key, run,
-                                                      actor->flow->tasks[run->task].id}));
+        bt_vec_push(&rows->runs,
+                    ((struct bt_run_row){actor->key, run, actor->flow->tasks[run->task].id}));
     }
     for (size_t i = 0; i < actor->values.count; i++)
         if (actor->values.items[i].is_dirty)
@@ -95,7 +95,7 @@ static int gather(struct bt_runner *runner, struct rows *rows, struct bt_err *er
     return runner->config.logs ? bt_logs_sync(runner->config.logs, err) : BT_OK;
 }
 
-/* --- After the commit --------------------------------------------------------------------------- */
+/* --- After the commit ------------------------------------------------------------------------- */
 
 /* A change and its place in the order in which things happened. */
 struct placed {
@@ -138,8 +138,7 @@ static void collect(const struct actor *actor, placed_vec *changes)
     }
     if (!actor->is_exec_dirty)
         return;
-    change = (struct bt_change){
-        .kind = BT_CHANGE_EXEC, .exec = actor->exec, .flow = actor->flow};
+    change = (struct bt_change){.kind = BT_CHANGE_EXEC, .exec = actor->exec, .flow = actor->flow};
     place(changes, &change, UINT64_MAX);
 }
 
@@ -154,8 +153,7 @@ static void tell_listener(struct bt_runner *runner)
     for (size_t i = 0; i < placed.count; i++)
         bt_vec_push(&changes, placed.items[i].change);
     if (changes.count)
-        runner->config.listener.changes(runner->config.listener.data, changes.items,
-                                        changes.count);
+        runner->config.listener.changes(runner->config.listener.data, changes.items, changes.count);
     bt_vec_done(&changes);
     bt_vec_done(&placed);
 }
@@ -210,8 +208,8 @@ static void settle_actor(struct bt_runner *runner, struct actor *actor)
 /* Keeps the memory of idle executions bounded: they are read again when something happens. */
 static void evict_idle(struct bt_runner *runner)
 {
-    size_t rows = 0, rows_max = runner->config.rows_max ? runner->config.rows_max
-                                                        : ROWS_MAX_DEFAULT;
+    size_t rows = 0,
+           rows_max = runner->config.rows_max ? runner->config.rows_max : ROWS_MAX_DEFAULT;
     BT_VEC(struct actor *) idle = {0};
     for (size_t i = 0; i < runner->actors.cap; i++) {
         struct actor *actor = runner->actors.slots[i].value;
@@ -279,18 +277,28 @@ int runner_commit(struct bt_runner *runner, struct bt_err *err)
     int rc = gather(runner, &rows, err);
     struct bt_batch batch = {
         .now_us = runner->now_us,
-        .execs = rows.execs.items, .exec_count = rows.execs.count,
-        .runs = rows.runs.items, .run_count = rows.runs.count,
-        .values = rows.values.items, .values_count = rows.values.count,
-        .timers_set = runner->timers_set.items, .timers_set_count = runner->timers_set.count,
+        .execs = rows.execs.items,
+        .exec_count = rows.execs.count,
+        .runs = rows.runs.items,
+        .run_count = rows.runs.count,
+        .values = rows.values.items,
+        .values_count = rows.values.count,
+        .timers_set = runner->timers_set.items,
+        .timers_set_count = runner->timers_set.count,
         .timers_clear = runner->timers_clear.items,
         .timers_clear_count = runner->timers_clear.count,
-        .jobs_set = runner->jobs_set.items, .jobs_set_count = runner->jobs_set.count,
-        .jobs_clear = runner->jobs_clear.items, .jobs_clear_count = runner->jobs_clear.count,
-        .events_put = rows.events.items, .events_put_count = rows.events.count,
-        .events_drop = runner->events_drop.items, .events_drop_count = runner->events_drop.count,
-        .chunks = rows.chunks.items, .chunk_count = rows.chunks.count,
-        .flows = runner->put_flows.items, .flow_count = runner->put_flows.count,
+        .jobs_set = runner->jobs_set.items,
+        .jobs_set_count = runner->jobs_set.count,
+        .jobs_clear = runner->jobs_clear.items,
+        .jobs_clear_count = runner->jobs_clear.count,
+        .events_put = rows.events.items,
+        .events_put_count = rows.events.count,
+        .events_drop = runner->events_drop.items,
+        .events_drop_count = runner->events_drop.count,
+        .chunks = rows.chunks.items,
+        .chunk_count = rows.chunks.count,
+        .flows = runner->put_flows.items,
+        .flow_count = runner->put_flows.count,
     };
     if (rc == BT_OK)
         rc = journal->ops->commit(journal, &batch, err);
@@ -300,7 +308,7 @@ int runner_commit(struct bt_runner *runner, struct bt_err *err)
     return rc;
 }
 
-/* --- After a failed commit ---------------------------------------------------------------------- */
+/* --- After a failed commit -------------------------------------------------------------------- */
 
 static int load_event(void *data, struct bt_event_row *row)
 {
@@ -317,7 +325,8 @@ static int load_event(void *data, struct bt_event_row *row)
     return BT_OK;
 }
 
-/* A job that no worker has: given out by an earlier process, or by a commit whose answer was lost. */
+/* A job that no worker has: given out by an earlier process, or by a commit whose answer was lost.
+ */
 static int load_job(void *data, const struct bt_job_row *row)
 {
     struct bt_runner *runner = data;
@@ -328,10 +337,9 @@ static int load_job(void *data, const struct bt_job_row *row)
         bt_vec_push(&runner->jobs_clear, *row); /* Its execution is gone. */
         return BT_OK;
     }
-    runner_send(runner, actor,
-                (struct bt_event){
-                    .kind = BT_EVENT_LOST, .taskrun = row->taskrun, .token = row->token},
-                0);
+    runner_send(
+        runner, actor,
+        (struct bt_event){.kind = BT_EVENT_LOST, .taskrun = row->taskrun, .token = row->token}, 0);
     return BT_OK;
 }
 
@@ -413,8 +421,7 @@ static void tell_stored_run(struct bt_runner *runner, const struct actor *actor,
 static void tell_stored(struct bt_runner *runner, const struct suspect *suspect)
 {
     struct actor *actor;
-    if (!runner->config.listener.changes ||
-        runner_actor(runner, suspect->key, &actor, NULL) < 0)
+    if (!runner->config.listener.changes || runner_actor(runner, suspect->key, &actor, NULL) < 0)
         return; /* It was being created, and is not there. */
     for (size_t i = 0; i < suspect->runs.count; i++)
         tell_stored_run(runner, actor, suspect->runs.items[i]);

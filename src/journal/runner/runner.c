@@ -7,7 +7,7 @@
 
 enum { INBOX_BYTES_MAX = 64 << 20, WAIT_US_MAX = 1000000 };
 
-/* --- Replies ------------------------------------------------------------------------------------ */
+/* --- Replies ---------------------------------------------------------------------------------- */
 
 struct bt_reply {
     pthread_mutex_t lock;
@@ -77,7 +77,7 @@ uint64_t bt_reply_number(struct bt_reply *reply)
     return reply->number;
 }
 
-/* --- The inbox ---------------------------------------------------------------------------------- */
+/* --- The inbox -------------------------------------------------------------------------------- */
 
 void message_free(struct message *message)
 {
@@ -160,10 +160,8 @@ void bt_runner_started(void *data, const struct bt_job *job, int64_t at_us)
 {
     struct message *message = message_new(MESSAGE_EVENT);
     message->exec_key = job->exec_key;
-    message->event = (struct bt_event){.kind = BT_EVENT_STARTED,
-                                       .taskrun = job->taskrun,
-                                       .token = job->token,
-                                       .at_us = at_us};
+    message->event = (struct bt_event){
+        .kind = BT_EVENT_STARTED, .taskrun = job->taskrun, .token = job->token, .at_us = at_us};
     post(data, message);
 }
 
@@ -212,7 +210,7 @@ void bt_runner_logs(void *data, const struct bt_job *job, const struct bt_log_li
     post(data, message);
 }
 
-/* --- The runner --------------------------------------------------------------------------------- */
+/* --- The runner ------------------------------------------------------------------------------- */
 
 int bt_runner_new(const struct bt_runner_config *config, struct bt_runner **ret_runner,
                   struct bt_err *err)
@@ -337,9 +335,11 @@ bool bt_runner_turn(struct bt_runner *runner, int64_t *ret_wake_us)
     struct bt_err err = BT_ERR_INIT;
     if (has_changes && runner_commit(runner, &err) < 0)
         runner_commit_failed(runner, &err);
-    *ret_wake_us = runner->ready.count          ? runner->now_us
-                   : runner->failures           ? runner->retry_us
-                                                : runner->next_due_us;
+    else
+        runner->failures = 0;
+    *ret_wake_us = runner->ready.count ? runner->now_us
+                   : runner->failures  ? runner->retry_us
+                                       : runner->next_due_us;
     return has_changes;
 }
 

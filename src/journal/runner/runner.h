@@ -1,4 +1,5 @@
-/* runner.h — The partition runner: takes events in batches, steps actors to a fixpoint, commits once.
+/* runner.h — The partition runner: takes events in batches, steps actors to a fixpoint, commits
+ * once.
  *
  * One thread owns all mutable state; others send it messages through a bounded inbox. Nothing is
  * acknowledged and no job is given out before the commit that holds it. A turn is one batch;
@@ -40,9 +41,9 @@ struct bt_runner_config {
     const struct bt_clock *clock;
     uint64_t seed; /* Of ids, tokens and random delays. */
     struct bt_dispatcher dispatcher;
-    struct bt_listener listener;            /* changes may be NULL. */
-    const struct bt_value *envs, *globals;  /* For expressions; borrowed; may be NULL. */
-    const char *zone;                       /* Default time zone, or NULL. */
+    struct bt_listener listener;           /* changes may be NULL. */
+    const struct bt_value *envs, *globals; /* For expressions; borrowed; may be NULL. */
+    const char *zone;                      /* Default time zone, or NULL. */
     size_t rows_max; /* Task runs kept in memory between batches; 0 = a default. */
 };
 
@@ -56,7 +57,7 @@ int bt_runner_recover(struct bt_runner *runner, struct bt_err *err);
 bool bt_runner_turn(struct bt_runner *runner, int64_t *ret_wake_us);
 int bt_runner_start(struct bt_runner *runner, struct bt_err *err); /* The thread. */
 
-/* --- From any thread --------------------------------------------------------------------------- */
+/* --- From any thread -------------------------------------------------------------------------- */
 
 /* An answer that the sender may wait for. Lives until done. */
 struct bt_reply;

@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-/* --- Messages ----------------------------------------------------------------------------------- */
+/* --- Messages --------------------------------------------------------------------------------- */
 
 enum message_kind { MESSAGE_FLOW, MESSAGE_CREATE, MESSAGE_EVENT, MESSAGE_LOGS };
 
@@ -16,20 +16,20 @@ struct message {
     struct message *next;
     enum message_kind kind;
     uint64_t exec_key;
-    struct bt_event event;   /* EVENT */
-    struct bt_exec *exec;    /* CREATE */
-    char *tenant;            /* FLOW */
-    struct bt_flow *flow;    /* FLOW: a reference. */
+    struct bt_event event;        /* EVENT */
+    struct bt_exec *exec;         /* CREATE */
+    char *tenant;                 /* FLOW */
+    struct bt_flow *flow;         /* FLOW: a reference. */
     struct bt_log_entry *entries; /* LOGS: one block; texts inside it. */
     size_t entry_count;
-    size_t bytes; /* Counted against the inbox's bound. */
+    size_t bytes;           /* Counted against the inbox's bound. */
     struct bt_reply *reply; /* Borrowed, or NULL. */
     uint64_t number;        /* For the reply. */
 };
 void message_free(struct message *message);
 void reply_done(struct bt_reply *reply, int rc, const struct bt_err *err, uint64_t number);
 
-/* --- Actors ------------------------------------------------------------------------------------- */
+/* --- Actors ----------------------------------------------------------------------------------- */
 
 struct queued {
     struct bt_event event;
@@ -93,7 +93,7 @@ struct bt_view actor_view(struct actor *actor);
 int actor_fetch(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
                 struct bt_err *err);
 
-/* --- The runner --------------------------------------------------------------------------------- */
+/* --- The runner ------------------------------------------------------------------------------- */
 
 struct flow_entry {
     char *tenant;
@@ -143,8 +143,8 @@ struct bt_runner {
 /* The actor of an execution, loaded when needed. */
 int runner_actor(struct bt_runner *runner, uint64_t key, struct actor **ret_actor,
                  struct bt_err *err);
-int runner_flow(struct bt_runner *runner, const char *tenant, const char *namespace,
-                const char *id, uint32_t revision, struct bt_flow **ret_flow, struct bt_err *err);
+int runner_flow(struct bt_runner *runner, const char *tenant, const char *namespace, const char *id,
+                uint32_t revision, struct bt_flow **ret_flow, struct bt_err *err);
 void runner_keep_flow(struct bt_runner *runner, const char *tenant, struct bt_flow *flow);
 void runner_touch(struct bt_runner *runner, struct actor *actor);
 void runner_ready(struct bt_runner *runner, struct actor *actor);

@@ -7,7 +7,7 @@
 
 enum { TIMERS_PER_TURN = 1000, FETCHES_PER_STEP_MAX = 100000, TURN_US_MAX = 50000 };
 
-/* --- Actors and flows --------------------------------------------------------------------------- */
+/* --- Actors and flows ------------------------------------------------------------------------- */
 
 void runner_touch(struct bt_runner *runner, struct actor *actor)
 {
@@ -41,8 +41,8 @@ void runner_keep_flow(struct bt_runner *runner, const char *tenant, struct bt_fl
     bt_vec_push(&runner->flows, ((struct flow_entry){copy, bt_flow_ref(flow)}));
 }
 
-int runner_flow(struct bt_runner *runner, const char *tenant, const char *namespace,
-                const char *id, uint32_t revision, struct bt_flow **ret_flow, struct bt_err *err)
+int runner_flow(struct bt_runner *runner, const char *tenant, const char *namespace, const char *id,
+                uint32_t revision, struct bt_flow **ret_flow, struct bt_err *err)
 {
     for (size_t i = runner->flows.count; i-- > 0;) {
         struct bt_flow *flow = runner->flows.items[i].flow;
@@ -86,7 +86,7 @@ int runner_actor(struct bt_runner *runner, uint64_t key, struct actor **ret_acto
     return BT_OK;
 }
 
-/* --- Messages ----------------------------------------------------------------------------------- */
+/* --- Messages --------------------------------------------------------------------------------- */
 
 static void apply_flow(struct bt_runner *runner, struct message *message)
 {
@@ -151,9 +151,9 @@ static int apply_event(struct bt_runner *runner, struct message *message, struct
     struct actor *actor;
     BT_TRY(runner_actor(runner, message->exec_key, &actor, err));
     if (message->event.kind == BT_EVENT_RESULT)
-        bt_vec_push(&runner->jobs_clear, ((struct bt_job_row){message->exec_key,
-                                                              message->event.taskrun,
-                                                              message->event.token}));
+        bt_vec_push(
+            &runner->jobs_clear,
+            ((struct bt_job_row){message->exec_key, message->event.taskrun, message->event.token}));
     runner_send(runner, actor, event_copy(&message->event), 0);
     return BT_OK;
 }
@@ -189,7 +189,7 @@ void turn_apply(struct bt_runner *runner, struct message *message)
     runner->taken = message;
 }
 
-/* --- Timers ------------------------------------------------------------------------------------- */
+/* --- Timers ----------------------------------------------------------------------------------- */
 
 void turn_timers(struct bt_runner *runner)
 {
@@ -220,7 +220,7 @@ void turn_timers(struct bt_runner *runner)
     }
 }
 
-/* --- Effects ------------------------------------------------------------------------------------ */
+/* --- Effects ---------------------------------------------------------------------------------- */
 
 static void send_timer_killed(struct bt_runner *runner, struct actor *actor,
                               const struct bt_timer *timer)
@@ -229,9 +229,8 @@ static void send_timer_killed(struct bt_runner *runner, struct actor *actor,
     if (timer->taskrun == 0)
         return; /* The execution's own timeout. */
     runner_send(runner, actor,
-                (struct bt_event){.kind = BT_EVENT_TIMER_KILLED,
-                                  .taskrun = timer->taskrun,
-                                  .timer = timer->kind},
+                (struct bt_event){
+                    .kind = BT_EVENT_TIMER_KILLED, .taskrun = timer->taskrun, .timer = timer->kind},
                 0);
 }
 
@@ -365,7 +364,7 @@ static void apply_effects(struct bt_runner *runner, struct actor *actor)
     step->effect_count = 0;
 }
 
-/* --- Steps -------------------------------------------------------------------------------------- */
+/* --- Steps ------------------------------------------------------------------------------------ */
 
 static int step_with_fetches(struct bt_runner *runner, struct actor *actor,
                              const struct bt_event *event, struct bt_err *err)
@@ -387,8 +386,8 @@ static void step_once(struct bt_runner *runner, struct actor *actor)
     if (queued.stored_id)
         bt_vec_push(&runner->events_drop, queued.stored_id);
     if (queued.event.kind == BT_EVENT_LOST)
-        bt_vec_push(&runner->jobs_clear, ((struct bt_job_row){actor->key, queued.event.taskrun,
-                                                              queued.event.token}));
+        bt_vec_push(&runner->jobs_clear,
+                    ((struct bt_job_row){actor->key, queued.event.taskrun, queued.event.token}));
     step->exec = actor->exec;
     step->flow = actor->flow;
     step->view = actor_view(actor);

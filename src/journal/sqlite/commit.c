@@ -82,8 +82,8 @@ static int put_run(struct sqlite_journal *self, const struct bt_run_row *row, st
     bt_buf_clear(&self->record);
     if (bt_taskrun_encode(run, &self->record) < 0)
         return bt_buf_check(&self->record, "a task run's record", err);
-    BT_TRY(open_write(self, sql_put_run, (int64_t[]){(int64_t)row->exec, run->n}, 2, &statement,
-                      err));
+    BT_TRY(
+        open_write(self, sql_put_run, (int64_t[]){(int64_t)row->exec, run->n}, 2, &statement, err));
     bt_db_bind(statement, 3, bt_str_of(row->task_id));
     (void)sqlite3_bind_int64(statement, 4, run->task);
     (void)sqlite3_bind_int64(statement, 5, run->parent);
@@ -131,8 +131,7 @@ static int put_flow(struct sqlite_journal *self, const struct bt_flow_row *row, 
     return bt_db_run(self->db, statement, err);
 }
 
-static int put_timers(struct sqlite_journal *self, const struct bt_batch *batch,
-                      struct bt_err *err)
+static int put_timers(struct sqlite_journal *self, const struct bt_batch *batch, struct bt_err *err)
 {
     for (size_t i = 0; i < batch->timers_clear_count; i++) {
         const struct bt_timer *timer = &batch->timers_clear[i];

@@ -93,8 +93,8 @@ static int read_find(struct bt_journal *journal, uint64_t exec, uint32_t task, u
 {
     struct sqlite_journal *self = (struct sqlite_journal *)journal;
     sqlite3_stmt *statement;
-    BT_TRY(open_query(self, sql_find, (int64_t[]){(int64_t)exec, task, parent}, 3, &statement,
-                      err));
+    BT_TRY(
+        open_query(self, sql_find, (int64_t[]){(int64_t)exec, task, parent}, 3, &statement, err));
     bt_db_bind(statement, 4, value);
     BT_TRY(one_row(self, statement, "the task run", err));
     int rc = bt_taskrun_decode(bt_db_text(statement, 0), ret_run, err);
@@ -108,8 +108,8 @@ static int read_list(struct bt_journal *journal, uint64_t exec, uint32_t task, u
 {
     struct sqlite_journal *self = (struct sqlite_journal *)journal;
     sqlite3_stmt *statement;
-    BT_TRY(open_query(self, sql_list, (int64_t[]){(int64_t)exec, task, parent}, 3, &statement,
-                      err));
+    BT_TRY(
+        open_query(self, sql_list, (int64_t[]){(int64_t)exec, task, parent}, 3, &statement, err));
     int rc = BT_OK;
     bool is_row = true;
     while (rc == BT_OK && (rc = bt_db_step(self->db, statement, &is_row, err)) == BT_OK && is_row) {

@@ -452,7 +452,7 @@ static int eval_operand(struct bt_run *run, const struct bt_node *node, const st
 
 static int eval_logic(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value)
 {
-    bool is_true, is_and = node->op == BT_OP_AND;
+    bool is_true = false, is_and = node->op == BT_OP_AND;
     BT_TRY(eval_operand(run, node, node->left, &is_true));
     if (is_true == is_and)
         BT_TRY(eval_operand(run, node, node->right, &is_true));

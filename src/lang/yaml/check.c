@@ -51,10 +51,10 @@ static int check_rune(struct bt_str source, size_t at, size_t *ret_len, struct b
     uint32_t rune = 0;
     *ret_len = bt_utf8_decode(source, at, &rune);
     if (*ret_len == 0) {
-        struct bt_diag *diag = bt_diags_add(
-            diags, BT_SEVERITY_ERROR, "bad-utf8", mark_of(source, at),
-            "the file is not UTF-8: byte 0x%02X makes no character here",
-            (unsigned)(unsigned char)source.at[at]);
+        struct bt_diag *diag =
+            bt_diags_add(diags, BT_SEVERITY_ERROR, "bad-utf8", mark_of(source, at),
+                         "the file is not UTF-8: byte 0x%02X makes no character here",
+                         (unsigned)(unsigned char)source.at[at]);
         if (diag)
             diag->hint = "save the file as UTF-8";
         return BT_INVALID;

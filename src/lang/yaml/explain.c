@@ -170,8 +170,8 @@ void bt_yaml_explain(struct bt_str source, struct bt_mark at, const char *msg,
     for (size_t i = 0; i < sizeof known / sizeof *known && !words; i++)
         if (bt_str_find(bt_str_of(msg), bt_str_of(known[i].theirs), 0) >= 0)
             words = &known[i];
-    struct bt_diag *diag = bt_diags_add(diags, BT_SEVERITY_ERROR, "yaml-syntax", at,
-                                        "YAML: %s", words ? words->ours : msg);
+    struct bt_diag *diag = bt_diags_add(diags, BT_SEVERITY_ERROR, "yaml-syntax", at, "YAML: %s",
+                                        words ? words->ours : msg);
     if (diag) {
         diag->hint = words ? words->hint : "";
         diag->original = bt_diags_dup(diags, "Illegal flow yaml: %s", msg);

@@ -120,8 +120,8 @@ static struct bt_mark locate_literal(struct walk *walk, size_t offset)
             return walk->at;
         }
         start = stop + 1;
-        walk->at = (struct bt_mark){
-            .line = walk->at.line + 1, .col = 1, .byte = (uint32_t)source_end + 1};
+        walk->at =
+            (struct bt_mark){.line = walk->at.line + 1, .col = 1, .byte = (uint32_t)source_end + 1};
     }
 }
 

@@ -39,10 +39,9 @@ static uint32_t set_put(struct key_set *set, const struct bt_yaml_pair *pairs, u
 static void report_duplicate(const struct bt_yaml_node *key, const struct bt_yaml_node *first,
                              struct bt_diags *diags)
 {
-    struct bt_diag *diag =
-        bt_diags_add(diags, BT_SEVERITY_ERROR, "duplicate-key", key->at,
-                     "\"%.*s\" stands here twice (first in line %u)", BT_FMT(key->text),
-                     first->at.line);
+    struct bt_diag *diag = bt_diags_add(diags, BT_SEVERITY_ERROR, "duplicate-key", key->at,
+                                        "\"%.*s\" stands here twice (first in line %u)",
+                                        BT_FMT(key->text), first->at.line);
     if (diag) {
         diag->end = key->end;
         diag->hint = "keep one of the two";

@@ -1,9 +1,10 @@
 /* parse.c — Events of the YAML reader to our tree.
  *
- * The reader's own document builder is never used: it is quadratic in the keys of a map and does not
- * bound aliases. Nothing here recurses: open lists and maps stand on a stack. */
+ * The reader's own document builder is never used: it is quadratic in the keys of a map and does
+ * not bound aliases. Nothing here recurses: open lists and maps stand on a stack. */
 #include "lang/yaml/yaml_int.h"
 
+#include "base/buf.h"
 #include "base/limits.h"
 #include "base/own.h"
 
@@ -18,7 +19,7 @@ struct anchor {
 
 struct frame {
     struct bt_yaml_node *node;
-    size_t first; /* Its first child in `pending`. */
+    size_t first;  /* Its first child in `pending`. */
     size_t anchor; /* Its index + 1 in `anchors`, or 0. */
 };
 
@@ -65,6 +66,37 @@ static struct bt_str token_text(struct parser *parser, struct fy_token *token)
     return copy;
 }
 
+/* The text of a scalar that is not one piece of the source. Read piece by piece: asking the reader
+ * for the whole text leaks memory when there are many pieces. */
+static struct bt_str joined_text(struct parser *parser, struct fy_token *token)
+{
+    struct fy_token_iter *pieces = fy_token_iter_create(token);
+    if (!pieces) {
+        parser->rc = BT_NO_MEM;
+        return BT_STR_NONE;
+    }
+    struct bt_buf text = BT_BUF_INIT(BT_YAML_BYTES_MAX);
+    const struct fy_iter_chunk *piece = NULL;
+    while ((piece = fy_token_iter_chunk_next(pieces, piece, NULL)))
+        bt_buf_add(&text, (struct bt_str){piece->str, piece->len});
+    fy_token_iter_destroy(pieces);
+    struct bt_str copy = bt_arena_str(parser->arena, bt_buf_str(&text));
+    if (!copy.at || text.failed)
+        parser->rc = BT_NO_MEM;
+    bt_buf_done(&text);
+    return copy;
+}
+
+static struct bt_str scalar_text(struct parser *parser, const struct bt_yaml_node *node,
+                                 struct fy_token *token)
+{
+    if (!token || node->end.byte <= node->at.byte)
+        return (struct bt_str){"", 0};
+    if (node->style == BT_YAML_PLAIN && node->at.line == node->end.line)
+        return bt_str_slice(parser->source, node->at.byte, node->end.byte);
+    return joined_text(parser, token);
+}
+
 static void fail_at(struct parser *parser, int rc, struct bt_mark at, const char *code,
                     const char *msg)
 {
@@ -108,8 +140,8 @@ static size_t add_anchor(struct parser *parser, struct fy_token *token, struct b
         parser->rc = BT_NO_MEM;
         return 0;
     }
-    parser->anchors[parser->anchor_count] = (struct anchor){
-        .name = token_text(parser, token), .node = node, .is_open = is_open};
+    parser->anchors[parser->anchor_count] =
+        (struct anchor){.name = token_text(parser, token), .node = node, .is_open = is_open};
     return ++parser->anchor_count;
 }
 
@@ -164,7 +196,7 @@ static void on_scalar(struct parser *parser, struct fy_event *event)
         return;
     node->kind = BT_YAML_SCALAR;
     node->style = scalar_style(event->scalar.value);
-    node->text = token_text(parser, event->scalar.value);
+    node->text = scalar_text(parser, node, event->scalar.value);
     if (node->style == BT_YAML_SINGLE || node->style == BT_YAML_DOUBLE)
         take_quotes(node);
     add_anchor(parser, event->scalar.anchor, node, false);
@@ -406,8 +438,8 @@ int bt_yaml_parse(struct bt_str source, struct bt_arena *arena, struct bt_yaml *
     int rc = BT_NO_MEM;
     if (diag && parser) {
         fy_diag_set_collect_errors(diag, true);
-        *parser = (struct parser){.source = source, .arena = arena, .diags = diags,
-                                  .last = {.line = 1, .col = 1}};
+        *parser = (struct parser){
+            .source = source, .arena = arena, .diags = diags, .last = {.line = 1, .col = 1}};
         run(parser, diag);
         rc = finish(parser, ret_yaml, errors_before);
     }

@@ -22,15 +22,15 @@ static bool is_null_word(struct bt_str text)
 
 static bool is_true_word(struct bt_str text)
 {
-    static const char *const words[] = {"true", "True", "TRUE", "yes", "Yes", "YES",
-                                        "on",   "On",   "ON",   NULL};
+    static const char *const words[] = {"true", "True", "TRUE", "yes", "Yes",
+                                        "YES",  "on",   "On",   "ON",  NULL};
     return is_any(text, words);
 }
 
 static bool is_false_word(struct bt_str text)
 {
-    static const char *const words[] = {"false", "False", "FALSE", "no", "No", "NO",
-                                        "off",   "Off",   "OFF",   NULL};
+    static const char *const words[] = {"false", "False", "FALSE", "no",  "No",
+                                        "NO",    "off",   "Off",   "OFF", NULL};
     return is_any(text, words);
 }
 
@@ -204,7 +204,8 @@ static bool is_resolved(const struct bt_yaml_node *node)
 static bool may_be_number(struct bt_str text)
 {
     char c = text.len ? text.at[0] : '\0';
-    return text.len <= NUMBER_LEN_MAX && ((c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.');
+    return text.len <= NUMBER_LEN_MAX &&
+           ((c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.');
 }
 
 enum bt_kind bt_yaml_scalar_kind(const struct bt_yaml_node *node)

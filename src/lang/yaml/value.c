@@ -1,4 +1,4 @@
-/* value.c — Trees to values, and the small questions about nodes. Depth is bounded by the parser. */
+/* value.c — Trees to values, and small questions about nodes. Depth is bounded by the parser. */
 #include "lang/yaml/yaml_int.h"
 
 static const struct bt_yaml_pair *pair_of(const struct bt_yaml_node *node, const char *key)
@@ -26,8 +26,7 @@ struct bt_yaml_node *bt_yaml_get_key(const struct bt_yaml_node *node, const char
 
 bool bt_yaml_is_null(const struct bt_yaml_node *node)
 {
-    return !node ||
-           (node->kind == BT_YAML_SCALAR && bt_yaml_scalar_kind(node) == BT_KIND_NULL);
+    return !node || (node->kind == BT_YAML_SCALAR && bt_yaml_scalar_kind(node) == BT_KIND_NULL);
 }
 
 const char *bt_yaml_kind_name(const struct bt_yaml_node *node)
@@ -82,8 +81,7 @@ static int map_value(const struct bt_yaml_node *node, struct bt_value **ret_valu
     return BT_OK;
 }
 
-int bt_yaml_value(const struct bt_yaml_node *node, struct bt_value **ret_value,
-                  struct bt_err *err)
+int bt_yaml_value(const struct bt_yaml_node *node, struct bt_value **ret_value, struct bt_err *err)
 {
     if (node->kind == BT_YAML_LIST)
         return list_value(node, ret_value, err);

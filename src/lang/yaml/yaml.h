@@ -1,9 +1,9 @@
 /* yaml.h — YAML text to a tree that knows where each of its nodes stands.
  *
- * The tree lives in an arena given by the caller and borrows from the source where it can: both must
- * outlive it. Aliases are resolved: a node may hang in the tree at several places (never inside
- * itself), its marks are those of the anchor. Merge keys (`<<`) are resolved, local keys win.
- * Limits: BT_YAML_* of base/limits.h. A tree is read by any thread, built by one. */
+ * The tree lives in an arena given by the caller and borrows from the source where it can: both
+ * must outlive it. Aliases are resolved: a node may hang in the tree at several places (never
+ * inside itself), its marks are those of the anchor. Merge keys (`<<`) are resolved, local keys
+ * win. Limits: BT_YAML_* of base/limits.h. A tree is read by any thread, built by one. */
 #pragma once
 #include "base/diag.h"
 #include "value/value.h"
@@ -23,15 +23,15 @@ enum bt_yaml_style {
 struct bt_yaml_node {
     enum bt_yaml_kind kind;
     enum bt_yaml_style style;
-    struct bt_mark at, end; /* An empty scalar stands where its key ends. */
-    struct bt_str text;     /* SCALAR: the content, escapes and folding done. */
-    struct bt_str tag;      /* As resolved ("tag:yaml.org,2002:str"), or empty. */
+    struct bt_mark at, end;      /* An empty scalar stands where its key ends. */
+    struct bt_str text;          /* SCALAR: the content, escapes and folding done. */
+    struct bt_str tag;           /* As resolved ("tag:yaml.org,2002:str"), or empty. */
     struct bt_yaml_node **items; /* LIST */
     struct bt_yaml_pair *pairs;  /* MAP, in order; keys are scalars and unique. */
     uint32_t count;              /* Of items or pairs. */
-    uint32_t size;   /* Nodes of the subtree, aliases expanded. */
-    uint32_t height; /* Levels below, 1 for a scalar. */
-    bool is_seen;    /* For one walk of the tree's owner: a node may hang at several places. */
+    uint32_t size;               /* Nodes of the subtree, aliases expanded. */
+    uint32_t height;             /* Levels below, 1 for a scalar. */
+    bool is_seen; /* For one walk of the tree's owner: a node may hang at several places. */
 };
 
 struct bt_yaml_pair {
@@ -64,8 +64,7 @@ struct bt_value *bt_yaml_scalar_value(const struct bt_yaml_node *node);
 /* The kind that bt_yaml_scalar_value() would give. */
 enum bt_kind bt_yaml_scalar_kind(const struct bt_yaml_node *node);
 /* The whole subtree as a value. BT_NO_MEM. */
-int bt_yaml_value(const struct bt_yaml_node *node, struct bt_value **ret_value,
-                  struct bt_err *err);
+int bt_yaml_value(const struct bt_yaml_node *node, struct bt_value **ret_value, struct bt_err *err);
 /* A text that holds one YAML document, straight to a value. */
 int bt_yaml_text_value(struct bt_str text, struct bt_value **ret_value, struct bt_err *err);
 

@@ -1,5 +1,5 @@
-/* yaml_test.c — Goal: the tree says what the text says, and where. Method: rows of text and expected
- * outline, positions, scalars and refusals; limits at N-1, N, N+1. */
+/* yaml_test.c — Goal: the tree says what the text says, and where. Method: rows of text and
+ * expected outline, positions, scalars and refusals; limits at N-1, N, N+1. */
 #include "lang/yaml/yaml.h"
 
 #include "base/limits.h"
@@ -32,7 +32,7 @@ static void done(struct parsed *parsed)
     bt_diags_done(&parsed->diags);
 }
 
-/* --- Scalars --- */
+/* --- Scalars ---------------------------------------------------------------------------------- */
 
 static const struct {
     const char *text, *json;
@@ -98,11 +98,19 @@ static const struct {
     {"b: &b {k: 1, l: 2}\nd: {<<: *b, k: 3}", "{\"b\":{\"k\":1,\"l\":2},\"d\":{\"k\":3,\"l\":2}}"},
     {"d:\n  <<: [{k: 1}, {k: 2, m: 3}]\n", "{\"d\":{\"k\":1,\"m\":3}}"},
     {"a:\n  b: [\n  1,\n  2\n  ]\nc: {\nd: 1\n}\n", "{\"a\":{\"b\":[1,2]},\"c\":{\"d\":1}}"},
+    /* Many pieces in one scalar: the reader's own way to join them leaks. */
+    {"'a''b''c''d''e''f''g''h''i''j''k''l''m''n''o''p''q''r''s''t''u''v''w''x''y''z'",
+     "\"a'b'c'd'e'f'g'h'i'j'k'l'm'n'o'p'q'r's't'u'v'w'x'y'z\""},
+    {"''", "\"\""},
+    {"\"\"", "\"\""},
     {"'<<': 1", "{\"<<\":1}"},
-    {"\xEF\xBB\xBF""a: 1", "{\"a\":1}"},
+    {"\xEF\xBB\xBF"
+     "a: 1",
+     "{\"a\":1}"},
     {"", "null"},
     {"# only a comment\n", "null"},
-    {"\"\\u00e9\\x41\\n\"", "\"é" "A\\n\""},
+    {"\"\\u00e9\\x41\\n\"", "\"é"
+                            "A\\n\""},
 };
 
 static void test_values(void **state)
@@ -121,7 +129,7 @@ static void test_values(void **state)
     }
 }
 
-/* --- Refusals: place, code and, where it is the point, words --- */
+/* --- Refusals: place, code and, where it is the point, words ---------------------------------- */
 
 static const struct {
     const char *text;
@@ -205,7 +213,7 @@ static void test_documents(void **state)
     done(&parsed);
 }
 
-/* --- Places --- */
+/* --- Places ----------------------------------------------------------------------------------- */
 
 /* In each text the scalar under key "k" holds a '#'; it stands where the source has its own '#'. */
 static const char *const places[] = {
@@ -281,7 +289,7 @@ static void test_locate_line(void **state)
     done(&parsed);
 }
 
-/* --- Limits --- */
+/* --- Limits ----------------------------------------------------------------------------------- */
 
 static int nested(size_t depth)
 {

@@ -1,5 +1,5 @@
-/* logs.c — Segments of log chunks. A line in a chunk is varint-framed: time delta, task run, attempt,
- * level, length, text. Never rewrites a byte that was written. */
+/* logs.c — Segments of log chunks. A line in a chunk is varint-framed: time delta, task run,
+ * attempt, level, length, text. Never rewrites a byte that was written. */
 #include "store/logs/logs.h"
 
 #include "base/buf.h"
@@ -110,7 +110,7 @@ struct bt_logs *bt_logs_close(struct bt_logs *logs)
     return NULL;
 }
 
-/* --- Framing ------------------------------------------------------------------------------------ */
+/* --- Framing ---------------------------------------------------------------------------------- */
 
 static void put_varint(struct bt_buf *out, uint64_t number)
 {
@@ -165,7 +165,7 @@ static bool get_entry(struct bt_str *text, int64_t from_us, struct bt_log_entry 
     return true;
 }
 
-/* --- Writing ------------------------------------------------------------------------------------ */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 static int write_all(struct bt_logs *logs, struct bt_str bytes, struct bt_err *err)
 {
@@ -217,8 +217,8 @@ int bt_logs_append(struct bt_logs *logs, const struct bt_log_entry *entries, siz
     struct bt_log_chunk chunk = {.from_us = entries[0].time_us, .to_us = entries[0].time_us};
     bt_buf_clear(&logs->raw);
     size_t used = 0;
-    while (used < count && (used == 0 || logs->raw.len + entries[used].text.len <
-                                             BT_LOG_CHUNK_BYTES)) {
+    while (used < count &&
+           (used == 0 || logs->raw.len + entries[used].text.len < BT_LOG_CHUNK_BYTES)) {
         const struct bt_log_entry *entry = &entries[used++];
         put_entry(&logs->raw, entry, chunk.from_us);
         chunk.levels |= 1u << entry->level;
@@ -250,7 +250,7 @@ int bt_logs_sync(struct bt_logs *logs, struct bt_err *err)
     return BT_OK;
 }
 
-/* --- Reading ------------------------------------------------------------------------------------ */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static int read_bytes(struct bt_logs *logs, const struct bt_log_chunk *chunk, struct bt_buf *out,
                       struct bt_err *err)

@@ -1,8 +1,9 @@
 /* logs.h — Log lines as append-only compressed chunks in segment files, shared by all executions.
  *
- * A chunk holds lines of one execution (at most BT_LOG_CHUNK_BYTES before compression). Its bytes are
- * appended to the current segment; the index row that names them is written by the journal's commit.
- * Bytes without a row (a crash in between) are never read. One writer thread; readers any thread. */
+ * A chunk holds lines of one execution (at most BT_LOG_CHUNK_BYTES before compression). Its bytes
+ * are appended to the current segment; the index row that names them is written by the journal's
+ * commit. Bytes without a row (a crash in between) are never read. One writer thread; readers any
+ * thread. */
 #pragma once
 #include "base/err.h"
 #include "base/level.h"

@@ -17,7 +17,8 @@ static const char *const migrations[BT_SCHEMA_VERSION] = {
     "CREATE TABLE executions("
     " key INTEGER PRIMARY KEY, tenant TEXT NOT NULL, id TEXT NOT NULL, namespace TEXT NOT NULL,"
     " flow_id TEXT NOT NULL, revision INTEGER NOT NULL, state TEXT NOT NULL,"
-    " start_us INTEGER NOT NULL, end_us INTEGER, is_drained INTEGER NOT NULL, record TEXT NOT NULL);"
+    " start_us INTEGER NOT NULL, end_us INTEGER, is_drained INTEGER NOT NULL, record TEXT NOT "
+    "NULL);"
     "CREATE UNIQUE INDEX executions_id ON executions(tenant, id);"
     "CREATE INDEX executions_live ON executions(key) WHERE is_drained=0;"
 
@@ -131,10 +132,12 @@ static int setup(struct bt_db *db, enum bt_db_mode mode, struct bt_err *err)
     /* The lock file gives the directory to this process alone, so the WAL index may live in its
      * memory only when no reader of the same process needs it; readers do, so it is shared. */
     BT_TRY(bt_db_exec(db, "PRAGMA journal_mode=WAL", err));
-    BT_TRY(bt_db_exec(db, mode == BT_DB_DURABLE ? "PRAGMA synchronous=FULL"
-                                                : "PRAGMA synchronous=OFF", err));
-    BT_TRY(bt_db_exec(db, "PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=4000;"
-                          "PRAGMA temp_store=MEMORY", err));
+    BT_TRY(bt_db_exec(
+        db, mode == BT_DB_DURABLE ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=OFF", err));
+    BT_TRY(bt_db_exec(db,
+                      "PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=4000;"
+                      "PRAGMA temp_store=MEMORY",
+                      err));
     return version < BT_SCHEMA_VERSION ? migrate_from(db, version, err) : BT_OK;
 }
 

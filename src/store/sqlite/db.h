@@ -47,6 +47,5 @@ static inline struct bt_str bt_db_text(sqlite3_stmt *statement, int column)
 static inline void bt_db_bind(sqlite3_stmt *statement, int place, struct bt_str text)
 {
     /* STATIC: the caller keeps the text until the statement has run. */
-    (void)sqlite3_bind_text(statement, place, text.at ? text.at : "", (int)text.len,
-                            SQLITE_STATIC);
+    (void)sqlite3_bind_text(statement, place, text.at ? text.at : "", (int)text.len, SQLITE_STATIC);
 }

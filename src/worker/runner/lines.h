@@ -6,10 +6,10 @@
 #include "base/buf.h"
 
 struct bt_lines {
-    struct bt_buf rest;  /* The begun line. */
-    bool is_after_cr;    /* A LF that comes now belongs to the CR before it. */
-    bool is_cut;         /* A piece of the begun line was handed out already. */
-    uint64_t count;      /* Lines so far. */
+    struct bt_buf rest; /* The begun line. */
+    bool is_after_cr;   /* A LF that comes now belongs to the CR before it. */
+    bool is_cut;        /* A piece of the begun line was handed out already. */
+    uint64_t count;     /* Lines so far. */
     /* Gets each line (borrowed, raw bytes), or its pieces in order: `is_whole` tells which. */
     void (*emit)(void *data, struct bt_str line, bool is_whole);
     void *data;

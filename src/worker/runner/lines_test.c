@@ -1,5 +1,5 @@
-/* Goal: a stream gives the same lines however it is cut into reads, and no text grows past its limit.
- * Method: rows of streams fed in steps of every size; texts at the limits. */
+/* Goal: a stream gives the same lines however it is cut into reads, and no text grows past its
+ * limit. Method: rows of streams fed in steps of every size; texts at the limits. */
 #include "worker/runner/lines.h"
 
 #include "base/limits.h"
@@ -24,11 +24,21 @@ static void on_line(void *data, struct bt_str line, bool is_whole)
 static void test_lines(void **state)
 {
     (void)state;
-    static const struct { const char *stream, *want; uint64_t count; } rows[] = {
-        {"", "", 0},          {"a", "a|", 1},           {"a\n", "a|", 1},
-        {"a\nb", "a|b|", 2},  {"\n\n", "||", 2},        {"a\r\nb\r\n", "a|b|", 2},
-        {"a\rb\r", "a|b|", 2}, {"\r\n\r\n", "||", 2},   {"\n\r\n\r", "|||", 3},
-        {"::{\"a\":1}::\nx", "::{\"a\":1}::|x|", 2},    {"::", "::|", 1},
+    static const struct {
+        const char *stream, *want;
+        uint64_t count;
+    } rows[] = {
+        {"", "", 0},
+        {"a", "a|", 1},
+        {"a\n", "a|", 1},
+        {"a\nb", "a|b|", 2},
+        {"\n\n", "||", 2},
+        {"a\r\nb\r\n", "a|b|", 2},
+        {"a\rb\r", "a|b|", 2},
+        {"\r\n\r\n", "||", 2},
+        {"\n\r\n\r", "|||", 3},
+        {"::{\"a\":1}::\nx", "::{\"a\":1}::|x|", 2},
+        {"::", "::|", 1},
     };
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         struct bt_str stream = bt_str_of(rows[i].stream);
@@ -103,12 +113,18 @@ static void test_long_lines(void **state)
 static void test_clean(void **state)
 {
     (void)state;
-    static const struct { const char *raw; size_t len; const char *want; } rows[] = {
+    static const struct {
+        const char *raw;
+        size_t len;
+        const char *want;
+    } rows[] = {
         {"", 0, ""},
         {"a\xC3\xA9\x1b[1m", 7, "a\xC3\xA9\x1b[1m"},
         {"a\xC3", 2, "a\xEF\xBF\xBD"},
         {"\xFF\xFE", 2, "\xEF\xBF\xBD\xEF\xBF\xBD"},
-        {"a\0b", 3, "a\xEF\xBF\xBD""b"},
+        {"a\0b", 3,
+         "a\xEF\xBF\xBD"
+         "b"},
         {"\xED\xA0\x80", 3, "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
     };
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
@@ -130,7 +146,7 @@ static void test_piece(void **state)
     assert_int_equal(bt_text_piece(BT_STR("\x80\x80\x80\x80\x80\x80"), 4), 4);
 }
 
-/* --- Logs --- */
+/* --- Logs ------------------------------------------------------------------------------------- */
 
 static size_t log_count, log_bytes, log_last_len;
 static enum bt_level log_last_level;
@@ -161,7 +177,8 @@ static void test_logs(void **state)
     for (int over = -1; over <= 1; over++) {
         log_count = 0;
         bt_logs_begin(&logs, NULL);
-        bt_logs_add(&logs, 0, BT_LEVEL_INFO, (struct bt_str){text, (size_t)((int)BT_LOG_MESSAGE_MAX + over)});
+        bt_logs_add(&logs, 0, BT_LEVEL_INFO,
+                    (struct bt_str){text, (size_t)((int)BT_LOG_MESSAGE_MAX + over)});
         bt_logs_flush(&logs);
         assert_int_equal(log_count, over > 0 ? 2 : 1);
     }
@@ -200,7 +217,7 @@ static void test_quota(void **state)
     }
 }
 
-/* --- Protocol --- */
+/* --- Protocol --------------------------------------------------------------------------------- */
 
 static unsigned warnings;
 
@@ -213,7 +230,11 @@ static void on_log(void *data, enum bt_level level, struct bt_str message)
 static void test_protocol(void **state)
 {
     (void)state;
-    static const struct { const char *line; bool is_protocol; unsigned warnings; } rows[] = {
+    static const struct {
+        const char *line;
+        bool is_protocol;
+        unsigned warnings;
+    } rows[] = {
         {"x", false, 0},
         {"::{}", false, 0},
         {"::{}:: ", false, 0},
@@ -247,8 +268,10 @@ static void test_capture_limits(void **state)
     size_t count = BT_METRICS_MAX + 1;
     for (size_t i = 0; i < count; i++)
         assert_true(bt_capture_line(
-            &capture, BT_STR("::{\"metrics\":[{\"name\":\"a\",\"type\":\"timer\",\"value\":1.5}]}::")));
+            &capture,
+            BT_STR("::{\"metrics\":[{\"name\":\"a\",\"type\":\"timer\",\"value\":1.5}]}::")));
     assert_int_equal(bt_value_count(capture.metrics), BT_METRICS_MAX);
+    assert_true(capture.is_cut);
     char *line = malloc(BT_OUTPUT_LINE_MAX);
     assert_non_null(line);
     memset(line, 'x', BT_OUTPUT_LINE_MAX);

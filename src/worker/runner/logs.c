@@ -72,7 +72,8 @@ static void add_entry(struct bt_logs *logs, int64_t now_us, enum bt_level level,
         (struct bt_log_line){.time_us = now_us, .level = level, .text = {NULL, text.len}};
 }
 
-static void add_pieces(struct bt_logs *logs, int64_t now_us, enum bt_level level, struct bt_str text)
+static void add_pieces(struct bt_logs *logs, int64_t now_us, enum bt_level level,
+                       struct bt_str text)
 {
     do {
         size_t len = bt_text_piece(text, BT_LOG_MESSAGE_MAX);

@@ -1,4 +1,5 @@
-/* logs.h — Collects the log lines of one attempt and hands them over in batches. Keeps the quota. */
+/* logs.h — Collects the log lines of one attempt and hands them over in batches. Keeps the quota.
+ */
 #pragma once
 #include "base/buf.h"
 #include "engine/job.h"

@@ -17,7 +17,7 @@ void bt_plan_done(struct bt_plan *plan)
     *plan = (struct bt_plan){0};
 }
 
-/* --- The scope: the job's variables and the two directories --- */
+/* --- The scope: the job's variables and the two directories ----------------------------------- */
 
 static int lookup(void *data, struct bt_str name, struct bt_value **ret_value, struct bt_err *err)
 {
@@ -48,7 +48,7 @@ static int lookup_all(void *data, struct bt_value **ret_map, struct bt_err *err)
     return BT_OK;
 }
 
-/* --- Properties --- */
+/* --- Properties ------------------------------------------------------------------------------- */
 
 /* The rendered property: owned, NULL when the task does not have it (or it is null). */
 static int render(struct bt_planner *planner, const char *name, struct bt_value **ret_value)
@@ -127,7 +127,7 @@ static int new_vector(struct bt_planner *planner, size_t count, const char ***re
     return *ret_vector ? BT_OK : bt_fail_mem(planner->err, "command");
 }
 
-/* --- Environment --- */
+/* --- Environment ------------------------------------------------------------------------------ */
 
 static int add_variable(struct bt_planner *planner, struct bt_str name,
                         const struct bt_value *value, const char **ret_text)
@@ -185,7 +185,7 @@ static int make_env(struct bt_planner *planner)
     return BT_OK;
 }
 
-/* --- The command line --- */
+/* --- The command line ------------------------------------------------------------------------- */
 
 static bool is_shell(const struct bt_value *interpreter)
 {
@@ -213,8 +213,9 @@ static int make_argv(struct bt_planner *planner, const struct bt_value *interpre
     plan->argv = argv;
     for (size_t i = 0; i < count; i++) {
         struct bt_value *item = bt_list_at(interpreter, i);
-        struct bt_str part = interpreter ? bt_value_str(item) : i == 0 ? BT_STR("/bin/sh")
-                                                                       : BT_STR("-c");
+        struct bt_str part = interpreter ? bt_value_str(item)
+                             : i == 0    ? BT_STR("/bin/sh")
+                                         : BT_STR("-c");
         BT_TRY(check_nul(planner, part, "interpreter"));
         BT_TRY(keep_text(planner, part, &argv[i]));
     }
@@ -271,7 +272,7 @@ static int make_command(struct bt_planner *planner)
     return rc;
 }
 
-/* --- Files --- */
+/* --- Files ------------------------------------------------------------------------------------ */
 
 static int make_input_files(struct bt_planner *planner)
 {

@@ -1,5 +1,6 @@
-/* plan.h — What a script task will run, rendered from its properties: the command line, variables of
- * the environment, files to bring and files to keep. Making a plan touches nothing but the PATH. */
+/* plan.h — What a script task will run, rendered from its properties: the command line, variables
+ * of the environment, files to bring and files to keep. Making a plan touches nothing but the PATH.
+ */
 #pragma once
 #include "base/arena.h"
 #include "engine/job.h"
@@ -11,11 +12,11 @@ struct bt_fetch {
 };
 
 struct bt_plan {
-    struct bt_arena arena;    /* All texts below. */
-    const char *const *argv;  /* Ended by NULL. */
-    const char *const *env;   /* "NAME=value", ended by NULL. */
-    const char *file_name;    /* A script that must be written into the working directory, … */
-    struct bt_str file_text;  /* … or file_name is NULL. */
+    struct bt_arena arena;   /* All texts below. */
+    const char *const *argv; /* Ended by NULL. */
+    const char *const *env;  /* "NAME=value", ended by NULL. */
+    const char *file_name;   /* A script that must be written into the working directory, … */
+    struct bt_str file_text; /* … or file_name is NULL. */
     struct bt_value *input_files;  /* Owned map of name to content, or NULL. */
     struct bt_value *output_files; /* Owned list of patterns, or NULL. */
     const struct bt_fetch *fetches;
@@ -25,9 +26,9 @@ struct bt_plan {
 };
 
 struct bt_plan_place {
-    const char *work_dir;   /* Absolute: the command's working directory. */
-    const char *fetch_dir;  /* Where fetched files will be. */
-    const char *output_dir; /* Where {{ outputDir }} will be. */
+    const char *work_dir;                       /* Absolute: the command's working directory. */
+    const char *fetch_dir;                      /* Where fetched files will be. */
+    const char *output_dir;                     /* Where {{ outputDir }} will be. */
     const struct bt_capabilities *capabilities; /* May be NULL. */
 };
 

@@ -1,4 +1,5 @@
-/* plan_text.c — Parts of a plan that are about text: URIs in commands, and how Python is started. */
+/* plan_text.c — Parts of a plan that are about text: URIs in commands, and how Python is started.
+ */
 #include "base/limits.h"
 #include "files/files.h"
 #include "worker/runner/plan_int.h"
@@ -9,7 +10,7 @@
 
 #define SCRIPT_NAME_PYTHON "_task.py"
 
-/* --- URIs --- */
+/* --- URIs ------------------------------------------------------------------------------------- */
 
 /* Characters that a URI in a command consists of. */
 static bool is_uri_char(unsigned char c)
@@ -98,31 +99,30 @@ int bt_planner_localise(struct bt_planner *planner, struct bt_str text, struct b
     return bt_buf_check(out, "command", planner->err);
 }
 
-/* --- Python --- */
+/* --- Python ----------------------------------------------------------------------------------- */
 
 /* Scripts were written for an original that defines true, false and null. They are put into the
  * script's own globals, so that lines keep their numbers; the frames of this text are taken off a
  * traceback. Only scripts in which one of the words stands are started this way. */
-static const char prelude[] =
-    "def _run():\n"
-    "    import sys, os\n"
-    "    path = sys.argv[1]\n"
-    "    sys.argv.pop(0)\n"
-    "    sys.path[0] = os.path.dirname(path)\n"
-    "    main = sys.modules['__main__'].__dict__\n"
-    "    del main['_run']\n"
-    "    main.update(__file__=path, true=True, false=False, null=None)\n"
-    "    with open(path, 'rb') as file:\n"
-    "        text = file.read()\n"
-    "    try:\n"
-    "        exec(compile(text, path, 'exec', 0, True), main)\n"
-    "    except SystemExit:\n"
-    "        raise\n"
-    "    except BaseException as e:\n"
-    "        tb = e.__traceback__.tb_next\n"
-    "        sys.excepthook(type(e), e.with_traceback(tb), tb)\n"
-    "        sys.exit(1)\n"
-    "_run()\n";
+static const char prelude[] = "def _run():\n"
+                              "    import sys, os\n"
+                              "    path = sys.argv[1]\n"
+                              "    sys.argv.pop(0)\n"
+                              "    sys.path[0] = os.path.dirname(path)\n"
+                              "    main = sys.modules['__main__'].__dict__\n"
+                              "    del main['_run']\n"
+                              "    main.update(__file__=path, true=True, false=False, null=None)\n"
+                              "    with open(path, 'rb') as file:\n"
+                              "        text = file.read()\n"
+                              "    try:\n"
+                              "        exec(compile(text, path, 'exec', 0, True), main)\n"
+                              "    except SystemExit:\n"
+                              "        raise\n"
+                              "    except BaseException as e:\n"
+                              "        tb = e.__traceback__.tb_next\n"
+                              "        sys.excepthook(type(e), e.with_traceback(tb), tb)\n"
+                              "        sys.exit(1)\n"
+                              "_run()\n";
 
 static bool is_word_char(unsigned char c)
 {
@@ -202,8 +202,9 @@ int bt_planner_python(struct bt_planner *planner, struct bt_str script, struct b
         (void)bt_buf_adds(out, "\"$(command -v \"${VIRTUAL_ENV:+$VIRTUAL_ENV/bin/}python3\" || "
                                "command -v python3 || command -v python || echo python3)\" ");
         if (has_prelude)
-            (void)bt_buf_addf(out, "-c \"%s\" ", prelude); /* It holds no character of the shell's. */
-        (void)bt_buf_addf(out, "'%s'\n", path);
+            (void)bt_buf_addf(out, "-c \"%s\" ",
+                              prelude); /* It holds no character of the shell's. */
+        (void)bt_buf_adds(out, "\"$WORKING_DIR/" SCRIPT_NAME_PYTHON "\"\n");
         return bt_buf_check(out, "command", planner->err);
     }
     const char **argv = bt_arena_alloc(&plan->arena, 5 * sizeof *argv);

@@ -51,14 +51,25 @@ static struct bt_value *make_metric(const struct bt_value *metric)
     return BT_TAKE(made);
 }
 
+static void tell_cut(struct bt_capture *capture)
+{
+    char text[96];
+    int len = snprintf(text, sizeof text, "Only the first %u metrics are kept", BT_METRICS_MAX);
+    if (!capture->is_cut)
+        capture->log(capture->data, BT_LEVEL_WARN, (struct bt_str){text, (size_t)len});
+    capture->is_cut = true;
+}
+
 static bool add_metrics(struct bt_capture *capture, const struct bt_value *metrics)
 {
     if (!capture->metrics)
         capture->metrics = bt_list_new(bt_value_count(metrics));
     for (size_t i = 0; i < bt_value_count(metrics); i++) {
         size_t count = bt_value_count(capture->metrics);
-        if (count == BT_METRICS_MAX)
-            return true; /* Told by the caller, once. */
+        if (count == BT_METRICS_MAX) {
+            tell_cut(capture);
+            return true;
+        }
         if (!capture->metrics ||
             bt_list_push(capture->metrics, make_metric(bt_list_at(metrics, i))) < 0)
             return false;
@@ -120,8 +131,9 @@ bool bt_capture_line(struct bt_capture *capture, struct bt_str line)
         return true;
     }
     if (!is_well_formed(json)) {
-        warn_invalid(capture, line, "outputs is a map; metrics a list of {name, type: counter or "
-                                    "timer, value, tags}; logs a list of {level, message}");
+        warn_invalid(capture, line,
+                     "outputs is a map; metrics a list of {name, type: counter or "
+                     "timer, value, tags}; logs a list of {level, message}");
         return true;
     }
     const struct bt_value *outputs = bt_map_gets(json, "outputs");

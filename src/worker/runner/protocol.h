@@ -7,6 +7,7 @@ struct bt_capture {
     struct bt_value *vars;    /* Owned map, or NULL while empty. */
     struct bt_value *metrics; /* Owned list, or NULL while empty. */
     size_t bytes;             /* Text taken in. */
+    bool is_cut;              /* More than BT_METRICS_MAX metrics came; it was told. */
     bool is_too_large;        /* Past BT_OUTPUT_BYTES_MAX, or out of memory; no more is taken in. */
     /* Gets each entry of "logs" (borrowed). */
     void (*log)(void *data, enum bt_level level, struct bt_str message);
@@ -14,6 +15,6 @@ struct bt_capture {
 };
 
 void bt_capture_done(struct bt_capture *capture);
-/* Takes a line in. False: it is not of the protocol. A line that begins so but holds no valid JSON is
- * told as a WARN entry. */
+/* Takes a line in. False: it is not of the protocol. A line that begins so but holds no valid JSON
+ * is told as a WARN entry. */
 bool bt_capture_line(struct bt_capture *capture, struct bt_str line);

@@ -78,7 +78,8 @@ static int bring_one(const struct bt_stage *stage, int dir, size_t index, struct
     if (!is_inside(name))
         return bt_fail(err, BT_DENIED,
                        "inputFiles: '%.*s': The path to resolve must be a relative path inside the "
-                       "current working directory.", BT_FMT(name));
+                       "current working directory.",
+                       BT_FMT(name));
     if (bt_value_is_null(content))
         return BT_OK;
     char *path = bt_str_dup(name);
@@ -112,8 +113,8 @@ int bt_stage_bring(const struct bt_stage *stage, struct bt_err *err)
     if (!plan->file_name && !bt_stage_is_heavy(plan))
         return BT_OK;
     BT_FD dir = -1;
-    BT_TRY(bt_fs_open(stage->root, stage->work_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, &dir,
-                      err));
+    BT_TRY(
+        bt_fs_open(stage->root, stage->work_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, &dir, err));
     for (size_t i = 0; i < bt_value_count(plan->input_files); i++)
         BT_TRY(bring_one(stage, dir, i, err));
     if (plan->file_name)

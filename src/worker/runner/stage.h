@@ -6,13 +6,13 @@
 
 /* Directories of one attempt, beneath the worker's directory. */
 struct bt_stage {
-    struct bt_files *files;   /* Borrowed. */
-    const struct bt_job *job; /* Borrowed. */
+    struct bt_files *files;     /* Borrowed. */
+    const struct bt_job *job;   /* Borrowed. */
     const struct bt_plan *plan; /* Borrowed. */
-    int root;                 /* The worker's directory; borrowed. */
-    const char *work_name;    /* Of the working directory, … */
-    const char *fetch_name;   /* … that of fetched files, … */
-    const char *output_name;  /* … and {{ outputDir }}, beneath `root`. */
+    int root;                   /* The worker's directory; borrowed. */
+    const char *work_name;      /* Of the working directory, … */
+    const char *fetch_name;     /* … that of fetched files, … */
+    const char *output_name;    /* … and {{ outputDir }}, beneath `root`. */
 };
 
 /* Whether bringing files needs more than the working directory and a script. */

@@ -1,5 +1,5 @@
-/* store.c — Stores the files that a command leaves: finds them by glob, uploads them, names them. Must
- * never read what a link outside of the working directory points to. */
+/* store.c — Stores the files that a command leaves: finds them by glob, uploads them, names them.
+ * Must never read what a link outside of the working directory points to. */
 #include "worker/runner/stage.h"
 
 #include "base/limits.h"
@@ -72,7 +72,7 @@ static int visit_all(void *data, const char *path, unsigned char type, struct bt
 static void note(struct finder *finder, const char *format, const char *path)
 {
     char text[512];
-    (void)snprintf(text, sizeof text, format, path);                  /* Cut is fine. */
+    (void)snprintf(text, sizeof text, format, path);                    /* Cut is fine. */
     (void)bt_buf_addf(&finder->notes->text, "outputFiles: %s\n", text); /* Only a note. */
 }
 
@@ -144,8 +144,7 @@ static int open_output(int dir, const char *path, int *ret_fd, struct bt_err *er
     struct stat at;
     if (fstat(fd, &at) < 0 || !S_ISREG(at.st_mode))
         return bt_fail(err, BT_NOT_FOUND, "'%s' is not a file", path);
-    *ret_fd = fd;
-    fd = -1;
+    *ret_fd = bt_fd_take(&fd);
     return BT_OK;
 }
 
@@ -156,9 +155,10 @@ static int store_one(struct finder *finder, int dir, const char *path, struct bt
     BT_FD fd = -1;
     int rc = open_output(dir, path, &fd, err);
     if (rc == BT_DENIED || rc == BT_NOT_FOUND) {
-        note(finder, rc == BT_DENIED ? "'%s' is not stored: it cannot be read, or leads out of the "
-                                       "working directory"
-                                     : "'%s' is not stored: it is not a file",
+        note(finder,
+             rc == BT_DENIED ? "'%s' is not stored: it cannot be read, or leads out of the "
+                               "working directory"
+                             : "'%s' is not stored: it is not a file",
              path);
         return BT_OK;
     }
@@ -203,8 +203,8 @@ static int store_all(struct finder *finder, struct bt_value *uris, struct bt_err
     const struct bt_stage *stage = finder->stage;
     const struct bt_value *patterns = stage->plan->output_files;
     BT_FD work = -1;
-    BT_TRY(bt_fs_open(stage->root, stage->work_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, &work,
-                      err));
+    BT_TRY(
+        bt_fs_open(stage->root, stage->work_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, &work, err));
     for (size_t i = 0; i < bt_value_count(patterns); i++)
         BT_TRY(take_pattern(finder, work, bt_list_at(patterns, i), err));
     if (finder->glob_count > 0)

@@ -1,0 +1,61 @@
+/* hub.h — Between the runner and the workers: who has which job, who may get more, who is gone.
+ *
+ * Workers are members: the one of this process, and remote ones over a stream. A member claims jobs by
+ * credit (its free slots); a job waits here until a member of its group has credit, so none waits behind
+ * a long one. What a member says of a token it does not hold is dropped. Any thread; one mutex. */
+#pragma once
+#include "engine/job.h"
+
+struct bt_hub;    /* Opaque. */
+struct bt_member; /* A worker as the hub knows it. Opaque. */
+
+struct bt_hub_config {
+    struct bt_worker_sink sink; /* The runner. */
+    /* The worker that had this attempt is gone, or hands it back. */
+    void (*lost)(void *data, uint64_t exec_key, uint32_t taskrun, uint64_t token);
+};
+
+/* How a member is reached. Called under the hub's mutex: must not block and not call the hub. */
+struct bt_member_ops {
+    void (*give)(void *data, struct bt_job *job); /* Takes the job. */
+    void (*kill)(void *data, uint64_t token);
+};
+
+struct bt_hub *bt_hub_new(const struct bt_hub_config *config); /* NULL without memory. */
+/* After all members have left and the runner has stopped submitting. Accepts and returns NULL. */
+struct bt_hub *bt_hub_free(struct bt_hub *hub);
+
+/* From the runner (the shape of struct bt_dispatcher). */
+void bt_hub_submit(void *hub, struct bt_job *job); /* Takes the job. */
+void bt_hub_kill(void *hub, uint64_t token);
+
+/* A worker with `slots` free slots joins; group "" takes jobs without a group. NULL without memory. */
+struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned slots,
+                              const struct bt_member_ops *ops, void *data);
+/* It is gone: every job that it holds is lost. Frees the member; no call to its ops comes any more. */
+void bt_hub_leave(struct bt_member *member);
+/* It takes no further jobs (it is draining). */
+void bt_hub_drain(struct bt_member *member);
+/* Its connection is gone for now (it gets no jobs meanwhile), or back. */
+void bt_hub_away(struct bt_member *member, bool is_away);
+/* It hands a job back that it will not finish. */
+void bt_hub_give_back(struct bt_member *member, uint64_t token);
+/* Whether it holds the token. */
+bool bt_hub_holds(struct bt_member *member, uint64_t token);
+/* Calls `each` with every token that it holds (under the mutex). */
+void bt_hub_each_held(struct bt_member *member, void (*each)(void *data, uint64_t token),
+                      void *data);
+
+/* What it reports. False: it does not hold the token, nothing was told. The sink may block. */
+bool bt_hub_started(struct bt_member *member, uint64_t token, int64_t at_us);
+bool bt_hub_logs(struct bt_member *member, uint64_t token, const struct bt_log_line *lines,
+                 size_t count);
+/* Takes the result's content. Frees one slot of the member. */
+bool bt_hub_result(struct bt_member *member, struct bt_job_result *result);
+
+/* For messages and tests. */
+struct bt_hub_counts {
+    unsigned members, free_slots;
+    size_t waiting, held;
+};
+struct bt_hub_counts bt_hub_counts(struct bt_hub *hub);

@@ -1,0 +1,154 @@
+/* listen_files.c — File transfers of remote workers: one blocking thread a connection, bounded. */
+#include "worker/remote/listen_int.h"
+
+#include "sys/fs.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { TRANSFER_SECONDS_MAX = 60, BLOCK_BYTES = 256 << 10 };
+
+struct transfer {
+    struct bt_listener *listener;
+    int fd;
+};
+
+static int send_failure(int fd, const struct bt_err *failure)
+{
+    BT_VALUE map = bt_map_new(3);
+    int rc = bt_map_puts(map, "code", bt_value_int(failure->code));
+    rc |= bt_map_puts(map, "message", bt_value_cstr(failure->msg));
+    rc |= bt_map_puts(map, "hint", bt_value_cstr(failure->hint));
+    return rc < 0 ? BT_NO_MEM : bt_frame_send(fd, BT_FRAME_FAILED, map, NULL);
+}
+
+/* Tenant and URI of a request. */
+static int read_names(const struct bt_value *request, char tenant[64], struct bt_str *ret_uri,
+                      struct bt_err *err)
+{
+    struct bt_str name = bt_map_str(request, "tenant");
+    *ret_uri = bt_map_str(request, "uri");
+    if (name.len == 0 || name.len > 63)
+        return bt_fail(err, BT_INVALID, "a file request without a tenant");
+    memcpy(tenant, name.at, name.len);
+    tenant[name.len] = '\0';
+    return BT_OK;
+}
+
+static int serve_get(struct transfer *transfer, const char *tenant, struct bt_str uri,
+                     struct bt_err *err)
+{
+    BT_FD file = -1;
+    BT_TRY(bt_files_open(transfer->listener->config.files, tenant, uri, &file, err));
+    char *block = malloc(BLOCK_BYTES);
+    int rc = block ? BT_OK : bt_fail_mem(err, "file transfer");
+    ssize_t got = 1;
+    while (rc == BT_OK && (got = read(file, block, BLOCK_BYTES)) > 0)
+        rc = bt_frame_send_bytes(transfer->fd, (struct bt_str){block, (size_t)got}, err);
+    free(block);
+    if (rc == BT_OK && got < 0)
+        rc = bt_fail(err, BT_IO, "cannot read the file");
+    return rc < 0 ? rc : bt_frame_send(transfer->fd, BT_FRAME_FILE_END, NULL, err);
+}
+
+static int serve_put(struct transfer *transfer, const char *tenant, struct bt_str uri,
+                     struct bt_err *err)
+{
+    struct bt_file_writer *writer = NULL;
+    BT_CLEANUP(bt_buf_done) struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
+    int rc = bt_files_create(transfer->listener->config.files, tenant, uri, &writer, err);
+    struct bt_frame frame = {.type = BT_FRAME_FILE_DATA};
+    while (frame.type == BT_FRAME_FILE_DATA) { /* Also after a failure: the worker is still sending. */
+        int got = bt_frame_receive(transfer->fd, &buf, &frame, rc == BT_OK ? err : NULL);
+        if (got < 0) {
+            bt_file_abort(writer);
+            return got;
+        }
+        if (rc == BT_OK && frame.type == BT_FRAME_FILE_DATA)
+            rc = bt_file_write(writer, frame.payload.at, frame.payload.len, err);
+    }
+    if (rc == BT_OK && frame.type != BT_FRAME_FILE_END)
+        rc = bt_fail(err, BT_ABORTED, "the transfer was given up");
+    if (rc == BT_OK)
+        rc = bt_file_commit(BT_TAKE(writer), err);
+    bt_file_abort(writer);
+    return rc < 0 ? rc : bt_frame_send(transfer->fd, BT_FRAME_FILE_END, NULL, err);
+}
+
+static int serve_size(struct transfer *transfer, const char *tenant, struct bt_str uri,
+                      struct bt_err *err)
+{
+    int64_t size_bytes;
+    BT_TRY(bt_files_size(transfer->listener->config.files, tenant, uri, &size_bytes, err));
+    BT_VALUE map = bt_frame_map1("size", bt_value_int(size_bytes));
+    return bt_frame_send(transfer->fd, BT_FRAME_FILE_END, map, err);
+}
+
+/* One request. Negative: the connection is over. */
+static int serve(struct transfer *transfer, struct bt_buf *buf)
+{
+    struct bt_frame frame;
+    struct bt_err err = BT_ERR_INIT;
+    BT_VALUE request = NULL;
+    char tenant[64];
+    struct bt_str uri;
+    BT_TRY(bt_frame_receive(transfer->fd, buf, &frame, &err));
+    BT_TRY(bt_frame_value(&frame, &request, &err));
+    int rc = read_names(request, tenant, &uri, &err);
+    if (rc == BT_OK && frame.type == BT_FRAME_FILE_GET)
+        rc = serve_get(transfer, tenant, uri, &err);
+    else if (rc == BT_OK && frame.type == BT_FRAME_FILE_PUT)
+        rc = serve_put(transfer, tenant, uri, &err);
+    else if (rc == BT_OK && frame.type == BT_FRAME_FILE_SIZE)
+        rc = serve_size(transfer, tenant, uri, &err);
+    else if (rc == BT_OK)
+        rc = bt_fail(&err, BT_INVALID, "a message that a file connection does not know");
+    return rc < 0 ? send_failure(transfer->fd, &err) : BT_OK;
+}
+
+static void *transfer_main(void *data)
+{
+    struct transfer *transfer = data;
+    struct bt_listener *listener = transfer->listener;
+    struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
+    struct timeval limit = {TRANSFER_SECONDS_MAX, 0};
+    int flags = fcntl(transfer->fd, F_GETFL);
+    (void)fcntl(transfer->fd, F_SETFL, flags & ~O_NONBLOCK); /* Else the receives say EAGAIN. */
+    (void)setsockopt(transfer->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    (void)setsockopt(transfer->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    BT_VALUE welcome = listener_welcome(listener);
+    int rc = bt_frame_send(transfer->fd, BT_FRAME_WELCOME, welcome, NULL);
+    while (rc == BT_OK)
+        rc = serve(transfer, &buf);
+    bt_buf_done(&buf);
+    (void)close(transfer->fd);
+    free(transfer);
+    (void)pthread_mutex_lock(&listener->lock);
+    listener->file_threads--;
+    (void)pthread_cond_broadcast(&listener->files_done);
+    (void)pthread_mutex_unlock(&listener->lock);
+    return NULL;
+}
+
+void listener_serve_files(struct bt_listener *listener, int fd)
+{
+    struct transfer *transfer = malloc(sizeof *transfer);
+    pthread_t thread;
+    (void)pthread_mutex_lock(&listener->lock);
+    bool has_room = transfer && listener->file_threads < FILE_THREADS_MAX;
+    listener->file_threads += has_room;
+    (void)pthread_mutex_unlock(&listener->lock);
+    if (has_room) {
+        *transfer = (struct transfer){listener, fd};
+        if (pthread_create(&thread, NULL, transfer_main, transfer) == 0) {
+            (void)pthread_detach(thread);
+            return;
+        }
+        (void)pthread_mutex_lock(&listener->lock);
+        listener->file_threads--;
+        (void)pthread_mutex_unlock(&listener->lock);
+    }
+    free(transfer);
+    (void)close(fd); /* The worker tries again. */
+}
