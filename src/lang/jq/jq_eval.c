@@ -65,7 +65,7 @@ static int longer(struct bt_jq *jq, const struct bt_value *path, const struct bt
 struct collector {
     struct bt_jq_sink sink;
     struct bt_jq *jq;
-    struct bt_value *list = NULL;
+    struct bt_value *list;
     bool wants_paths;
 };
 
