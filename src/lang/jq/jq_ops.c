@@ -151,7 +151,7 @@ int bt_jq_compare(const struct bt_value *a, const struct bt_value *b)
 }
 
 struct pair {
-    struct bt_value *item = NULL, *key = NULL;
+    struct bt_value *item, *key;
     size_t index;
 };
 
