@@ -8,6 +8,8 @@
 
 const struct bt_command bt_commands[] = {
     {"run", "Run a flow here and now, and show it", bt_cmd_run},
+    {"server", "Run the engine, for remote workers and this machine's commands", bt_cmd_server},
+    {"worker", "Run the jobs of a server elsewhere", bt_cmd_worker},
     {"validate", "Check flows and say all that is wrong", bt_cmd_validate},
     {"expr", "Evaluate an expression", bt_cmd_expr},
     {"completion", "Print completion for bash, zsh or fish", bt_cmd_completion},

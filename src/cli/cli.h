@@ -20,6 +20,8 @@ int bt_cli_main(int argc, char **argv);
 int bt_cli_fail(const char *command, const struct bt_err *err, int code);
 
 int bt_cmd_run(int argc, char **argv);
+int bt_cmd_server(int argc, char **argv);
+int bt_cmd_worker(int argc, char **argv);
 int bt_cmd_validate(int argc, char **argv);
 int bt_cmd_expr(int argc, char **argv);
 int bt_cmd_version(int argc, char **argv);

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/num.h"
 #include "base/vec.h"
+#include "cli/control.h"
 #include "cli/diags.h"
 #include "cli/show.h"
 #include "config/instance.h"
@@ -378,9 +379,30 @@ static void take_up_unfinished(struct session *session, const struct bt_instance
                      count == 1 ? "" : "s", count == 1 ? "es" : "");
 }
 
+/* A server has the data directory: it runs the flow. */
+static int run_on_server(const struct options *options, int signal_fd)
+{
+    struct bt_err err = BT_ERR_INIT;
+    BT_CLEANUP(bt_buf_done) struct bt_buf source = BT_BUF_INIT(BT_YAML_BYTES_MAX + (1u << 20));
+    if (read_file(options->path, &source, &err) < 0)
+        return bt_cli_fail("run", &err, BT_EXIT_USAGE);
+    struct bt_control_run run = {.path = options->path,
+                                 .source = bt_buf_str(&source),
+                                 .inputs = options->inputs,
+                                 .labels = options->labels,
+                                 .files = options->files.items,
+                                 .file_count = options->files.count,
+                                 .is_quiet = options->is_quiet,
+                                 .is_json = options->is_json,
+                                 .signal_fd = signal_fd};
+    return bt_control_client_run(options->data_dir, &run);
+}
+
 static int run(const struct options *options, struct session *session, int signal_fd)
 {
     struct bt_err err = BT_ERR_INIT;
+    if (options->path && options->data_dir && bt_control_is_there(options->data_dir))
+        return run_on_server(options, signal_fd);
     struct bt_instance *instance = NULL;
     struct bt_instance_config config = {.data_dir = options->data_dir,
                                         .slots = options->slots,

@@ -5,6 +5,8 @@
 #include "journal/sqlite/sqlite.h"
 #include "sys/fs.h"
 #include "sys/random.h"
+#include "worker/hub.h"
+#include "worker/remote/listen.h"
 #include "worker/worker.h"
 
 #include <assert.h>
@@ -16,7 +18,7 @@
 
 extern char **environ;
 
-enum { SLOTS_PER_CORE = 8 };
+enum { SLOTS_PER_CORE = 8, WORKER_TOKEN_SIZE = 65 };
 
 struct bt_instance {
     char *dir;
@@ -28,7 +30,11 @@ struct bt_instance {
     struct bt_logs *logs;
     struct bt_files *files;
     struct bt_runner *runner;
+    struct bt_hub *hub;
+    struct bt_member *member; /* The worker of this process. */
     struct bt_worker *worker;
+    struct bt_listener *listener;
+    char token[WORKER_TOKEN_SIZE];
     struct bt_service service;
     struct bt_value *envs;
     BT_VEC(uint64_t) unfinished;
@@ -149,6 +155,9 @@ static int open_stores(struct bt_instance *self, struct bt_err *err)
     return rc;
 }
 
+/* --- The worker of this process, as a member of the hub ----------------------------------------
+ */
+
 static void submit_job(void *data, struct bt_job *job)
 {
     struct bt_instance *self = data;
@@ -161,6 +170,25 @@ static void kill_job(void *data, uint64_t token)
     bt_worker_kill(self->worker, token);
 }
 
+static void on_logs(void *data, const struct bt_job *job, const struct bt_log_line *lines,
+                    size_t count)
+{
+    struct bt_instance *self = data;
+    (void)bt_hub_logs(self->member, job->token, lines, count); /* False: nobody waits for them. */
+}
+
+static void on_started(void *data, const struct bt_job *job, int64_t at_us)
+{
+    struct bt_instance *self = data;
+    (void)bt_hub_started(self->member, job->token, at_us); /* As above. */
+}
+
+static void on_result(void *data, struct bt_job_result *result)
+{
+    struct bt_instance *self = data;
+    (void)bt_hub_result(self->member, result); /* As above. */
+}
+
 static int open_runner(struct bt_instance *self, const struct bt_instance_config *config,
                        struct bt_err *err)
 {
@@ -169,11 +197,18 @@ static int open_runner(struct bt_instance *self, const struct bt_instance_config
         .logs = self->logs,
         .clock = bt_clock_system(),
         .seed = bt_random_u64(),
-        .dispatcher = {self, submit_job, kill_job},
+        .dispatcher = {self->hub, bt_hub_submit, bt_hub_kill},
         .listener = config->listener,
         .envs = self->envs,
     };
+    struct bt_hub_config hub = {.lost = bt_runner_lost};
+    self->hub = bt_hub_new(&hub);
+    if (!self->hub)
+        return bt_fail_mem(err, "workers");
+    runner.dispatcher.data = self->hub;
     BT_TRY(bt_runner_new(&runner, &self->runner, err));
+    bt_hub_set_sink(self->hub, &(struct bt_worker_sink){self->runner, bt_runner_logs,
+                                                        bt_runner_started, bt_runner_result});
     self->service = (struct bt_service){.runner = self->runner, .files = self->files};
     return bt_runner_recover(self->runner, err);
 }
@@ -197,11 +232,15 @@ static int open_worker(struct bt_instance *self, const struct bt_instance_config
         .work_dir = work,
         .files = self->files,
         .clock = bt_clock_system(),
-        .sink = {self->runner, bt_runner_logs, bt_runner_started, bt_runner_result},
+        .sink = {self, on_logs, on_started, on_result},
     };
+    static const struct bt_member_ops ops = {submit_job, kill_job};
     int rc = bt_worker_start(&worker, &self->worker, err);
     free(work);
-    return rc;
+    if (rc < 0)
+        return rc;
+    self->member = bt_hub_join(self->hub, "", worker.slots, &ops, self);
+    return self->member ? BT_OK : bt_fail_mem(err, "worker");
 }
 
 static int open_all(struct bt_instance *self, const struct bt_instance_config *config,
@@ -223,6 +262,49 @@ static int open_all(struct bt_instance *self, const struct bt_instance_config *c
     return open_runner(self, config, err);
 }
 
+/* --- Remote workers -----------------------------------------------------------------------------
+ */
+
+/* The token of DIR/worker.token, made at the first start. */
+static int read_token(struct bt_instance *self, struct bt_err *err)
+{
+    BT_FD dir = -1, fd = -1;
+    BT_TRY(bt_fs_open_root(self->dir, &dir, err));
+    int rc = bt_fs_open(dir, "worker.token", O_RDONLY, &fd, err);
+    if (rc == BT_OK) {
+        ssize_t len = read(fd, self->token, WORKER_TOKEN_SIZE - 1);
+        self->token[len > 0 ? len : 0] = '\0';
+        self->token[strcspn(self->token, "\r\n ")] = '\0';
+        return strlen(self->token) >= 16
+                   ? BT_OK
+                   : bt_fail(err, BT_INVALID,
+                             "'%s/worker.token' holds no token of at least 16 characters",
+                             self->dir);
+    }
+    if (rc != BT_NOT_FOUND)
+        return rc;
+    (void)snprintf(self->token, sizeof self->token, "%016llx%016llx",
+                   (unsigned long long)bt_random_u64(), (unsigned long long)bt_random_u64());
+    BT_TRY(bt_fs_open(dir, "worker.token", O_WRONLY | O_CREAT | O_EXCL, &fd, err));
+    BT_TRY(bt_fs_write(fd, self->token, strlen(self->token), err));
+    return bt_fs_write(fd, "\n", 1, err);
+}
+
+static int open_listener(struct bt_instance *self, const struct bt_instance_config *config,
+                         struct bt_err *err)
+{
+    BT_TRY(read_token(self, err));
+    struct bt_listener_config listener = {
+        .hub = self->hub,
+        .files = self->files,
+        .address = config->worker_listen,
+        .token = self->token,
+        .heartbeat_ms = config->heartbeat_ms,
+        .lost_ms = config->lost_ms,
+    };
+    return bt_listener_start(&listener, &self->listener, err);
+}
+
 int bt_instance_open(const struct bt_instance_config *config, struct bt_instance **ret_instance,
                      struct bt_err *err)
 {
@@ -231,8 +313,10 @@ int bt_instance_open(const struct bt_instance_config *config, struct bt_instance
         return bt_fail_mem(err, "Baton");
     self->lock_fd = -1;
     int rc = open_all(self, config, err);
-    if (rc == BT_OK)
+    if (rc == BT_OK && !config->has_no_worker)
         rc = open_worker(self, config, err);
+    if (rc == BT_OK && config->worker_listen)
+        rc = open_listener(self, config, err);
     if (rc < 0) {
         bt_instance_close(self, true);
         return rc;
@@ -262,6 +346,16 @@ const char *bt_instance_dir(const struct bt_instance *self)
     return self->dir;
 }
 
+const char *bt_instance_worker_address(const struct bt_instance *self)
+{
+    return self->listener ? bt_listener_address(self->listener) : NULL;
+}
+
+const char *bt_instance_worker_token(const struct bt_instance *self)
+{
+    return self->token;
+}
+
 /* A leftover in the temporary directory harms nobody, so errors are not told. */
 static void remove_temporary(const char *dir)
 {
@@ -277,8 +371,14 @@ struct bt_instance *bt_instance_close(struct bt_instance *self, bool is_now)
 {
     if (!self)
         return NULL;
-    bt_worker_stop(self->worker, is_now); /* Its last results still reach the runner. */
+    if (self->hub)
+        bt_hub_close(self->hub); /* What runs now is taken up again at the next start. */
+    bt_listener_stop(self->listener);
+    bt_worker_stop(self->worker, is_now);
+    if (self->member)
+        bt_hub_leave(self->member);
     bt_runner_free(self->runner);
+    bt_hub_free(self->hub);
     if (self->journal)
         self->journal->ops->close(self->journal);
     bt_logs_close(self->logs);

@@ -10,6 +10,10 @@ struct bt_instance; /* Opaque. */
 struct bt_instance_config {
     const char *data_dir; /* NULL: a new temporary directory, removed at close. */
     unsigned slots;       /* Process tasks at once; 0 = a default by the number of cores. */
+    bool has_no_worker;   /* Jobs wait for remote workers. */
+    /* Where remote workers connect ("host:port", "unix:/path"); NULL: nowhere. */
+    const char *worker_listen;
+    unsigned heartbeat_ms, lost_ms; /* Of remote workers; 0 = defaults. */
     struct bt_listener listener;
 };
 
@@ -21,6 +25,10 @@ struct bt_service *bt_instance_service(struct bt_instance *instance); /* Borrowe
 /* Keys of unfinished executions found at open. Borrowed. */
 const uint64_t *bt_instance_unfinished(const struct bt_instance *instance, size_t *ret_count);
 const char *bt_instance_dir(const struct bt_instance *instance);
+/* Where remote workers connect, NULL: nowhere. Borrowed. */
+const char *bt_instance_worker_address(const struct bt_instance *instance);
+/* What they must say (also in DIR/worker.token). Borrowed. */
+const char *bt_instance_worker_token(const struct bt_instance *instance);
 /* Stops worker and runner and frees. `is_now`: running processes get no grace; what they did is
  * taken up again at the next open. Accepts NULL. */
 struct bt_instance *bt_instance_close(struct bt_instance *instance, bool is_now);

@@ -1,5 +1,5 @@
 /* files.c — URIs of the internal storage. The one place that decides which paths are allowed. */
-#include "files/files.h"
+#include "files/backend.h"
 
 #include "base/limits.h"
 #include "base/own.h"
@@ -57,4 +57,67 @@ int bt_files_path(struct bt_str uri, struct bt_str *ret_path, struct bt_err *err
     }
     *ret_path = path;
     return BT_OK;
+}
+
+/* --- To the backend -----------------------------------------------------------------------------
+ */
+
+struct bt_files *bt_files_close(struct bt_files *files)
+{
+    if (files)
+        files->ops->close(files);
+    return NULL;
+}
+
+int bt_files_create(struct bt_files *files, const char *tenant, struct bt_str uri,
+                    struct bt_file_writer **ret_writer, struct bt_err *err)
+{
+    return files->ops->create(files, tenant, uri, ret_writer, err);
+}
+
+int bt_file_write(struct bt_file_writer *writer, const void *at, size_t len, struct bt_err *err)
+{
+    return writer->files->ops->write(writer, at, len, err);
+}
+
+int bt_file_commit(struct bt_file_writer *writer, struct bt_err *err)
+{
+    return writer->files->ops->commit(writer, err);
+}
+
+struct bt_file_writer *bt_file_abort(struct bt_file_writer *writer)
+{
+    if (writer)
+        writer->files->ops->abort(writer);
+    return NULL;
+}
+
+int bt_files_put_fd(struct bt_files *files, const char *tenant, struct bt_str uri, int fd,
+                    struct bt_err *err)
+{
+    return files->ops->put_fd(files, tenant, uri, fd, err);
+}
+
+int bt_files_open(struct bt_files *files, const char *tenant, struct bt_str uri, int *ret_fd,
+                  struct bt_err *err)
+{
+    return files->ops->open(files, tenant, uri, ret_fd, err);
+}
+
+int bt_files_size(struct bt_files *files, const char *tenant, struct bt_str uri,
+                  int64_t *ret_size_bytes, struct bt_err *err)
+{
+    return files->ops->size(files, tenant, uri, ret_size_bytes, err);
+}
+
+int bt_files_delete(struct bt_files *files, const char *tenant, struct bt_str uri,
+                    struct bt_err *err)
+{
+    return files->ops->remove(files, tenant, uri, err);
+}
+
+int bt_files_delete_tree(struct bt_files *files, const char *tenant, struct bt_str uri,
+                         struct bt_err *err)
+{
+    return files->ops->remove_tree(files, tenant, uri, err);
 }

@@ -60,7 +60,7 @@ struct bt_task {
     struct bt_dyn *timeout; /* NULL: none. Renders to an ISO-8601 duration. */
     struct bt_retry retry;
     const char *log_level;       /* Least level kept, or NULL. */
-    const char *worker_group;    /* Key of the workers that may run it; NULL: those without a group. */
+    const char *worker_group;    /* Key of its workers; NULL: those without a group. */
     bool is_once;                /* retryOnWorkerLoss: false: a lost attempt fails the task run. */
     uint32_t concurrent;         /* concurrent, concurrencyLimit; 0 = no limit. */
     const struct bt_prop *props; /* The type's own properties, compiled. */

@@ -154,6 +154,8 @@ int bt_service_start(struct bt_service *service, const struct bt_principal *prin
     if (!exec)
         return bt_fail_mem(err, "execution");
     name_exec(exec, principal, request->flow);
+    if (request->id.text[0])
+        exec->id = request->id;
     BT_TRY(fill_exec(service, request, exec, err));
     struct bt_id id = exec->id;
     struct bt_reply *reply = bt_reply_new();

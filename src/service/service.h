@@ -24,6 +24,7 @@ struct bt_input_file {
 };
 
 struct bt_start_request {
+    struct bt_id id;               /* Of the execution; empty: a new one is made. */
     const struct bt_flow *flow;    /* A stored revision. */
     const struct bt_value *inputs; /* Map of texts or native values by input id, or NULL. */
     const struct bt_value *labels; /* Map of texts, or NULL. */

@@ -32,11 +32,13 @@ struct bt_member {
 
 struct bt_hub {
     struct bt_hub_config config;
+    struct bt_worker_sink sink;
     pthread_mutex_t lock;
     BT_VEC(struct bt_member *) members;
     size_t turn; /* Where the search for a member starts: round robin. */
     BT_VEC(struct group *) groups;
     struct bt_map64 held; /* token → struct held */
+    bool is_closed;
 };
 
 struct bt_hub *bt_hub_new(const struct bt_hub_config *config)
@@ -47,6 +49,11 @@ struct bt_hub *bt_hub_new(const struct bt_hub_config *config)
     hub->config = *config;
     (void)pthread_mutex_init(&hub->lock, NULL); /* Cannot fail with default attributes. */
     return hub;
+}
+
+void bt_hub_set_sink(struct bt_hub *hub, const struct bt_worker_sink *sink)
+{
+    hub->sink = *sink;
 }
 
 static void group_free(struct group *group)
@@ -98,12 +105,20 @@ static const char *group_of(const struct bt_job *job)
     return job->task && job->task->worker_group ? job->task->worker_group : "";
 }
 
+void bt_hub_close(struct bt_hub *hub)
+{
+    lock(hub);
+    hub->is_closed = true;
+    unlock(hub);
+}
+
 /* The next member that may take a job of the group, or NULL. */
 static struct bt_member *find_member(struct bt_hub *hub, const char *group)
 {
-    for (size_t i = 0; i < hub->members.count; i++) {
+    for (size_t i = 0; i < hub->members.count && !hub->is_closed; i++) {
         struct bt_member *member = hub->members.items[(hub->turn + i) % hub->members.count];
-        if (member->credit == 0 || member->is_draining || member->is_away || strcmp(member->group, group) != 0)
+        if (member->credit == 0 || member->is_draining || member->is_away ||
+            strcmp(member->group, group) != 0)
             continue;
         hub->turn = (hub->turn + i + 1) % hub->members.count;
         return member;
@@ -192,11 +207,12 @@ void bt_hub_kill(void *data, uint64_t token)
                                    .state = BT_KILLED,
                                    .started_us = job->now_us,
                                    .ended_us = job->now_us};
-    hub->config.sink.result(hub->config.sink.data, &result);
+    hub->sink.result(hub->sink.data, &result);
     bt_job_free(job);
 }
 
-/* --- Members ----------------------------------------------------------------------------------- */
+/* --- Members -----------------------------------------------------------------------------------
+ */
 
 struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned slots,
                               const struct bt_member_ops *ops, void *data)
@@ -262,9 +278,8 @@ void bt_hub_leave(struct bt_member *member)
     }
     struct bt_job *stubs = take_held(hub, member, &count);
     unlock(hub);
-    for (size_t i = 0; i < count; i++)
-        hub->config.lost(hub->config.sink.data, stubs[i].exec_key, stubs[i].taskrun,
-                         stubs[i].token);
+    for (size_t i = 0; i < count && !hub->is_closed; i++)
+        hub->config.lost(hub->sink.data, stubs[i].exec_key, stubs[i].taskrun, stubs[i].token);
     free(stubs);
     free(member);
 }
@@ -273,6 +288,8 @@ void bt_hub_leave(struct bt_member *member)
 static struct held *held_by(const struct bt_member *member, uint64_t token)
 {
     struct held *held = bt_map64_get(&member->hub->held, token);
+    if (member->hub->is_closed)
+        return NULL;
     return held && held->member == member ? held : NULL;
 }
 
@@ -290,7 +307,7 @@ void bt_hub_give_back(struct bt_member *member, uint64_t token)
     }
     unlock(hub);
     if (stub.token)
-        hub->config.lost(hub->config.sink.data, stub.exec_key, stub.taskrun, stub.token);
+        hub->config.lost(hub->sink.data, stub.exec_key, stub.taskrun, stub.token);
 }
 
 bool bt_hub_holds(struct bt_member *member, uint64_t token)
@@ -314,7 +331,8 @@ void bt_hub_each_held(struct bt_member *member, void (*each)(void *data, uint64_
     unlock(hub);
 }
 
-/* --- Reports ----------------------------------------------------------------------------------- */
+/* --- Reports -----------------------------------------------------------------------------------
+ */
 
 static bool copy_stub(struct bt_member *member, uint64_t token, struct bt_job *ret_stub)
 {
@@ -331,7 +349,7 @@ bool bt_hub_started(struct bt_member *member, uint64_t token, int64_t at_us)
     struct bt_job stub;
     if (!copy_stub(member, token, &stub))
         return false;
-    member->hub->config.sink.started(member->hub->config.sink.data, &stub, at_us);
+    member->hub->sink.started(member->hub->sink.data, &stub, at_us);
     return true;
 }
 
@@ -341,7 +359,7 @@ bool bt_hub_logs(struct bt_member *member, uint64_t token, const struct bt_log_l
     struct bt_job stub;
     if (!copy_stub(member, token, &stub))
         return false;
-    member->hub->config.sink.logs(member->hub->config.sink.data, &stub, lines, count);
+    member->hub->sink.logs(member->hub->sink.data, &stub, lines, count);
     return true;
 }
 
@@ -363,7 +381,7 @@ bool bt_hub_result(struct bt_member *member, struct bt_job_result *result)
         bt_job_result_done(result);
         return false;
     }
-    hub->config.sink.result(hub->config.sink.data, result);
+    hub->sink.result(hub->sink.data, result);
     return true;
 }
 

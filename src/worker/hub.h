@@ -1,8 +1,9 @@
 /* hub.h — Between the runner and the workers: who has which job, who may get more, who is gone.
  *
- * Workers are members: the one of this process, and remote ones over a stream. A member claims jobs by
- * credit (its free slots); a job waits here until a member of its group has credit, so none waits behind
- * a long one. What a member says of a token it does not hold is dropped. Any thread; one mutex. */
+ * Workers are members: the one of this process, and remote ones over a stream. A member claims jobs
+ * by credit (its free slots); a job waits here until a member of its group has credit, so none
+ * waits behind a long one. What a member says of a token it does not hold is dropped. Any thread;
+ * one mutex. */
 #pragma once
 #include "engine/job.h"
 
@@ -10,8 +11,7 @@ struct bt_hub;    /* Opaque. */
 struct bt_member; /* A worker as the hub knows it. Opaque. */
 
 struct bt_hub_config {
-    struct bt_worker_sink sink; /* The runner. */
-    /* The worker that had this attempt is gone, or hands it back. */
+    /* The worker that had this attempt is gone, or hands it back. With the sink's data. */
     void (*lost)(void *data, uint64_t exec_key, uint32_t taskrun, uint64_t token);
 };
 
@@ -22,17 +22,25 @@ struct bt_member_ops {
 };
 
 struct bt_hub *bt_hub_new(const struct bt_hub_config *config); /* NULL without memory. */
+/* Where reports go (the runner, which is made after the hub). Before any member joins. */
+void bt_hub_set_sink(struct bt_hub *hub, const struct bt_worker_sink *sink);
 /* After all members have left and the runner has stopped submitting. Accepts and returns NULL. */
 struct bt_hub *bt_hub_free(struct bt_hub *hub);
+
+/* From here on nothing is given out and nothing that members report counts: what they hold is taken
+ * up again at the next start. */
+void bt_hub_close(struct bt_hub *hub);
 
 /* From the runner (the shape of struct bt_dispatcher). */
 void bt_hub_submit(void *hub, struct bt_job *job); /* Takes the job. */
 void bt_hub_kill(void *hub, uint64_t token);
 
-/* A worker with `slots` free slots joins; group "" takes jobs without a group. NULL without memory. */
+/* A worker with `slots` free slots joins; group "" takes jobs without a group. NULL without memory.
+ */
 struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned slots,
                               const struct bt_member_ops *ops, void *data);
-/* It is gone: every job that it holds is lost. Frees the member; no call to its ops comes any more. */
+/* It is gone: every job that it holds is lost. Frees the member; no call to its ops comes any more.
+ */
 void bt_hub_leave(struct bt_member *member);
 /* It takes no further jobs (it is draining). */
 void bt_hub_drain(struct bt_member *member);

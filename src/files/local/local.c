@@ -6,7 +6,7 @@
  * so that whoever opens the storage next can tell the leftovers of a dead one. */
 #include "base/limits.h"
 #include "base/own.h"
-#include "files/files.h"
+#include "files/backend.h"
 #include "sys/fs.h"
 #include "sys/random.h"
 
@@ -20,24 +20,35 @@
 
 enum { PATH_SIZE = BT_PATH_BYTES_MAX + 80, NAME_SIZE = 24, CREATE_TRIES_MAX = 16 };
 
-struct bt_files {
+struct local_files {
+    struct bt_files base;
     int root;
     int temp; /* Directory of the unfinished files. */
 };
 
-struct bt_file_writer {
-    struct bt_files *files;
+struct local_writer {
+    struct bt_file_writer base;
     int fd;
     char name[NAME_SIZE]; /* In `temp`. */
     char path[PATH_SIZE]; /* Beneath `root`. */
 };
+
+static struct local_files *local(struct bt_files *files)
+{
+    return BT_CONTAINER(files, struct local_files, base);
+}
+
+static struct local_writer *own(struct bt_file_writer *writer)
+{
+    return BT_CONTAINER(writer, struct local_writer, base);
+}
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
 /* Removes what a writer left that is no more. */
 static int sweep_one(void *data, const char *path, unsigned char type, struct bt_err *err)
 {
-    const struct bt_files *files = data;
+    const struct local_files *files = data;
     (void)type;
     BT_FD fd = -1;
     if (bt_fs_open(files->temp, path, O_RDONLY | O_NOFOLLOW, &fd, err) < 0)
@@ -47,31 +58,11 @@ static int sweep_one(void *data, const char *path, unsigned char type, struct bt
     return BT_OK;
 }
 
-int bt_files_open_local(const char *root, struct bt_files **ret_files, struct bt_err *err)
+static void close_files(struct bt_files *files)
 {
-    BT_FD root_fd = -1;
-    BT_TRY(bt_fs_open_root(root, &root_fd, err));
-    BT_TRY(bt_fs_mkdirs(root_fd, ".tmp", err));
-    BT_FD temp = -1;
-    BT_TRY(bt_fs_open(root_fd, ".tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, &temp, err));
-    struct bt_files *files = calloc(1, sizeof *files);
-    if (!files)
-        return bt_fail_mem(err, "internal storage");
-    files->root = bt_fd_take(&root_fd);
-    files->temp = bt_fd_take(&temp);
-    (void)bt_fs_walk(files->temp, sweep_one, files, NULL); /* Leftovers only cost room. */
-    *ret_files = files;
-    return BT_OK;
-}
-
-struct bt_files *bt_files_close(struct bt_files *files)
-{
-    if (files) {
-        bt_fd_close(&files->root);
-        bt_fd_close(&files->temp);
-        free(files);
-    }
-    return NULL;
+    bt_fd_close(&local(files)->root);
+    bt_fd_close(&local(files)->temp);
+    free(local(files));
 }
 
 /* The path beneath the root: the tenant's folder first. */
@@ -107,11 +98,11 @@ static int fail_uri(struct bt_err *err, int errno_value, const char *what, struc
 
 /* --- Writing ---------------------------------------------------------------------------------- */
 
-static int create_temp(struct bt_file_writer *writer, struct bt_err *err)
+static int create_temp(struct local_writer *writer, struct bt_err *err)
 {
     for (int tries = 0; tries < CREATE_TRIES_MAX; tries++) {
         (void)snprintf(writer->name, sizeof writer->name, "%016" PRIx64, bt_random_u64());
-        int fd = openat(writer->files->temp, writer->name,
+        int fd = openat(local(writer->base.files)->temp, writer->name,
                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0 && errno == EEXIST)
             continue;
@@ -127,13 +118,13 @@ static int create_temp(struct bt_file_writer *writer, struct bt_err *err)
     return bt_fail(err, BT_IO, "cannot create a file in the internal storage");
 }
 
-int bt_files_create(struct bt_files *files, const char *tenant, struct bt_str uri,
-                    struct bt_file_writer **ret_writer, struct bt_err *err)
+static int create(struct bt_files *files, const char *tenant, struct bt_str uri,
+                  struct bt_file_writer **ret_writer, struct bt_err *err)
 {
-    struct bt_file_writer *writer = calloc(1, sizeof *writer);
+    struct local_writer *writer = calloc(1, sizeof *writer);
     if (!writer)
         return bt_fail_mem(err, "file");
-    writer->files = files;
+    writer->base.files = files;
     writer->fd = -1;
     int rc = file_path(tenant, uri, writer->path, err);
     if (rc == BT_OK)
@@ -142,12 +133,13 @@ int bt_files_create(struct bt_files *files, const char *tenant, struct bt_str ur
         free(writer);
         return rc;
     }
-    *ret_writer = writer;
+    *ret_writer = &writer->base;
     return BT_OK;
 }
 
-int bt_file_write(struct bt_file_writer *writer, const void *at, size_t len, struct bt_err *err)
+static int write_bytes(struct bt_file_writer *base, const void *at, size_t len, struct bt_err *err)
 {
+    struct local_writer *writer = own(base);
     return bt_fs_write(writer->fd, at, len, err);
 }
 
@@ -167,9 +159,9 @@ static unsigned missing_above(int root, const char *path)
     return count;
 }
 
-static int move_into_place(struct bt_file_writer *writer, unsigned *ret_made, struct bt_err *err)
+static int move_into_place(struct local_writer *writer, unsigned *ret_made, struct bt_err *err)
 {
-    const struct bt_files *files = writer->files;
+    const struct local_files *files = local(writer->base.files);
     const char *slash = strrchr(writer->path, '/');
     assert(slash); /* The tenant's folder at least. */
     char above[PATH_SIZE];
@@ -191,8 +183,18 @@ static int move_into_place(struct bt_file_writer *writer, unsigned *ret_made, st
     }
 }
 
-int bt_file_commit(struct bt_file_writer *writer, struct bt_err *err)
+static void abort_writer(struct bt_file_writer *base)
 {
+    struct local_writer *writer = own(base);
+    (void)unlinkat(local(base->files)->temp, writer->name,
+                   0); /* Else the next opening sweeps it. */
+    bt_fd_close(&writer->fd);
+    free(writer);
+}
+
+static int commit(struct bt_file_writer *base, struct bt_err *err)
+{
+    struct local_writer *writer = own(base);
     unsigned made = 0;
     int rc = BT_OK;
     if (fdatasync(writer->fd) < 0)
@@ -200,47 +202,37 @@ int bt_file_commit(struct bt_file_writer *writer, struct bt_err *err)
     if (rc == BT_OK)
         rc = move_into_place(writer, &made, err);
     if (rc < 0) {
-        (void)bt_file_abort(writer); /* Gives NULL. */
+        abort_writer(base);
         return rc;
     }
-    rc = bt_fs_sync_above(writer->files->root, writer->path, made, err);
+    rc = bt_fs_sync_above(local(writer->base.files)->root, writer->path, made, err);
     bt_fd_close(&writer->fd);
     free(writer);
     return rc;
 }
 
-struct bt_file_writer *bt_file_abort(struct bt_file_writer *writer)
-{
-    if (writer) {
-        (void)unlinkat(writer->files->temp, writer->name, 0); /* Else the next opening sweeps it. */
-        bt_fd_close(&writer->fd);
-        free(writer);
-    }
-    return NULL;
-}
-
-int bt_files_put_fd(struct bt_files *files, const char *tenant, struct bt_str uri, int fd,
-                    struct bt_err *err)
+static int put_fd(struct bt_files *files, const char *tenant, struct bt_str uri, int fd,
+                  struct bt_err *err)
 {
     struct bt_file_writer *writer = NULL;
-    BT_TRY(bt_files_create(files, tenant, uri, &writer, err));
+    BT_TRY(create(files, tenant, uri, &writer, err));
     assert(writer);
-    int rc = bt_fs_copy(fd, writer->fd, err);
+    int rc = bt_fs_copy(fd, own(writer)->fd, err);
     if (rc == BT_OK)
-        return bt_file_commit(writer, err);
-    (void)bt_file_abort(writer); /* Gives NULL. */
+        return commit(writer, err);
+    abort_writer(writer);
     return rc;
 }
 
 /* --- Reading and deleting --------------------------------------------------------------------- */
 
-int bt_files_open(struct bt_files *files, const char *tenant, struct bt_str uri, int *ret_fd,
-                  struct bt_err *err)
+static int open_file(struct bt_files *files, const char *tenant, struct bt_str uri, int *ret_fd,
+                     struct bt_err *err)
 {
     char path[PATH_SIZE];
     BT_TRY(file_path(tenant, uri, path, err));
     BT_FD fd = -1;
-    int rc = bt_fs_open(files->root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, &fd, err);
+    int rc = bt_fs_open(local(files)->root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, &fd, err);
     if (rc == BT_NOT_FOUND)
         return fail_uri(err, ENOENT, "", uri);
     if (rc < 0)
@@ -254,11 +246,11 @@ int bt_files_open(struct bt_files *files, const char *tenant, struct bt_str uri,
     return BT_OK;
 }
 
-int bt_files_size(struct bt_files *files, const char *tenant, struct bt_str uri,
-                  int64_t *ret_size_bytes, struct bt_err *err)
+static int file_size(struct bt_files *files, const char *tenant, struct bt_str uri,
+                     int64_t *ret_size_bytes, struct bt_err *err)
 {
     BT_FD fd = -1;
-    BT_TRY(bt_files_open(files, tenant, uri, &fd, err));
+    BT_TRY(open_file(files, tenant, uri, &fd, err));
     struct stat at;
     if (fstat(fd, &at) < 0)
         return fail_uri(err, errno, "cannot read", uri);
@@ -267,7 +259,7 @@ int bt_files_size(struct bt_files *files, const char *tenant, struct bt_str uri,
 }
 
 /* Opens the directory that `path` stands in. */
-static int open_above(const struct bt_files *files, char *path, int *ret_dir, struct bt_err *err)
+static int open_above(const struct local_files *files, char *path, int *ret_dir, struct bt_err *err)
 {
     char *slash = strrchr(path, '/');
     assert(slash); /* The tenant's folder at least. */
@@ -277,13 +269,13 @@ static int open_above(const struct bt_files *files, char *path, int *ret_dir, st
     return rc;
 }
 
-int bt_files_delete(struct bt_files *files, const char *tenant, struct bt_str uri,
-                    struct bt_err *err)
+static int remove_file(struct bt_files *files, const char *tenant, struct bt_str uri,
+                       struct bt_err *err)
 {
     char path[PATH_SIZE];
     BT_TRY(file_path(tenant, uri, path, err));
     BT_FD dir = -1;
-    int rc = open_above(files, path, &dir, err);
+    int rc = open_above(local(files), path, &dir, err);
     if (rc == BT_NOT_FOUND)
         return fail_uri(err, ENOENT, "", uri);
     if (rc < 0)
@@ -293,8 +285,8 @@ int bt_files_delete(struct bt_files *files, const char *tenant, struct bt_str ur
     return BT_OK;
 }
 
-int bt_files_delete_tree(struct bt_files *files, const char *tenant, struct bt_str uri,
-                         struct bt_err *err)
+static int remove_tree(struct bt_files *files, const char *tenant, struct bt_str uri,
+                       struct bt_err *err)
 {
     char path[PATH_SIZE];
     BT_TRY(full_path(tenant, uri, path, err));
@@ -304,10 +296,43 @@ int bt_files_delete_tree(struct bt_files *files, const char *tenant, struct bt_s
                        BT_FMT(uri));
     path[len - 1] = '\0';
     BT_FD dir = -1;
-    int rc = open_above(files, path, &dir, err);
+    int rc = open_above(local(files), path, &dir, err);
     if (rc == BT_NOT_FOUND)
         return BT_OK;
     if (rc < 0)
         return rc;
     return bt_fs_remove_tree(dir, strrchr(path, '/') + 1, err);
+}
+
+/* --- The backend ------------------------------------------------------------------------------ */
+
+static const struct bt_files_ops ops = {
+    .create = create,
+    .write = write_bytes,
+    .commit = commit,
+    .abort = abort_writer,
+    .put_fd = put_fd,
+    .open = open_file,
+    .size = file_size,
+    .remove = remove_file,
+    .remove_tree = remove_tree,
+    .close = close_files,
+};
+
+int bt_files_open_local(const char *root, struct bt_files **ret_files, struct bt_err *err)
+{
+    BT_FD root_fd = -1;
+    BT_TRY(bt_fs_open_root(root, &root_fd, err));
+    BT_TRY(bt_fs_mkdirs(root_fd, ".tmp", err));
+    BT_FD temp = -1;
+    BT_TRY(bt_fs_open(root_fd, ".tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, &temp, err));
+    struct local_files *files = calloc(1, sizeof *files);
+    if (!files)
+        return bt_fail_mem(err, "internal storage");
+    files->base.ops = &ops;
+    files->root = bt_fd_take(&root_fd);
+    files->temp = bt_fd_take(&temp);
+    (void)bt_fs_walk(files->temp, sweep_one, files, NULL); /* Leftovers only cost room. */
+    *ret_files = &files->base;
+    return BT_OK;
 }

@@ -165,6 +165,14 @@ void bt_runner_started(void *data, const struct bt_job *job, int64_t at_us)
     post(data, message);
 }
 
+void bt_runner_lost(void *data, uint64_t exec_key, uint32_t taskrun, uint64_t token)
+{
+    struct message *message = message_new(MESSAGE_EVENT);
+    message->exec_key = exec_key;
+    message->event = (struct bt_event){.kind = BT_EVENT_LOST, .taskrun = taskrun, .token = token};
+    post(data, message);
+}
+
 void bt_runner_result(void *data, struct bt_job_result *result)
 {
     struct message *message = message_new(MESSAGE_EVENT);

@@ -83,5 +83,7 @@ void bt_runner_logs(void *runner, const struct bt_job *job, const struct bt_log_
                     size_t count);
 void bt_runner_started(void *runner, const struct bt_job *job, int64_t at_us);
 void bt_runner_result(void *runner, struct bt_job_result *result);
+/* The worker that had this attempt is gone: it is tried again, or fails, as its task declares. */
+void bt_runner_lost(void *runner, uint64_t exec_key, uint32_t taskrun, uint64_t token);
 /* State changes made so far (for measuring). Exact only between turns. */
 uint64_t bt_runner_transitions(const struct bt_runner *runner);

@@ -133,7 +133,8 @@ static void set_timeouts(int fd, int timeout_ms)
 {
     struct timeval limit = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
     int one = 1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit); /* Only makes waits longer. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit,
+                     sizeof limit); /* Only makes waits longer. */
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* Not for Unix sockets. */
 }

@@ -70,7 +70,8 @@ int bt_frame_value(const struct bt_frame *frame, struct bt_value **ret_value, st
     return BT_OK;
 }
 
-/* --- Blocking use ------------------------------------------------------------------------------ */
+/* --- Blocking use ------------------------------------------------------------------------------
+ */
 
 int bt_frame_send_raw(int fd, struct bt_str frames, struct bt_err *err)
 {

@@ -1,8 +1,8 @@
 /* frame.h — Frames of the stream between a server and its remote workers.
  *
- * A frame is a length (32 bits, little endian, of the payload), a type (one byte) and a payload: JSON,
- * or raw bytes in FILE_DATA. The first frame of a connection is HELLO with the protocol's version `v`;
- * another version is answered with REFUSED and words for people. */
+ * A frame is a length (32 bits, little endian, of the payload), a type (one byte) and a payload:
+ * JSON, or raw bytes in FILE_DATA. The first frame of a connection is HELLO with the protocol's
+ * version `v`; another version is answered with REFUSED and words for people. */
 #pragma once
 #include "base/buf.h"
 #include "value/value.h"
@@ -30,6 +30,10 @@ enum bt_frame_type {
     BT_FRAME_FILE_DATA, /* raw bytes */
     BT_FRAME_FILE_END,
     BT_FRAME_FAILED, /* {code, message, hint} */
+    /* On the control socket of a server, for the command line of its machine: */
+    BT_FRAME_RUN,   /* cli: {source, inputs, labels, files: [[input, path]], quiet} */
+    BT_FRAME_TEXT,  /* server: {text}: lines to show */
+    BT_FRAME_ENDED, /* server: {code, state, durationUs, outputs}; or {code, diags text} */
     BT_FRAME_TYPE_COUNT,
 };
 
@@ -51,7 +55,8 @@ int bt_frame_send(int fd, enum bt_frame_type type, const struct bt_value *value,
                   struct bt_err *err);
 int bt_frame_send_bytes(int fd, struct bt_str bytes, struct bt_err *err); /* FILE_DATA */
 int bt_frame_send_raw(int fd, struct bt_str frames, struct bt_err *err);
-/* Reads one frame into `buf` (cleared first). BT_NOT_FOUND: the other side has closed; BT_TIMEOUT. */
+/* Reads one frame into `buf` (cleared first). BT_NOT_FOUND: the other side has closed; BT_TIMEOUT.
+ */
 int bt_frame_receive(int fd, struct bt_buf *buf, struct bt_frame *ret_frame, struct bt_err *err);
 
 /* {"key": …}; NULL without memory. Takes the value. */

@@ -1,5 +1,5 @@
-/* listen.c — Connections of remote workers. Never blocks: a slow worker fills its own buffer only, and
- * is cut off when that is full. */
+/* listen.c — Connections of remote workers. Never blocks: a slow worker fills its own buffer only,
+ * and is cut off when that is full. */
 #include "worker/remote/listen_int.h"
 
 #include "base/limits.h"
@@ -50,7 +50,8 @@ struct bt_value *listener_welcome(const struct bt_listener *listener)
     return rc < 0 ? NULL : BT_TAKE(map);
 }
 
-/* --- Sending: any thread ----------------------------------------------------------------------- */
+/* --- Sending: any thread -----------------------------------------------------------------------
+ */
 
 /* Appends a frame to a connection's buffer. Under the mutex. Takes the value. */
 static void queue_frame(struct conn *conn, enum bt_frame_type type, struct bt_value *value)
@@ -100,7 +101,8 @@ static void send_frame(struct bt_listener *listener, struct conn *conn, enum bt_
     unlock(listener);
 }
 
-/* --- Connections: the listener's thread -------------------------------------------------------- */
+/* --- Connections: the listener's thread --------------------------------------------------------
+ */
 
 static void conn_free(struct bt_listener *listener, struct conn *conn)
 {
@@ -135,7 +137,8 @@ static void accept_all(struct bt_listener *listener)
         if (!conn)
             bt_die("out of memory");
         int one = 1;
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* Not for Unix sockets. */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+                         sizeof one); /* Not for Unix sockets. */
         *conn = (struct conn){.fd = fd, .opened_us = mono_us()};
         conn->in.max = BT_FRAME_BYTES_MAX + READ_BYTES;
         conn->out.max = OUT_BYTES_MAX;
@@ -151,8 +154,7 @@ static void accept_all(struct bt_listener *listener)
 
 static void refuse(struct bt_listener *listener, struct conn *conn, const char *message)
 {
-    send_frame(listener, conn, BT_FRAME_REFUSED,
-               bt_frame_map1("message", bt_value_cstr(message)));
+    send_frame(listener, conn, BT_FRAME_REFUSED, bt_frame_map1("message", bt_value_cstr(message)));
     conn->is_closing = true;
 }
 
@@ -211,8 +213,7 @@ static void reconcile(struct bt_listener *listener, struct conn *conn,
         BT_VALUE entry = bt_frame_map1("token", bt_value_ref(bt_list_at(running, i)));
         uint64_t token = bt_wire_read_token(entry);
         if (token && !bt_hub_holds(conn->peer->member, token))
-            send_frame(listener, conn, BT_FRAME_KILL,
-                       bt_frame_map1("token", bt_wire_token(token)));
+            send_frame(listener, conn, BT_FRAME_KILL, bt_frame_map1("token", bt_wire_token(token)));
     }
 }
 
@@ -288,8 +289,9 @@ static void on_hello(struct bt_listener *listener, struct conn *conn, const stru
                        BT_REMOTE_VERSION, (long long)version);
         refuse(listener, conn, text);
     } else if (!same_secret(bt_map_str(hello, "token"), listener->token)) {
-        refuse(listener, conn, "the token is wrong; it is in the file worker.token of the "
-                               "server's data directory");
+        refuse(listener, conn,
+               "the token is wrong; it is in the file worker.token of the "
+               "server's data directory");
     } else if (bt_str_is(bt_map_str(hello, "role"), "files")) {
         hello_files(listener, conn);
     } else {
@@ -423,8 +425,7 @@ static void tick(struct bt_listener *listener)
 {
     int64_t now_us = mono_us();
     for (size_t i = listener->peers.count; i-- > 0;)
-        if (now_us - listener->peers.items[i]->heard_us >
-            (int64_t)listener->config.lost_ms * 1000)
+        if (now_us - listener->peers.items[i]->heard_us > (int64_t)listener->config.lost_ms * 1000)
             peer_free(listener, listener->peers.items[i]);
     for (size_t i = listener->conns.count; i-- > 0;) {
         struct conn *conn = listener->conns.items[i];
@@ -432,6 +433,21 @@ static void tick(struct bt_listener *listener)
         if (is_mute || !write_conn(listener, conn))
             conn_free(listener, conn);
     }
+}
+
+static void on_event(struct bt_listener *listener, const struct epoll_event *event)
+{
+    uint64_t number;
+    struct conn *conn = event->data.ptr;
+    if (conn) {
+        if ((event->events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !read_conn(listener, conn))
+            conn_free(listener, conn);
+        return;
+    }
+    if (read(listener->wake_fd, &number, sizeof number) < 0) {
+        /* It was not the wake-up but a new connection. */
+    }
+    accept_all(listener);
 }
 
 static void *thread_main(void *data)
@@ -445,24 +461,14 @@ static void *thread_main(void *data)
         unlock(listener);
         if (is_stopping)
             return NULL;
-        for (int i = 0; i < count; i++) {
-            uint64_t number;
-            struct conn *conn = events[i].data.ptr;
-            if (conn && (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) &&
-                !read_conn(listener, conn)) {
-                conn_free(listener, conn);
-            } else if (!conn) {
-                if (read(listener->wake_fd, &number, sizeof number) < 0) {
-                    /* It was not the wake-up but a new connection. */
-                }
-                accept_all(listener);
-            }
-        }
+        for (int i = 0; i < count; i++)
+            on_event(listener, &events[i]);
         tick(listener);
     }
 }
 
-/* --- Starting and stopping --------------------------------------------------------------------- */
+/* --- Starting and stopping ---------------------------------------------------------------------
+ */
 
 static void listener_free(struct bt_listener *listener)
 {
@@ -480,8 +486,8 @@ static void listener_free(struct bt_listener *listener)
 
 static int open_all(struct bt_listener *listener, struct bt_err *err)
 {
-    BT_TRY(bt_address_listen(listener->config.address, &listener->listen_fd, listener->address,
-                             err));
+    BT_TRY(
+        bt_address_listen(listener->config.address, &listener->listen_fd, listener->address, err));
     listener->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     listener->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int flags = fcntl(listener->listen_fd, F_GETFL);

@@ -1,7 +1,7 @@
 /* listen.h — The server's side of remote workers: a socket, its connections, and who is alive.
  *
- * One thread with epoll serves all workers; file transfers have a thread each (bounded). A worker that
- * is silent or away for `lost_ms` is lost: the hub gives its jobs out again. */
+ * One thread with epoll serves all workers; file transfers have a thread each (bounded). A worker
+ * that is silent or away for `lost_ms` is lost: the hub gives its jobs out again. */
 #pragma once
 #include "files/files.h"
 #include "worker/hub.h"

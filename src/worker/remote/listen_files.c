@@ -59,7 +59,8 @@ static int serve_put(struct transfer *transfer, const char *tenant, struct bt_st
     BT_CLEANUP(bt_buf_done) struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
     int rc = bt_files_create(transfer->listener->config.files, tenant, uri, &writer, err);
     struct bt_frame frame = {.type = BT_FRAME_FILE_DATA};
-    while (frame.type == BT_FRAME_FILE_DATA) { /* Also after a failure: the worker is still sending. */
+    while (frame.type ==
+           BT_FRAME_FILE_DATA) { /* Also after a failure: the worker is still sending. */
         int got = bt_frame_receive(transfer->fd, &buf, &frame, rc == BT_OK ? err : NULL);
         if (got < 0) {
             bt_file_abort(writer);

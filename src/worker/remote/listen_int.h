@@ -25,9 +25,9 @@ struct peer {
 struct conn {
     int fd;
     struct bt_buf in;
-    struct bt_buf out;            /* Under the listener's mutex. */
+    struct bt_buf out;             /* Under the listener's mutex. */
     BT_VEC(struct bt_flow *) sent; /* Flows that it knows; references. Under the mutex. */
-    struct peer *peer; /* NULL before HELLO. */
+    struct peer *peer;             /* NULL before HELLO. */
     int64_t opened_us;
     bool is_closing; /* After `out` is sent. */
 };

@@ -20,7 +20,8 @@ uint64_t bt_wire_read_token(const struct bt_value *message)
     return token;
 }
 
-/* --- Flows and jobs ---------------------------------------------------------------------------- */
+/* --- Flows and jobs ----------------------------------------------------------------------------
+ */
 
 /* "namespace:id:revision" */
 static struct bt_value *flow_key(const struct bt_flow *flow)
@@ -110,7 +111,8 @@ int bt_wire_read_job(const struct bt_value *message, const struct bt_flow *flow,
     return BT_OK;
 }
 
-/* --- Results ----------------------------------------------------------------------------------- */
+/* --- Results -----------------------------------------------------------------------------------
+ */
 
 struct bt_value *bt_wire_result(const struct bt_job_result *result)
 {
@@ -154,7 +156,8 @@ int bt_wire_read_result(const struct bt_value *message, struct bt_job_result *re
     return BT_OK;
 }
 
-/* --- Logs -------------------------------------------------------------------------------------- */
+/* --- Logs --------------------------------------------------------------------------------------
+ */
 
 struct bt_value *bt_wire_logs(uint64_t token, const struct bt_log_line *lines, size_t count)
 {
@@ -181,8 +184,8 @@ size_t bt_wire_read_logs(const struct bt_value *message, struct bt_log_line *lin
         struct bt_str text = bt_value_str(bt_list_at(line, 2));
         if (text.len > BT_LOG_MESSAGE_MAX || level < 0 || level >= BT_LEVEL_COUNT)
             continue; /* No worker of ours sends that. */
-        lines[count++] = (struct bt_log_line){bt_value_as_int(bt_list_at(line, 0)),
-                                              (enum bt_level)level, text};
+        lines[count++] =
+            (struct bt_log_line){bt_value_as_int(bt_list_at(line, 0)), (enum bt_level)level, text};
     }
     return count;
 }

@@ -1,0 +1,136 @@
+/* cmd_server.c — `baton server`: the engine over a data directory, with a socket for remote workers
+ * and one for the command line of this machine. Ends at SIGTERM or SIGINT. */
+#include "cli/cli.h"
+#include "cli/control.h"
+#include "cli/options.h"
+
+#include "base/own.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static const char help[] =
+    "Usage: baton server --data DIR [OPTIONS]\n"
+    "\n"
+    "Runs the engine over DIR until SIGTERM or Ctrl-C. What was unfinished there goes on.\n"
+    "While it runs, 'baton run FLOW.yml --data DIR' hands its flow to the server.\n"
+    "\n"
+    "Options:\n"
+    "  -d, --data DIR            The data directory (made when missing)\n"
+    "      --worker-listen ADDR  Where remote workers connect: host:port, :port (loopback) or\n"
+    "                            unix:/path (default: unix:DIR/worker.sock)\n"
+    "      --no-worker           Run no jobs here: remote workers do\n"
+    "  -j, --slots N             Process tasks that run here at once (default: 8 per core)\n"
+    "      --heartbeat-ms N      How often remote workers report (default 1000)\n"
+    "      --lost-ms N           A silent worker is given up after this time (default 5000)\n"
+    "  -h, --help                Print this\n"
+    "\n"
+    "Remote workers need the token in DIR/worker.token, made at the first start (mode 0600).\n";
+
+struct options {
+    const char *data, *listen, *no_worker, *slots, *heartbeat, *lost;
+};
+
+static int read_options(int argc, char **argv, struct options *options,
+                        struct bt_instance_config *config, struct bt_err *err)
+{
+    const struct bt_flag flags[] = {
+        {'d', "--data", true, &options->data},
+        {0, "--worker-listen", true, &options->listen},
+        {0, "--no-worker", false, &options->no_worker},
+        {'j', "--slots", true, &options->slots},
+        {0, "--heartbeat-ms", true, &options->heartbeat},
+        {0, "--lost-ms", true, &options->lost},
+    };
+    struct bt_options spec = {.command = "server", .flags = flags, .flag_count = BT_COUNT(flags)};
+    BT_TRY(bt_options_read(&spec, argc, argv, err));
+    if (!options->data) {
+        (void)bt_fail(err, BT_INVALID, "which data directory?");
+        return bt_hint(err, "baton server --data DIR");
+    }
+    static const struct bt_number_option slots = {"--slots", 1, 10000, 0};
+    static const struct bt_number_option heartbeat = {"--heartbeat-ms", 50, 60000, 1000};
+    static const struct bt_number_option lost = {"--lost-ms", 200, 600000, 5000};
+    BT_TRY(bt_option_number(&slots, options->slots, &config->slots, err));
+    BT_TRY(bt_option_number(&heartbeat, options->heartbeat, &config->heartbeat_ms, err));
+    BT_TRY(bt_option_number(&lost, options->lost, &config->lost_ms, err));
+    if (config->lost_ms < 2 * config->heartbeat_ms)
+        return bt_fail(err, BT_INVALID, "--lost-ms must be at least twice --heartbeat-ms");
+    config->data_dir = options->data;
+    config->has_no_worker = options->no_worker != NULL;
+    return BT_OK;
+}
+
+static int wait_for_signal(void)
+{
+    sigset_t set;
+    int number = 0;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    while (sigwait(&set, &number) != 0) {
+    }
+    return number;
+}
+
+static void block_signals(void)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* Cannot fail with these arguments. */
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int serve(struct bt_instance_config *config, struct bt_control *control, struct bt_err *err)
+{
+    struct bt_instance *instance = NULL;
+    config->listener = (struct bt_listener){control, bt_control_changes, NULL};
+    BT_TRY(bt_instance_open(config, &instance, err));
+    size_t unfinished;
+    (void)bt_instance_unfinished(instance, &unfinished);
+    int rc = bt_instance_start(instance, err);
+    if (rc == BT_OK)
+        rc = bt_control_start(control, instance, err);
+    if (rc == BT_OK) {
+        (void)printf("baton server: ready over '%s'; workers connect to %s\n",
+                     bt_instance_dir(instance), bt_instance_worker_address(instance));
+        if (unfinished)
+            (void)printf("baton server: %zu unfinished executions go on\n", unfinished);
+        (void)fflush(stdout);
+        (void)wait_for_signal();
+        (void)printf("baton server: stopping\n");
+    }
+    bt_control_stop(control);
+    bt_instance_close(instance, false);
+    return rc;
+}
+
+int bt_cmd_server(int argc, char **argv)
+{
+    struct options options = {0};
+    struct bt_instance_config config = {0};
+    struct bt_err err = BT_ERR_INIT;
+    int rc = read_options(argc, argv, &options, &config, &err);
+    if (rc == BT_NOT_FOUND) {
+        (void)fputs(help, stdout);
+        return BT_EXIT_OK;
+    }
+    if (rc < 0)
+        return bt_cli_fail("server", &err, BT_EXIT_USAGE);
+    char address[4200];
+    (void)snprintf(address, sizeof address, "unix:%s/worker.sock",
+                   options.data); /* Cut: refused. */
+    config.worker_listen = options.listen ? options.listen : address;
+    block_signals();
+    struct bt_control *control = bt_control_new();
+    if (!control)
+        rc = bt_fail_mem(&err, "server");
+    else
+        rc = serve(&config, control, &err);
+    return rc < 0 ? bt_cli_fail("server", &err, BT_EXIT_FAILED) : BT_EXIT_OK;
+}

@@ -1,0 +1,274 @@
+/* remote_files.c — Files over the worker protocol. Streams; never holds a file in memory. */
+#include "worker/remote/remote_files.h"
+
+#include "base/limits.h"
+#include "files/backend.h"
+#include "sys/fs.h"
+#include "worker/remote/address.h"
+#include "worker/remote/frame.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { TRANSFER_MS_MAX = 60000, BLOCK_BYTES = 256 << 10 };
+
+struct remote_files {
+    struct bt_files base;
+    char *address, *token, *temp_dir;
+};
+
+struct remote_writer {
+    struct bt_file_writer base;
+    int fd; /* Unlinked. */
+    char tenant[64];
+    char *uri;
+};
+
+static struct remote_files *remote(struct bt_files *files)
+{
+    return BT_CONTAINER(files, struct remote_files, base);
+}
+
+/* --- Requests ----------------------------------------------------------------------------------
+ */
+
+/* Turns a FAILED frame into the error that the server had. */
+static int failed(const struct bt_frame *frame, struct bt_err *err)
+{
+    BT_VALUE map = NULL;
+    BT_TRY(bt_frame_value(frame, &map, err));
+    if (frame->type == BT_FRAME_REFUSED)
+        return bt_fail(err, BT_DENIED, "%.*s", BT_FMT(bt_map_str(map, "message")));
+    int64_t code = bt_value_as_int(bt_map_gets(map, "code"));
+    int rc = code < 0 && code >= BT_UNAVAILABLE ? (int)code : BT_IO;
+    (void)bt_fail(err, (enum bt_code)rc, "%.*s", BT_FMT(bt_map_str(map, "message")));
+    struct bt_str hint = bt_map_str(map, "hint");
+    if (hint.len)
+        (void)bt_hint(err, "%.*s", BT_FMT(hint));
+    return rc;
+}
+
+static int say_hello(struct remote_files *files, int fd, struct bt_buf *buf, struct bt_err *err)
+{
+    BT_VALUE hello = bt_map_new(3);
+    struct bt_frame frame;
+    int rc = bt_map_puts(hello, "v", bt_value_int(BT_REMOTE_VERSION));
+    rc |= bt_map_puts(hello, "token", bt_value_cstr(files->token));
+    rc |= bt_map_puts(hello, "role", bt_value_cstr("files"));
+    if (rc < 0)
+        return bt_fail_mem(err, "file transfer");
+    BT_TRY(bt_frame_send(fd, BT_FRAME_HELLO, hello, err));
+    BT_TRY(bt_frame_receive(fd, buf, &frame, err));
+    return frame.type == BT_FRAME_WELCOME ? BT_OK : failed(&frame, err);
+}
+
+struct target {
+    const char *tenant;
+    struct bt_str uri;
+};
+
+/* Connects and sends a request. */
+static int request(struct bt_files *files, enum bt_frame_type type, struct target target,
+                   int *ret_fd, struct bt_err *err)
+{
+    BT_FD fd = -1;
+    BT_CLEANUP(bt_buf_done) struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
+    BT_TRY(bt_address_connect(remote(files)->address, TRANSFER_MS_MAX, &fd, err));
+    BT_TRY(say_hello(remote(files), fd, &buf, err));
+    BT_VALUE names = bt_map_new(2);
+    if (bt_map_puts(names, "tenant", bt_value_cstr(target.tenant)) < 0 ||
+        bt_map_puts(names, "uri", bt_value_string(target.uri)) < 0)
+        return bt_fail_mem(err, "file transfer");
+    BT_TRY(bt_frame_send(fd, type, names, err));
+    *ret_fd = bt_fd_take(&fd);
+    return BT_OK;
+}
+
+static int temp_file(struct bt_files *files, int *ret_fd, struct bt_err *err)
+{
+    BT_CLEANUP(bt_buf_done) struct bt_buf path = BT_BUF_INIT(8192);
+    (void)bt_buf_addf(&path, "%s/file-XXXXXX", remote(files)->temp_dir);
+    if (!bt_buf_cstr(&path))
+        return bt_fail_mem(err, "file transfer");
+    int fd = mkostemp(path.at, O_CLOEXEC);
+    if (fd < 0)
+        return bt_fs_fail(err, errno, "cannot make a file in", remote(files)->temp_dir);
+    (void)unlink(path.at); /* It lives as long as its descriptor. */
+    *ret_fd = fd;
+    return BT_OK;
+}
+
+/* --- Reading -----------------------------------------------------------------------------------
+ */
+
+static int receive_file(int from, int to, struct bt_err *err)
+{
+    BT_CLEANUP(bt_buf_done) struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
+    struct bt_frame frame;
+    for (;;) {
+        BT_TRY(bt_frame_receive(from, &buf, &frame, err));
+        if (frame.type == BT_FRAME_FILE_END)
+            return BT_OK;
+        if (frame.type != BT_FRAME_FILE_DATA)
+            return failed(&frame, err);
+        BT_TRY(bt_fs_write(to, frame.payload.at, frame.payload.len, err));
+    }
+}
+
+static int open_file(struct bt_files *files, const char *tenant, struct bt_str uri, int *ret_fd,
+                     struct bt_err *err)
+{
+    BT_FD from = -1, to = -1;
+    BT_TRY(request(files, BT_FRAME_FILE_GET, (struct target){tenant, uri}, &from, err));
+    BT_TRY(temp_file(files, &to, err));
+    BT_TRY(receive_file(from, to, err));
+    if (lseek(to, 0, SEEK_SET) < 0)
+        return bt_fail_errno(err, BT_IO, errno, "cannot read a file");
+    *ret_fd = bt_fd_take(&to);
+    return BT_OK;
+}
+
+static int file_size(struct bt_files *files, const char *tenant, struct bt_str uri,
+                     int64_t *ret_size_bytes, struct bt_err *err)
+{
+    BT_FD fd = -1;
+    BT_CLEANUP(bt_buf_done) struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
+    struct bt_frame frame;
+    BT_VALUE map = NULL;
+    BT_TRY(request(files, BT_FRAME_FILE_SIZE, (struct target){tenant, uri}, &fd, err));
+    BT_TRY(bt_frame_receive(fd, &buf, &frame, err));
+    if (frame.type != BT_FRAME_FILE_END)
+        return failed(&frame, err);
+    BT_TRY(bt_frame_value(&frame, &map, err));
+    *ret_size_bytes = bt_value_as_int(bt_map_gets(map, "size"));
+    return BT_OK;
+}
+
+/* --- Writing -----------------------------------------------------------------------------------
+ */
+
+static int put_fd(struct bt_files *files, const char *tenant, struct bt_str uri, int from,
+                  struct bt_err *err)
+{
+    BT_FD fd = -1;
+    BT_CLEANUP(bt_buf_done) struct bt_buf block = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
+    struct bt_frame frame;
+    ssize_t got;
+    BT_TRY(request(files, BT_FRAME_FILE_PUT, (struct target){tenant, uri}, &fd, err));
+    if (bt_buf_reserve(&block, BLOCK_BYTES) < 0)
+        return bt_fail_mem(err, "file transfer");
+    while ((got = read(from, block.at, BLOCK_BYTES)) > 0)
+        BT_TRY(bt_frame_send_bytes(fd, (struct bt_str){block.at, (size_t)got}, err));
+    if (got < 0)
+        return bt_fail_errno(err, BT_IO, errno, "cannot read a file");
+    BT_TRY(bt_frame_send(fd, BT_FRAME_FILE_END, NULL, err));
+    BT_TRY(bt_frame_receive(fd, &block, &frame, err));
+    return frame.type == BT_FRAME_FILE_END ? BT_OK : failed(&frame, err);
+}
+
+static void writer_free(struct remote_writer *writer)
+{
+    bt_fd_close(&writer->fd);
+    free(writer->uri);
+    free(writer);
+}
+
+static int create(struct bt_files *files, const char *tenant, struct bt_str uri,
+                  struct bt_file_writer **ret_writer, struct bt_err *err)
+{
+    struct bt_str path;
+    BT_TRY(bt_files_path(uri, &path, err));
+    struct remote_writer *writer = calloc(1, sizeof *writer);
+    if (!writer)
+        return bt_fail_mem(err, "file");
+    writer->base.files = files;
+    writer->fd = -1;
+    (void)snprintf(writer->tenant, sizeof writer->tenant, "%s", tenant); /* Tenants are short. */
+    writer->uri = bt_str_dup(uri);
+    int rc = writer->uri ? temp_file(files, &writer->fd, err) : bt_fail_mem(err, "file");
+    if (rc < 0) {
+        writer_free(writer);
+        return rc;
+    }
+    *ret_writer = &writer->base;
+    return BT_OK;
+}
+
+static struct remote_writer *own(struct bt_file_writer *writer)
+{
+    return BT_CONTAINER(writer, struct remote_writer, base);
+}
+
+static int write_bytes(struct bt_file_writer *writer, const void *at, size_t len,
+                       struct bt_err *err)
+{
+    return bt_fs_write(own(writer)->fd, at, len, err);
+}
+
+static int commit(struct bt_file_writer *writer, struct bt_err *err)
+{
+    struct remote_writer *self = own(writer);
+    int rc = lseek(self->fd, 0, SEEK_SET) == 0
+                 ? put_fd(writer->files, self->tenant, bt_str_of(self->uri), self->fd, err)
+                 : bt_fail_errno(err, BT_IO, errno, "cannot read a file");
+    writer_free(self);
+    return rc;
+}
+
+static void abort_writer(struct bt_file_writer *writer)
+{
+    writer_free(own(writer));
+}
+
+/* --- The backend -------------------------------------------------------------------------------
+ */
+
+static int refuse_removal(struct bt_files *files, const char *tenant, struct bt_str uri,
+                          struct bt_err *err)
+{
+    (void)files;
+    (void)tenant;
+    return bt_fail(err, BT_DENIED, "a worker may not delete '%.*s'", BT_FMT(uri));
+}
+
+static void close_files(struct bt_files *files)
+{
+    free(remote(files)->address);
+    free(remote(files)->token);
+    free(remote(files)->temp_dir);
+    free(remote(files));
+}
+
+static const struct bt_files_ops ops = {
+    .create = create,
+    .write = write_bytes,
+    .commit = commit,
+    .abort = abort_writer,
+    .put_fd = put_fd,
+    .open = open_file,
+    .size = file_size,
+    .remove = refuse_removal,
+    .remove_tree = refuse_removal,
+    .close = close_files,
+};
+
+int bt_files_open_remote(const char *address, const char *token, const char *temp_dir,
+                         struct bt_files **ret_files, struct bt_err *err)
+{
+    struct remote_files *files = calloc(1, sizeof *files);
+    if (!files)
+        return bt_fail_mem(err, "internal storage");
+    files->base.ops = &ops;
+    files->address = bt_str_dup(bt_str_of(address));
+    files->token = bt_str_dup(bt_str_of(token));
+    files->temp_dir = bt_str_dup(bt_str_of(temp_dir));
+    if (!files->address || !files->token || !files->temp_dir) {
+        close_files(&files->base);
+        return bt_fail_mem(err, "internal storage");
+    }
+    *ret_files = &files->base;
+    return BT_OK;
+}
