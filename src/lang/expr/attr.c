@@ -33,7 +33,7 @@ static int lazy_attr(struct bt_run *run, const struct bt_node *node, const struc
 static int map_attr(struct bt_run *run, const struct bt_node *node, const struct bt_value *object,
                     const struct bt_value *name, struct bt_value **ret_value)
 {
-    struct bt_value *found;
+    struct bt_value *found = NULL;
     if (bt_value_is(name, BT_KIND_STRING)) {
         found = bt_map_get(object, bt_value_str(name));
     } else if (bt_is_number(name) && bt_value_flavor(object) != BT_FLAVOR_HASHMAP &&

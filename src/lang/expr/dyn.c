@@ -133,7 +133,7 @@ static int render_list(const struct dyn_node *node, const struct bt_scope *scope
     if (!list)
         return bt_fail_mem(err, "property");
     for (size_t i = 0; i < node->count; i++) {
-        struct bt_value *item;
+        struct bt_value *item = NULL;
         BT_TRY(render(&node->items[i], scope, &item, err));
         if (bt_list_push(list, item) < 0)
             return bt_fail_mem(err, "property");
@@ -150,7 +150,7 @@ static int render_map(const struct dyn_node *node, const struct bt_scope *scope,
         return bt_fail_mem(err, "property");
     for (size_t i = 0; i < node->count; i++) {
         BT_VALUE text = NULL;
-        struct bt_value *item, *key;
+        struct bt_value *item = NULL, *key = NULL;
         (void)bt_map_at(node->raw, i, &key); /* Only the key is wanted. */
         if (node->keys[i]) {
             BT_TRY(bt_template_render(node->keys[i], scope, &text, err));

@@ -258,7 +258,7 @@ static int eval_list(struct bt_run *run, const struct bt_node *node, struct bt_v
     if (!list)
         return bt_raise_mem(run);
     for (size_t i = 0; i < node->items_count; i++) {
-        struct bt_value *item;
+        struct bt_value *item = NULL;
         BT_TRY(bt_eval(run, node->items[i], &item));
         if (bt_list_push(list, item) < 0)
             return bt_raise_mem(run);
@@ -274,7 +274,7 @@ static int eval_map(struct bt_run *run, const struct bt_node *node, struct bt_va
         return bt_raise_mem(run);
     for (size_t i = 0; i < node->items_count; i += 2) {
         BT_VALUE key = NULL;
-        struct bt_value *item;
+        struct bt_value *item = NULL;
         struct bt_buf text = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
         BT_TRY(bt_eval(run, node->items[i], &key));
         BT_TRY(bt_eval(run, node->items[i + 1], &item));

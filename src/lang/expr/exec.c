@@ -241,6 +241,7 @@ static int capture(struct bt_run *run, const struct bt_body *body, struct bt_val
     run->is_typed = false;
     int rc = bt_exec_body(run, body);
     struct bt_value *text = rc == BT_OK ? bt_value_string(bt_buf_str(&run->out)) : NULL;
+    bt_eval_charge(run, run->out.len);
     bt_buf_done(&run->out);
     run->out = outer;
     run->is_typed = is_typed;
@@ -296,7 +297,7 @@ static int exec_filter_tag(struct bt_run *run, const struct bt_node *node)
         /* The filter's input is a literal on the stack; the tree itself is shared and stays. */
         struct bt_node hole = {.kind = BT_NODE_LITERAL, .at = chain[count]->at, .value = text};
         struct bt_node filter = *chain[count];
-        struct bt_value *next;
+        struct bt_value *next = NULL;
         filter.left = &hole;
         BT_TRY(bt_eval(run, &filter, &next));
         bt_value_unref(text);

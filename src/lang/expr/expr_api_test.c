@@ -197,7 +197,7 @@ static const struct {
     {"{{ secret('a') }}", BT_OK, "{\"key\":\"a\"}"},
     {"{{ kv('a', errorOnMissing=true) }}", BT_OK, "{\"key\":\"a\",\"errorOnMissing\":true}"},
     {"{{ read('a') }}{{ errorLogs() }}", BT_OK, "{\"path\":\"a\"}{}"},
-    {"{{ {'a': 1} | jq('.a') }}", BT_OK, "{\"input\":{\"a\":1},\"expression\":\".a\"}"},
+    {"{{ {'a': 1} | jq('.a') }}", BT_OK, "[1]"},
     {"{{ null | jq('.a') }}", BT_OK, ""},
     {"{{ secret('none') }}", BT_INVALID, "Cannot find secret for key 'none'."},
     {"{{ http('x') ?? 1 }}", BT_DENIED, "not allowed"},

@@ -228,6 +228,13 @@ int bt_eval_replace(struct bt_run *run, const struct bt_value *from, struct bt_v
 /* Whether the failure may be caught by `??`, `if`, … (not BT_NEED, limits, memory). */
 bool bt_eval_is_catchable(int rc);
 
+/* Counts memory that a row makes as steps, so that one budget bounds both. */
+static inline void bt_eval_charge(struct bt_run *run, size_t bytes)
+{
+    size_t steps = bytes / 64;
+    run->steps += (uint32_t)(steps < BT_EXPR_STEPS_MAX ? steps : BT_EXPR_STEPS_MAX);
+}
+
 /* exec.c */
 int bt_exec_body(struct bt_run *run, const struct bt_body *body);
 int bt_exec_macro(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value);

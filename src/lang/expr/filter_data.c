@@ -3,7 +3,9 @@
 #include "lang/expr/expr_int.h"
 
 #include "lang/expr/ion.h"
+#include "lang/jq/jq.h"
 #include "lang/expr/yaml_write.h"
+#include "value/json.h"
 
 static int default_value(struct bt_call *call, struct bt_value **ret_value)
 {
@@ -58,31 +60,42 @@ static int to_ion(struct bt_call *call, struct bt_value **ret_value)
     return rc;
 }
 
-/* The program runs where it is allowed to: behind a capability. */
+/* Runs over the parsed text when the input is one. */
+static int run_jq(struct bt_call *call, struct bt_str program, struct bt_value **ret_value)
+{
+    BT_VALUE input = NULL;
+    if (bt_value_is(call->input, BT_KIND_STRING)) {
+        BT_TRY(bt_json_parse(bt_value_str(call->input), NULL, &input, call->run->err));
+        bt_eval_charge(call->run, bt_value_bytes(input));
+        return bt_jq_run(program, input, ret_value, call->run->err);
+    }
+    return bt_jq_run(program, call->input, ret_value, call->run->err);
+}
+
 static int jq(struct bt_call *call, struct bt_value **ret_value)
 {
-    const struct bt_capabilities *capabilities = call->run->scope->capabilities;
+    struct bt_str program;
     if (bt_value_is_null(call->input)) {
         *ret_value = bt_value_null();
         return BT_OK;
     }
-    if (!bt_call_has(call, 0))
+    if (!bt_call_arg(call, 0))
         return bt_raise(call->run, call->node->at,
                         "The 'jq' filter expects an argument 'expression'.");
-    if (!capabilities || !capabilities->call)
-        return bt_fail(call->run->err, BT_UNAVAILABLE, "the filter 'jq' is not available here");
-    BT_VALUE args = bt_map_new(2);
-    if (!args || bt_map_puts(args, "input", bt_value_ref(call->input)) < 0 ||
-        bt_map_puts(args, "expression", bt_value_ref(bt_call_arg(call, 0))) < 0)
-        return bt_raise_mem(call->run);
-    int rc = capabilities->call(capabilities->data, "jq", args, ret_value, call->run->err);
+    BT_TRY(bt_call_str(call, 0, &program));
+    int rc = run_jq(call, program, ret_value);
     if (rc != BT_INVALID)
-        return rc == BT_NOT_FOUND ? BT_INVALID : rc;
+        return rc;
+    char hint[200] = "";
+    if (call->run->err)
+        (void)snprintf(hint, sizeof hint, "%.190s", call->run->err->msg); /* A cut hint is fine. */
     struct bt_buf text = BT_BUF_INIT(250);
     (void)bt_java_text(call->input, &text, NULL); /* A cut text is good enough here. */
     rc = bt_raise(call->run, call->node->at, "Unable to parse jq value '%.*s' with type '%s'",
                   BT_FMT(bt_buf_str(&text)), bt_java_class(call->input));
     bt_buf_done(&text);
+    if (call->run->err)
+        (void)bt_hint(call->run->err, "%s", hint); /* The code is `rc`. */
     return rc;
 }
 
@@ -91,7 +104,7 @@ static const struct bt_fn rows[] = {
      "The original's type name: `'a' | className` → `java.lang.String`"},
     {"default", "default", 1, 1, BT_FN_TOLERANT, default_value,
      "Another value for null, empty or missing ones: `x | default('d')` → `d`"},
-    {"jq", "expression", 1, 1, BT_FN_IO, jq,
+    {"jq", "expression", 1, 1, 0, jq,
      "A list of the results of a jq program: `m | jq('.a') | first`"},
     {"json", "", 0, 0, BT_FN_LOOSE, to_json,
      "JSON text: `{'a': 1} | json` → `{\"a\":1}` (the same as `toJson`)"},

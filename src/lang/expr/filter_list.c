@@ -89,6 +89,7 @@ static int length(struct bt_call *call, struct bt_value **ret_value)
 static int part_of(struct bt_call *call, size_t from, size_t to, struct bt_value **ret_value)
 {
     BT_VALUE list = bt_list_new(to - from);
+    bt_eval_charge(call->run, (to - from + 8) * sizeof(void *));
     for (size_t i = from; i < to; i++)
         if (bt_list_push(list, bt_value_ref(bt_list_at(call->input, i))) < 0)
             return bt_raise_mem(call->run);
@@ -146,7 +147,7 @@ static int slice(struct bt_call *call, struct bt_value **ret_value)
 static int chunk_list(struct bt_call *call, size_t size, struct bt_value **ret_value)
 {
     BT_VALUE out = bt_list_new(0);
-    struct bt_value *part;
+    struct bt_value *part = NULL;
     size_t count = bt_value_count(call->input);
     for (size_t from = 0; from < count; from += size) {
         BT_TRY(part_of(call, from, count - from < size ? count : from + size, &part));
@@ -183,6 +184,7 @@ static int flatten(struct bt_call *call, struct bt_value **ret_value)
         return bt_raise(call->run, call->node->at,
                         "The 'flatten' filter can only be applied to lists.");
     BT_VALUE out = bt_list_new(bt_value_count(call->input));
+    bt_eval_charge(call->run, bt_value_count(call->input) * sizeof(void *));
     for (size_t i = 0; i < bt_value_count(call->input); i++) {
         const struct bt_value *item = bt_list_at(call->input, i);
         bool is_nested = is_list(item);
@@ -234,6 +236,7 @@ static int reverse(struct bt_call *call, struct bt_value **ret_value)
     NULL_THROUGH(call, ret_value);
     if (!is_list(call->input))
         return bt_raise_cast(call->run, call->node->at, call->input, "java.util.List");
+    bt_eval_charge(call->run, bt_value_count(call->input) * sizeof(void *));
     return bt_eval_replace(call->run, call->input, reversed(call->input), ret_value);
 }
 
@@ -331,6 +334,7 @@ static int rsort(struct bt_call *call, struct bt_value **ret_value)
 static int index_list(struct bt_call *call, size_t count, struct bt_value **ret_value)
 {
     BT_VALUE out = bt_list_new(count);
+    bt_eval_charge(call->run, count * 64);
     for (size_t i = 0; i < count; i++)
         if (bt_list_push(out, bt_value_int32((int32_t)i)) < 0)
             return bt_raise_mem(call->run);
@@ -351,7 +355,7 @@ static int keys(struct bt_call *call, struct bt_value **ret_value)
             bt_java_class(input));
     BT_VALUE out = bt_list_new(bt_value_count(input));
     for (size_t i = 0; i < bt_value_count(input); i++) {
-        struct bt_value *key;
+        struct bt_value *key = NULL;
         (void)bt_map_at(input, i, &key); /* Only the key is wanted. */
         if (bt_list_push(out, bt_value_ref(key)) < 0)
             return bt_raise_mem(call->run);
@@ -402,8 +406,9 @@ static int merge_map(struct bt_call *call, const struct bt_value *map, const str
                              "Currently, only Maps and Lists can be merged with a Map. Arg2: %s",
                              bt_java_class(items));
     BT_VALUE out = bt_value_copy(map);
+    bt_eval_charge(call->run, (bt_value_count(map) + count) * 2 * sizeof(void *));
     for (size_t i = 0; out && i < count; i++) {
-        struct bt_value *key;
+        struct bt_value *key = NULL;
         if (is_list(items))
             BT_TRY(put_self(call, out, bt_list_at(items, i)));
         else if (bt_map_put_key(out, (bt_map_at(items, i, &key), key),
@@ -435,6 +440,7 @@ static int merge_list(struct bt_call *call, const struct bt_value *list,
         return bt_fail(call->run->err, BT_LIMIT, "a list has more than %u items",
                        BT_EXPR_ITEMS_MAX);
     BT_VALUE out = bt_value_copy(list);
+    bt_eval_charge(call->run, (bt_value_count(list) + count) * sizeof(void *));
     for (size_t i = 0; i < count; i++)
         if (bt_list_push(out, is_map ? entry_at(items, i) : bt_value_ref(bt_list_at(items, i))) < 0)
             return bt_raise_mem(call->run);

@@ -232,7 +232,7 @@ static int change_list(struct bt_call *call, const struct bt_value *list, change
 {
     BT_VALUE out = bt_list_new(bt_value_count(list));
     for (size_t i = 0; i < bt_value_count(list); i++) {
-        struct bt_value *item;
+        struct bt_value *item = NULL;
         BT_TRY(change_value(call, bt_list_at(list, i), change, &item));
         if (bt_list_push(out, item) < 0)
             return bt_raise_mem(call->run);
@@ -245,7 +245,7 @@ static int change_map(struct bt_call *call, const struct bt_value *map, change_f
 {
     BT_VALUE out = bt_map_new(bt_value_count(map));
     for (size_t i = 0; i < bt_value_count(map); i++) {
-        struct bt_value *item, *key;
+        struct bt_value *item = NULL, *key = NULL;
         const struct bt_value *old = bt_map_at(map, i, &key);
         BT_TRY(change_value(call, old, change, &item));
         if (!out || bt_map_put_key(out, key, item) < 0)

@@ -267,7 +267,7 @@ static int step_down(struct bt_call *call, const struct bt_value *parent, struct
 {
     BT_VALUE taskrun = NULL;
     BT_VALUE name = NULL;
-    struct bt_value *next;
+    struct bt_value *next = NULL;
     BT_TRY(key_of(call->run, parent, BT_STR("taskrun"), &taskrun));
     if (bt_value_is_null(taskrun))
         return BT_OK;

@@ -247,7 +247,7 @@ static int parse_list(struct ion *ion, char close, struct bt_value **ret_value)
     BT_VALUE list = bt_list_new(0);
     ion->at++;
     for (;;) {
-        struct bt_value *item;
+        struct bt_value *item = NULL;
         skip_space(ion);
         if (peek(ion, 0) == close)
             break;
@@ -293,7 +293,7 @@ static int parse_struct(struct ion *ion, struct bt_value **ret_value)
     ion->at++;
     for (;;) {
         BT_VALUE key = NULL;
-        struct bt_value *item;
+        struct bt_value *item = NULL;
         skip_space(ion);
         if (peek(ion, 0) == '}')
             break;
@@ -387,9 +387,8 @@ static int parse_symbol(struct ion *ion, struct bt_value **ret_value)
 
 static int parse_any(struct ion *ion, struct bt_value **ret_value)
 {
-    char c = peek(ion, 0);
     skip_space(ion);
-    c = peek(ion, 0);
+    char c = peek(ion, 0);
     if (c == '{')
         return peek(ion, 1) == '{' ? parse_lob(ion, ret_value) : parse_struct(ion, ret_value);
     if (c == '[' || c == '(')

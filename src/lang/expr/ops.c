@@ -190,6 +190,7 @@ static int concat_text(struct bt_run *run, const struct bt_value *a, const struc
     int rc = bt_java_text(a, &buf, run->err);
     if (rc == BT_OK)
         rc = bt_java_text(b, &buf, run->err);
+    bt_eval_charge(run, buf.len);
     *ret_value = rc == BT_OK ? bt_value_string(bt_buf_str(&buf)) : NULL;
     bt_buf_done(&buf);
     return rc < 0 ? rc : *ret_value ? BT_OK : bt_raise_mem(run);
@@ -200,6 +201,7 @@ static int list_add(struct bt_run *run, const struct bt_value *list, const struc
 {
     bool is_many = bt_is_collection(item);
     struct bt_value *copy = bt_value_copy(list);
+    bt_eval_charge(run, bt_value_count(list) * sizeof(void *));
     size_t count = is_many ? bt_value_count(item) : 1;
     if (bt_value_count(list) + count > BT_EXPR_ITEMS_MAX) {
         bt_value_unref(copy);
@@ -505,6 +507,7 @@ static int range_items(struct bt_run *run, const struct range *range, struct bt_
         if (__builtin_add_overflow(i, range->step, &i))
             break;
     }
+    bt_eval_charge(run, bt_value_count(list) * 64);
     *ret_value = BT_TAKE(list);
     return *ret_value ? BT_OK : bt_raise_mem(run);
 }

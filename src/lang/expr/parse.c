@@ -193,7 +193,7 @@ static int push_branch(struct bt_parser *parser, struct bt_vec *vec, struct bt_n
 
 static int parse_if(struct bt_parser *parser, struct bt_node **ret_node)
 {
-    struct bt_node *node, *condition;
+    struct bt_node *node = NULL, *condition = NULL;
     struct bt_vec vec = {0};
     BT_TRY(bt_parse_node(parser, BT_NODE_IF, bt_parse_token(parser)->at, &node));
     bt_parse_next(parser);
@@ -223,7 +223,7 @@ static int parse_for(struct bt_parser *parser, struct bt_node **ret_node)
 {
     static const char *const forks[] = {"else", "endfor", NULL};
     static const char *const end[] = {"endfor", NULL};
-    struct bt_node *node;
+    struct bt_node *node = NULL;
     BT_TRY(bt_parse_node(parser, BT_NODE_FOR, bt_parse_token(parser)->at, &node));
     bt_parse_next(parser);
     BT_TRY(bt_parse_new_name(parser, &node->name));
@@ -242,7 +242,7 @@ static int parse_for(struct bt_parser *parser, struct bt_node **ret_node)
 
 static int parse_set(struct bt_parser *parser, struct bt_node **ret_node)
 {
-    struct bt_node *node;
+    struct bt_node *node = NULL;
     BT_TRY(bt_parse_node(parser, BT_NODE_SET, bt_parse_token(parser)->at, &node));
     bt_parse_next(parser);
     BT_TRY(bt_parse_new_name(parser, &node->name));
@@ -270,7 +270,7 @@ static int add_block(struct bt_parser *parser, struct bt_node *node)
 static int parse_block(struct bt_parser *parser, struct bt_node **ret_node)
 {
     static const char *const end[] = {"endblock", NULL};
-    struct bt_node *node;
+    struct bt_node *node = NULL;
     uint32_t at = bt_parse_token(parser)->at;
     BT_TRY(bt_parse_node(parser, BT_NODE_BLOCK, at, &node));
     bt_parse_next(parser);
@@ -336,7 +336,7 @@ static int parse_macro(struct bt_parser *parser, struct bt_node **ret_node)
 static int parse_filter_tag(struct bt_parser *parser, struct bt_node **ret_node)
 {
     static const char *const end[] = {"endfilter", NULL};
-    struct bt_node *node, *filter = NULL;
+    struct bt_node *node = NULL, *filter = NULL;
     BT_TRY(bt_parse_node(parser, BT_NODE_FILTER_TAG, bt_parse_token(parser)->at, &node));
     bt_parse_next(parser);
     BT_TRY(bt_parse_filter(parser, NULL, &filter));

@@ -46,7 +46,7 @@ struct given {
 
 static int parse_argument(struct bt_parser *parser, struct given *given)
 {
-    struct bt_node *value;
+    struct bt_node *value = NULL;
     struct bt_str *name = NULL;
     const struct bt_token *peek = bt_parse_peek(parser);
     if (peek->type == BT_TOKEN_PUNCTUATION && bt_str_is(peek->text, "=")) {
@@ -212,7 +212,7 @@ int bt_parse_params(struct bt_parser *parser, struct bt_macro *macro)
 
 int bt_parse_filter(struct bt_parser *parser, struct bt_node *input, struct bt_node **ret_node)
 {
-    struct bt_node *node;
+    struct bt_node *node = NULL;
     const struct bt_token *token = bt_parse_token(parser);
     BT_TRY(bt_parse_expect(parser, BT_TOKEN_NAME, NULL));
     BT_TRY(bt_parse_node(parser, BT_NODE_FILTER, token->at, &node));
@@ -227,7 +227,7 @@ int bt_parse_filter(struct bt_parser *parser, struct bt_node *input, struct bt_n
 static int parse_test(struct bt_parser *parser, struct bt_node *input, enum bt_op op,
                       struct bt_node **ret_node)
 {
-    struct bt_node *node;
+    struct bt_node *node = NULL;
     const struct bt_token *token = bt_parse_token(parser);
     BT_TRY(bt_parse_expect(parser, BT_TOKEN_NAME, NULL));
     BT_TRY(bt_parse_node(parser, BT_NODE_TEST, token->at, &node));
@@ -244,7 +244,7 @@ static int parse_function(struct bt_parser *parser, const struct bt_token *token
                           struct bt_node **ret_node)
 {
     struct given given = {0};
-    struct bt_node *node;
+    struct bt_node *node = NULL;
     enum bt_node_kind kind = BT_NODE_CALL;
     if (bt_str_is(token->text, "block"))
         kind = BT_NODE_BLOCK_CALL;
@@ -260,7 +260,7 @@ static int parse_function(struct bt_parser *parser, const struct bt_token *token
 
 static int parse_attribute(struct bt_parser *parser, struct bt_node **node)
 {
-    struct bt_node *attr;
+    struct bt_node *attr = NULL;
     bool is_dot = bt_parse_is(parser, BT_TOKEN_PUNCTUATION, ".");
     bt_parse_next(parser);
     const struct bt_token *token = bt_parse_token(parser);
@@ -359,7 +359,7 @@ static int join_parts(struct bt_parser *parser, const struct bt_vec *parts,
 {
     struct bt_node *right = parts->items[parts->count - 1];
     for (size_t i = parts->count - 1; i-- > 0;) {
-        struct bt_node *node;
+        struct bt_node *node = NULL;
         BT_TRY(bt_parse_node(parser, BT_NODE_BINARY, right->at, &node));
         node->op = BT_OP_CONCAT;
         node->left = parts->items[i];
@@ -377,7 +377,7 @@ static int parse_string(struct bt_parser *parser, struct bt_node **ret_node)
     struct bt_vec parts = {0};
     bool was_text = false;
     for (;;) {
-        struct bt_node *part;
+        struct bt_node *part = NULL;
         if (bt_parse_is(parser, BT_TOKEN_STRING, NULL) && !was_text) {
             BT_TRY(literal(parser, bt_value_string(bt_parse_token(parser)->text), &part));
             bt_parse_next(parser);
@@ -426,7 +426,7 @@ static int parse_collection(struct bt_parser *parser, enum bt_node_kind kind,
 {
     const char *close = kind == BT_NODE_LIST ? "]" : "}";
     struct bt_vec items = {0};
-    struct bt_node *node, *item;
+    struct bt_node *node = NULL, *item = NULL;
     BT_TRY(bt_parse_node(parser, kind, bt_parse_token(parser)->at, &node));
     bt_parse_next(parser);
     while (items.count || !bt_parse_is(parser, BT_TOKEN_PUNCTUATION, close)) {
@@ -454,7 +454,7 @@ static int parse_collection(struct bt_parser *parser, enum bt_node_kind kind,
 static int parse_unary(struct bt_parser *parser, struct bt_node **ret_node)
 {
     const struct bt_token *token = bt_parse_token(parser);
-    struct bt_node *node;
+    struct bt_node *node = NULL;
     bt_parse_next(parser);
     BT_TRY(bt_parse_node(parser, BT_NODE_UNARY, token->at, &node));
     node->op = token->op;
@@ -484,7 +484,7 @@ static int parse_first(struct bt_parser *parser, struct bt_node **ret_node)
 
 static int parse_right(struct bt_parser *parser, enum bt_op op, uint32_t at, struct bt_node **left)
 {
-    struct bt_node *node;
+    struct bt_node *node = NULL;
     if (op == BT_OP_FILTER)
         return bt_parse_filter(parser, *left, left);
     if (op == BT_OP_IS || op == BT_OP_IS_NOT)
@@ -500,7 +500,7 @@ static int parse_right(struct bt_parser *parser, enum bt_op op, uint32_t at, str
 
 static int parse_ternary(struct bt_parser *parser, struct bt_node **condition)
 {
-    struct bt_node *node;
+    struct bt_node *node = NULL;
     if (!bt_parse_is(parser, BT_TOKEN_PUNCTUATION, "?"))
         return BT_OK;
     BT_TRY(bt_parse_node(parser, BT_NODE_TERNARY, bt_parse_token(parser)->at, &node));
@@ -517,7 +517,7 @@ static int parse_ternary(struct bt_parser *parser, struct bt_node **condition)
 
 static int parse_level(struct bt_parser *parser, int precedence, struct bt_node **ret_node)
 {
-    struct bt_node *node;
+    struct bt_node *node = NULL;
     BT_TRY(bt_parse_enter(parser));
     BT_TRY(parse_first(parser, &node));
     for (;;) {

@@ -246,6 +246,7 @@ static int push_piece(struct bt_call *call, struct bt_value *list, struct bt_str
     if (bt_value_count(list) >= BT_EXPR_ITEMS_MAX)
         return bt_fail(call->run->err, BT_LIMIT, "a text is split into more than %u pieces",
                        BT_EXPR_ITEMS_MAX);
+    bt_eval_charge(call->run, piece.len + 64);
     return bt_list_push(list, bt_value_string(piece)) < 0 ? bt_raise_mem(call->run) : BT_OK;
 }
 

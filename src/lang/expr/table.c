@@ -77,6 +77,7 @@ int bt_call_string(struct bt_call *call, struct bt_str text, struct bt_value **r
 int bt_call_take(struct bt_call *call, struct bt_buf *buf, struct bt_value **ret_value)
 {
     int rc = bt_buf_check(buf, "the text", call->run->err);
+    bt_eval_charge(call->run, buf->len);
     if (rc == BT_OK)
         rc = bt_call_string(call, bt_buf_str(buf), ret_value);
     bt_buf_done(buf);
