@@ -76,6 +76,12 @@ static void read_behavior(struct parse *parse, const struct place *place, struct
     if (!text)
         return;
     retry->is_new_execution = strcmp(text, names[1]) == 0;
+    if (retry->is_new_execution)
+        bt_diag_hint(parse,
+                     bt_model_warn(parse, place, "not-yet",
+                                   "\"CREATE_NEW_EXECUTION\" is not acted on by this version: "
+                                   "nothing is tried again"),
+                     "RETRY_FAILED_TASK, the default, tries the task again");
     if (retry->is_new_execution || strcmp(text, names[0]) == 0)
         return;
     bt_diag_hint(parse,
