@@ -142,6 +142,44 @@ static void test_ids(void **state)
     assert_string_equal(none.text, "0000000000000000000000");
 }
 
+static void test_utf8_repair(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *raw, *want;
+    } rows[] = {{"", ""},
+                {"plain \xC3\xBC", "plain \xC3\xBC"},
+                {"cut \xC3", "cut "},
+                {"cut \xE6\x97", "cut "},
+                {"cut \xF0\x9F\x98", "cut "},
+                {"a\xFF"
+                 "b\xC3"
+                 "c",
+                 "a?b?c"},
+                {"end \xFF", "end "},
+                {"\x80", "?"},
+                {"\xED\xA0\x80 surrogate", "??? surrogate"}};
+    for (size_t i = 0; i < BT_COUNT(rows); i++) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "%s", rows[i].raw);
+        bt_utf8_repair(text);
+        assert_string_equal(text, rows[i].want);
+    }
+    struct bt_err err = BT_ERR_INIT; /* Whatever the length, a message that is cut stays text. */
+    for (int pad = 0; pad < 4; pad++) {
+        char text[400];
+        size_t len = (size_t)pad;
+        memset(text, 'x', sizeof text);
+        for (; len + 3 < sizeof text - 1; len += 3)
+            memcpy(text + len, "\xE6\x97\xA5", 3);
+        text[len] = '\0';
+        (void)bt_fail(&err, BT_INVALID, "%s", text);
+        assert_true(bt_utf8_is_valid(bt_str_of(err.msg), NULL));
+        (void)bt_err_prefix(&err, "yes");
+        assert_true(bt_utf8_is_valid(bt_str_of(err.msg), NULL));
+    }
+}
+
 static void test_utf8(void **state)
 {
     (void)state;
@@ -229,15 +267,11 @@ static void test_iso(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_str),
-        cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_buf_limit),
-        cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_doubles),
-        cmocka_unit_test(test_ids),
-        cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_map64),
-        cmocka_unit_test(test_arena_and_diags),
+        cmocka_unit_test(test_str),       cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_buf_limit), cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_doubles),   cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_utf8),      cmocka_unit_test(test_utf8_repair),
+        cmocka_unit_test(test_map64),     cmocka_unit_test(test_arena_and_diags),
         cmocka_unit_test(test_iso),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

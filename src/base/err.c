@@ -1,6 +1,8 @@
 /* err.c — Filling of struct bt_err. Never allocates and never fails. */
 #include "base/err.h"
 
+#include "base/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +12,7 @@ static void format_into(char *at, size_t size, const char *format, va_list args)
     int len = vsnprintf(at, size, format, args);
     if (len < 0)
         at[0] = '\0';
+    bt_utf8_repair(at); /* Cut within a rune, or a path that is no text: messages are stored. */
 }
 
 static void reset(struct bt_err *err, enum bt_code code)
@@ -60,6 +63,7 @@ int bt_err_prefix(struct bt_err *err, const char *format, ...)
     va_end(args);
     size_t used = strlen(err->msg);
     (void)snprintf(err->msg + used, sizeof err->msg - used, ": %s", old); /* Cut is fine. */
+    bt_utf8_repair(err->msg);
     return err->code;
 }
 
@@ -76,6 +80,7 @@ int bt_fail_errno(struct bt_err *err, enum bt_code code, int errno_value, const 
     const char *why = strerror_r(errno_value, text, sizeof text); /* The GNU form. */
     size_t used = strlen(err->msg);
     (void)snprintf(err->msg + used, sizeof err->msg - used, ": %s", why); /* Cut is fine. */
+    bt_utf8_repair(err->msg);
     return code;
 }
 

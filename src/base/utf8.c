@@ -65,3 +65,22 @@ size_t bt_utf8_offset(struct bt_str text, size_t rune)
             break;
     return at;
 }
+
+void bt_utf8_repair(char *text)
+{
+    struct bt_str all = bt_str_of(text);
+    for (size_t at = 0; at < all.len;) {
+        uint32_t rune;
+        size_t len = bt_utf8_decode(all, at, &rune);
+        size_t tail = 1; /* Bytes that may belong to the rune that begins here. */
+        while (len == 0 && at + tail < all.len && ((unsigned char)text[at + tail] & 0xC0) == 0x80)
+            tail++;
+        if (len == 0 && at + tail == all.len && (unsigned char)text[at] >= 0xC2 && tail < 4) {
+            text[at] = '\0';
+            return;
+        }
+        if (len == 0)
+            text[at] = '?';
+        at += len ? len : 1;
+    }
+}

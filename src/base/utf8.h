@@ -10,3 +10,5 @@ bool bt_utf8_is_valid(struct bt_str text, size_t *ret_at);
 size_t bt_utf8_count(struct bt_str text); /* Runes in a valid text. */
 /* Byte offset of the rune with index `rune` in a valid text; the length when past the end. */
 size_t bt_utf8_offset(struct bt_str text, size_t rune);
+/* Makes a C string valid in place: a cut rune at its end goes, any other wrong byte becomes '?'. */
+void bt_utf8_repair(char *text);

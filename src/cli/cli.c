@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cli/text.h"
 #include "worker/host/catalog.h"
+#include "sys/clock.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -47,6 +48,17 @@ int bt_cli_fail(const char *command, const struct bt_err *err, int code)
         (void)fputc('\n', stderr);
     }
     return code;
+}
+
+bool bt_cli_stop_again(int64_t *first_us)
+{
+    enum { SAME_WISH_US = 250000 };
+    int64_t now_us = bt_clock_mono_us(bt_clock_system());
+    if (*first_us == 0) {
+        *first_us = now_us;
+        return false;
+    }
+    return now_us - *first_us > SAME_WISH_US;
 }
 
 int bt_cmd_version(int argc, char **argv)

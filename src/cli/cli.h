@@ -3,6 +3,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum { BT_EXIT_OK = 0, BT_EXIT_FAILED = 1, BT_EXIT_USAGE = 2 };
 
@@ -18,6 +19,10 @@ extern const struct bt_command bt_commands[];
 int bt_cli_main(int argc, char **argv);
 /* Prints "baton COMMAND: message" and the hint to standard error; returns `code`. */
 int bt_cli_fail(const char *command, const struct bt_err *err, int code);
+
+/* For each signal that asks to stop; *first_us begins as 0. True: leave at once. One more within
+ * a quarter of a second of the first is the same wish: wrappers send it to the group as well. */
+bool bt_cli_stop_again(int64_t *first_us);
 
 int bt_cmd_run(int argc, char **argv);
 int bt_cmd_server(int argc, char **argv);

@@ -134,7 +134,7 @@ static int take_flag(struct options *options, const struct flag *flag, const cha
     assert(value || !flag->has_value);
     switch (flag->letter) {
     case 'd':
-        if (!*value)
+        if (!value || !*value)
             return bt_fail(err, BT_INVALID, "--data needs a directory");
         options->data_dir = value;
         return BT_OK;
@@ -276,7 +276,7 @@ static void kill_all(struct session *session, struct bt_service *service)
 static bool wait_for_end(struct session *session, struct bt_service *service, int signal_fd)
 {
     struct pollfd fds[2] = {{session->event_fd, POLLIN, 0}, {signal_fd, POLLIN, 0}};
-    int signals = 0;
+    int64_t stop_us = 0;
     while (!is_over(session)) {
         int ready = poll(fds, 2, 100);
         if (ready < 0 && errno != EINTR)
@@ -288,8 +288,11 @@ static bool wait_for_end(struct session *session, struct bt_service *service, in
         struct signalfd_siginfo info;
         if (ready > 0 && (fds[1].revents & POLLIN) &&
             read(signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-            if (signals++)
+            bool is_first = stop_us == 0;
+            if (bt_cli_stop_again(&stop_us))
                 return false;
+            if (!is_first)
+                continue;
             bt_show_note(session->show, "killing; again to leave at once");
             kill_all(session, service);
         }

@@ -89,16 +89,20 @@ static int follow(int fd, const struct bt_control_run *run, struct bt_err *err)
 {
     BT_CLEANUP(bt_buf_done) struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
     struct pollfd fds[2] = {{fd, POLLIN, 0}, {run->signal_fd, POLLIN, 0}};
-    int code = BT_EXIT_FAILED, signals = 0;
+    int code = BT_EXIT_FAILED;
+    int64_t stop_us = 0;
     for (;;) {
         if (poll(fds, 2, -1) < 0)
             continue;
         struct signalfd_siginfo info;
         if ((fds[1].revents & POLLIN) && read(run->signal_fd, &info, sizeof info) > 0) {
-            if (signals++)
+            bool is_first = stop_us == 0;
+            if (bt_cli_stop_again(&stop_us))
                 return BT_EXIT_FAILED; /* The server goes on with it. */
-            (void)fprintf(stderr, "killing; again to leave at once\n");
-            BT_TRY(bt_frame_send(fd, BT_FRAME_KILL, NULL, err));
+            if (is_first) {
+                (void)fprintf(stderr, "killing; again to leave at once\n");
+                BT_TRY(bt_frame_send(fd, BT_FRAME_KILL, NULL, err));
+            }
         }
         if (!(fds[0].revents & (POLLIN | POLLHUP)))
             continue;

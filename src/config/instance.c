@@ -1,6 +1,7 @@
 /* instance.c — Wiring of the rooms over one data directory. */
 #include "config/instance.h"
 
+#include "base/utf8.h"
 #include "base/vec.h"
 #include "journal/sqlite/sqlite.h"
 #include "sys/fs.h"
@@ -129,6 +130,8 @@ static int read_envs(struct bt_value **ret_envs, struct bt_err *err)
                 name[j] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
             }
             struct bt_str value = bt_str_slice(text, (size_t)equals + 1, text.len);
+            if (!bt_utf8_is_valid(text, NULL))
+                continue; /* What is no text could not be stored. */
             if (bt_map_put(envs, (struct bt_str){name, len}, bt_value_string(value)) < 0)
                 return bt_fail_mem(err, "environment");
         }

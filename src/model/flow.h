@@ -152,6 +152,8 @@ const struct bt_task *bt_flow_task(const struct bt_flow *flow, struct bt_str id)
  * names the first wrong input. FILE inputs hold a URI. */
 int bt_inputs_resolve(const struct bt_flow *flow, const struct bt_value *given,
                       struct bt_value **ret_inputs, struct bt_err *err);
+/* Puts a value under a dotted name: "a.b" → {"a": {"b": value}}. Takes the value. */
+int bt_map_put_dotted(struct bt_value *map, struct bt_str name, struct bt_value *value);
 /* Converts one rendered value to an input/output type (text → INT …). */
 int bt_input_convert(enum bt_input_type type, const struct bt_value *spec,
                      const struct bt_value *value, struct bt_value **ret_value, struct bt_err *err);

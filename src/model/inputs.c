@@ -31,8 +31,7 @@ static int fail_input(const struct bt_input *input, const char *msg, const struc
     return rc;
 }
 
-/* Puts a value under a dotted id: "a.b" → {"a": {"b": value}}. Takes the value. */
-static int put_nested(struct bt_value *map, struct bt_str id, struct bt_value *value)
+int bt_map_put_dotted(struct bt_value *map, struct bt_str id, struct bt_value *value)
 {
     ptrdiff_t dot = bt_str_find(id, BT_STR("."), 0);
     if (dot <= 0)
@@ -43,7 +42,7 @@ static int put_nested(struct bt_value *map, struct bt_str id, struct bt_value *v
     BT_VALUE inner = bt_value_is(old, BT_KIND_MAP) ? bt_value_copy(old) : bt_map_new(4);
     if (!inner)
         return BT_NO_MEM;
-    BT_TRY(put_nested(inner, bt_str_slice(id, (size_t)dot + 1, id.len), BT_TAKE(held)));
+    BT_TRY(bt_map_put_dotted(inner, bt_str_slice(id, (size_t)dot + 1, id.len), BT_TAKE(held)));
     return bt_map_put(map, name, BT_TAKE(inner));
 }
 
@@ -58,8 +57,8 @@ static int variables_of(const struct resolving *resolving, const struct bt_input
     for (uint32_t i = 0; is_good && i < input->depends_count; i++) {
         uint32_t index = input->depends_on[i];
         if (resolving->values[index])
-            is_good = put_nested(inputs, bt_str_of(resolving->flow->inputs[index].id),
-                                 bt_value_ref(resolving->values[index])) == BT_OK;
+            is_good = bt_map_put_dotted(inputs, bt_str_of(resolving->flow->inputs[index].id),
+                                        bt_value_ref(resolving->values[index])) == BT_OK;
     }
     is_good = is_good && bt_map_puts(flow, "id", bt_value_cstr(resolving->flow->id)) == BT_OK &&
               bt_map_puts(flow, "namespace", bt_value_cstr(resolving->flow->namespace)) == BT_OK &&
@@ -157,8 +156,8 @@ static int resolve_all(struct resolving *resolving, struct bt_value **ret_inputs
     }
     BT_VALUE inputs = bt_map_new(flow->input_count);
     for (uint32_t i = 0; inputs && i < flow->input_count; i++)
-        if (resolving->values[i] && put_nested(inputs, bt_str_of(flow->inputs[i].id),
-                                               bt_value_ref(resolving->values[i])) != BT_OK)
+        if (resolving->values[i] && bt_map_put_dotted(inputs, bt_str_of(flow->inputs[i].id),
+                                                      bt_value_ref(resolving->values[i])) != BT_OK)
             inputs = bt_value_unref(inputs);
     if (!inputs)
         return bt_fail_mem(resolving->err, "resolving inputs");

@@ -23,7 +23,7 @@ static enum bt_retry_kind read_kind(struct parse *parse, const struct place *pla
 {
     struct bt_yaml_node *node = bt_yaml_get(place->node, "type");
     struct place at = bt_place_in(place, "type", node ? node : place->node);
-    if (bt_yaml_is_null(node)) {
+    if (!node || bt_yaml_is_null(node)) {
         struct bt_diag *diag =
             bt_model_error(parse, &at, "missing-property", "\"retry\" needs \"type\"");
         bt_diag_hint(parse, diag, "one of constant, exponential, random");
@@ -76,6 +76,12 @@ static void read_behavior(struct parse *parse, const struct place *place, struct
     if (!text)
         return;
     retry->is_new_execution = strcmp(text, names[1]) == 0;
+    if (retry->is_new_execution)
+        bt_diag_hint(parse,
+                     bt_model_warn(parse, place, "not-yet",
+                                   "\"CREATE_NEW_EXECUTION\" is not acted on by this version: "
+                                   "nothing is tried again"),
+                     "RETRY_FAILED_TASK, the default, tries the task again");
     if (retry->is_new_execution || strcmp(text, names[0]) == 0)
         return;
     bt_diag_hint(parse,

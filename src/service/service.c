@@ -184,8 +184,9 @@ static int check_labels(const struct bt_value *labels, struct bt_err *err)
     return BT_OK;
 }
 
-/* Flow labels first, the given ones over them. */
-static struct bt_value *merge_labels(const struct bt_value *flow, const struct bt_value *given)
+/* Flow labels first, the given ones over them; last the execution that the chain began with. */
+static struct bt_value *merge_labels(const struct bt_value *flow, const struct bt_value *given,
+                                     const struct bt_id *id)
 {
     BT_VALUE labels = flow ? bt_value_copy(flow) : bt_map_new(0);
     for (size_t i = 0; labels && i < bt_value_count(given); i++) {
@@ -194,6 +195,8 @@ static struct bt_value *merge_labels(const struct bt_value *flow, const struct b
         if (bt_map_put_key(labels, key, bt_value_ref(val)) < 0)
             return NULL;
     }
+    if (bt_map_puts(labels, "system.correlationId", bt_value_string(bt_id_str(id))) < 0)
+        return NULL;
     return BT_TAKE(labels);
 }
 
@@ -221,7 +224,7 @@ static int fill_exec(struct bt_service *service, const struct bt_start_request *
     struct bt_value *inputs = NULL;
     BT_TRY(bt_inputs_resolve(request->flow, given, &inputs, err));
     exec->inputs = inputs;
-    exec->labels = merge_labels(request->flow->labels, request->labels);
+    exec->labels = merge_labels(request->flow->labels, request->labels, &exec->id);
     if (!exec->labels)
         return bt_fail_mem(err, "labels");
     for (size_t i = 0; i < request->file_count; i++) /* Last, so that nothing is left behind. */

@@ -102,6 +102,14 @@ def signals(home):
         process.send_signal(number)
         code = process.wait(20)
         check(f"signal {number}", code == 1, f"exit {code}")
+    process = start(home, "run", "slow.yml", "--data", "twice", stdout=subprocess.PIPE)
+    while b"| here" not in process.stdout.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    out = process.communicate(timeout=20)[0]
+    check("two signals at once are one wish", b"KILLED in" in out, out)
     left = list((home / "tmp").iterdir())
     check("temporary directories are removed", not left, left)
 

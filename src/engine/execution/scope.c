@@ -135,6 +135,19 @@ static struct bt_value *vars_value(const struct bt_step *step)
     return bt_value_ref(step->flow->variables);
 }
 
+/* Dotted names nest: labels.system.correlationId. */
+static struct bt_value *labels_value(const struct bt_step *step)
+{
+    const struct bt_value *labels = step->exec->labels;
+    BT_VALUE map = labels ? bt_map_new(bt_value_count(labels)) : NULL;
+    for (size_t i = 0; map && i < bt_value_count(labels); i++) {
+        struct bt_value *val = bt_map_at(labels, i, NULL);
+        if (bt_map_put_dotted(map, bt_map_key(labels, i), bt_value_ref(val)) < 0)
+            return NULL;
+    }
+    return BT_TAKE(map);
+}
+
 enum root {
     ROOT_TASKRUN,
     ROOT_OUTPUTS,
@@ -185,7 +198,7 @@ static int lookup_root(struct step_scope *scope, enum root root, struct bt_value
     case ROOT_VARS: return given(vars_value(step), ret_value);
     case ROOT_FLOW: return given(flow_value(step), ret_value);
     case ROOT_EXECUTION: return given(execution_value(step), ret_value);
-    case ROOT_LABELS: return given(bt_value_ref(step->exec->labels), ret_value);
+    case ROOT_LABELS: return given(labels_value(step), ret_value);
     case ROOT_TRIGGER: return given(bt_value_ref(step->exec->trigger), ret_value);
     case ROOT_PARENT: return lookup_parent(scope, ret_value, err);
     case ROOT_PARENTS: return parents_value(scope, ret_value, err);

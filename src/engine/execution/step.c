@@ -1,6 +1,8 @@
 /* step.c — The dispatcher of the execution actor, and its helpers for rows and effects. */
 #include "engine/execution/step_int.h"
 
+#include "base/utf8.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -102,8 +104,8 @@ void step_log(struct bt_step *step, const struct bt_taskrun *run, enum bt_level 
     va_end(args);
     if (len < 0)
         return;
-    size_t used = (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
-    step_log_value(step, run, level, bt_value_string((struct bt_str){text, used}));
+    bt_utf8_repair(text); /* It may be cut. */
+    step_log_value(step, run, level, bt_value_cstr(text));
 }
 
 static int dispatch(struct bt_step *step, const struct bt_event *event, struct bt_err *err)

@@ -1,5 +1,6 @@
 /* store.c — Stores the files that a command leaves: finds them by glob, uploads them, names them.
  * Must never read what a link outside of the working directory points to. */
+#include "worker/runner/lines.h"
 #include "worker/runner/stage.h"
 
 #include "base/limits.h"
@@ -156,8 +157,11 @@ static int store_one(struct finder *finder, int dir, const char *path, struct bt
     rc = bt_buf_check(&uri, "the URI of an output file", err);
     if (rc == BT_OK)
         rc = bt_files_put_fd(stage->files, stage->job->tenant, bt_buf_str(&uri), fd, err);
-    if (rc == BT_OK && bt_map_puts(uris, path, bt_value_string(bt_buf_str(&uri))) < 0)
+    struct bt_buf name = BT_BUF_INIT(3 * strlen(path)); /* Names of files need not be text. */
+    if (rc == BT_OK && (bt_text_clean(bt_str_of(path), &name) < 0 ||
+                        bt_map_put(uris, bt_buf_str(&name), bt_value_string(bt_buf_str(&uri))) < 0))
         rc = bt_fail_mem(err, "outputFiles");
+    bt_buf_done(&name);
     bt_buf_done(&uri);
     if (rc < 0)
         (void)bt_err_prefix(err, "outputFiles: '%s'", path); /* Gives the code again. */
