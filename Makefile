@@ -15,7 +15,7 @@ FUZZ := -DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=address,undefined -DBT_FUZZ=ON -D
 all: ## Build the release binary at build/baton
 	@tools/setup.sh build
 	@$(call configure,build,$(RELEASE))
-	@ninja -C build -j$(JOBS) baton
+	@ninja -C build -j$(JOBS) baton plugins
 
 .PHONY: run
 run: ## Build, and run the first example
@@ -31,7 +31,7 @@ test: ## All checks in short form (at most 25 minutes on two cores)
 
 .PHONY: test-long
 test-long: ## The same for hours: more seeds, longer fuzzing
-	@SEEDS=5000 SECONDS_PER_TARGET=1800 $(MAKE) --no-print-directory test
+	@SEEDS=100000 SECONDS_PER_TARGET=1800 KILLS=1000 $(MAKE) --no-print-directory test
 
 .PHONY: asan
 asan: ## Unit tests under AddressSanitizer and UBSan
@@ -50,6 +50,7 @@ tsan: ## Unit tests under ThreadSanitizer
 .PHONY: scenario
 scenario: all ## Scenarios on the release binary (NAMES="basics")
 	@tools/setup.sh test
+	@ninja -C build -j$(JOBS) test_plugins
 	@test/scenario/run.py --baton build/baton $(NAMES)
 
 .PHONY: sim

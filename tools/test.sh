@@ -25,13 +25,15 @@ tests() { ctest --test-dir "$1" --output-on-failure -j"$jobs" | tail -25; }
 
 asan="-DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=address,undefined"
 tsan="-DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=thread"
-stage "release build" build build "baton sim" -DCMAKE_BUILD_TYPE=Release
+stage "release build" build build "baton sim plugins test_plugins" -DCMAKE_BUILD_TYPE=Release
 stage "lint" python3 tools/lint.py
 # shellcheck disable=SC2086
 stage "build with ASan and UBSan" build build-asan all $asan
 stage "unit tests with ASan and UBSan" tests build-asan
 stage "scenarios with ASan and UBSan" test/scenario/run.py --baton build-asan/baton
 stage "scenarios, release" test/scenario/run.py --baton build/baton
+stage "crash: kill -9 of workers and servers" test/crash/workers.py --kills "${KILLS:-45}"
+stage "crash: kill -9, full disk, damaged data" test/crash/run.py --kills "${KILLS:-25}"
 stage "simulation" build/test/sim/sim --seeds "$seeds"
 # shellcheck disable=SC2086
 stage "build with TSan" build build-tsan all $tsan

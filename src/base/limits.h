@@ -42,6 +42,7 @@
 /* Logs. */
 #define BT_LOG_MESSAGE_MAX 10240u /* Longer texts are cut into several entries. */
 #define BT_LOG_CHUNK_BYTES (64u << 10)
+#define BT_LOG_LINE_BYTES 32u          /* What a line counts beside its text. */
 #define BT_LOG_QUOTA_BYTES (64u << 20) /* Log text of one attempt; a notice says where it cuts. */
 
 /* Workers. */
@@ -59,3 +60,8 @@
 #define BT_LOG_FLUSH_MS 100               /* A line waits no longer before it is handed over. */
 #define BT_SWEEP_MS 250                   /* A daemon outlives its command no longer. */
 #define BT_END_MS 30000                   /* Wait for killed processes to be gone. */
+#define BT_HOST_MESSAGE_MAX (16u << 20)   /* One message between a worker and a plugin host. */
+#define BT_HOST_RSS_MAX (256u << 20)      /* A host that has used more is replaced. */
+#define BT_HOST_IDLE_MS 60000             /* A host without work ends after this time. */
+#define BT_HOST_EVENTS_MAX 10000u         /* Events of one evaluation of a trigger. */
+#define BT_ROW_BYTES_MAX (16u << 20)      /* One row of a row file. */

@@ -3,8 +3,13 @@
 
 #include "base/own.h"
 #include "base/str.h"
+#include "cli/text.h"
+#include "worker/host/catalog.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 
 const struct bt_command bt_commands[] = {
     {"run", "Run a flow here and now, and show it", bt_cmd_run},
@@ -12,6 +17,7 @@ const struct bt_command bt_commands[] = {
     {"worker", "Run the jobs of a server elsewhere", bt_cmd_worker},
     {"validate", "Check flows and say all that is wrong", bt_cmd_validate},
     {"expr", "Evaluate an expression", bt_cmd_expr},
+    {"plugin", "List, show, make, test and install plugins", bt_cmd_plugin},
     {"completion", "Print completion for bash, zsh or fish", bt_cmd_completion},
     {"version", "Print the version", bt_cmd_version},
     {NULL, NULL, NULL},
@@ -32,9 +38,14 @@ static void print_help(FILE *out)
 int bt_cli_fail(const char *command, const struct bt_err *err, int code)
 {
     (void)fflush(stdout);
-    (void)fprintf(stderr, "baton %s: %s\n", command, err->msg);
-    if (err->hint[0])
-        (void)fprintf(stderr, "  %s\n", err->hint);
+    (void)fprintf(stderr, "baton %s: ", command);
+    bt_text_put_lines(stderr, bt_str_of(err->msg));
+    (void)fputc('\n', stderr);
+    if (err->hint[0]) {
+        (void)fputs("  ", stderr);
+        bt_text_put_lines(stderr, bt_str_of(err->hint));
+        (void)fputc('\n', stderr);
+    }
     return code;
 }
 
@@ -63,7 +74,31 @@ static int unknown_command(const char *name)
     return BT_EXIT_USAGE;
 }
 
-int bt_cli_main(int argc, char **argv)
+/* A standard descriptor that is closed would be given to the next file opened, and what is printed
+ * would land in it. */
+static void open_standard(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR); /* NOLINT: stays open for the children as well. */
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+/* What was printed must have arrived, unless the reader has left (`| head`). */
+static int flush_standard(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR))
+        return code;
+    (void)fprintf(stderr, "baton: cannot write to standard output\n");
+    return code == BT_EXIT_OK ? BT_EXIT_FAILED : code;
+}
+
+static int run_command(int argc, char **argv)
 {
     if (argc < 2) {
         print_help(stderr);
@@ -74,10 +109,17 @@ int bt_cli_main(int argc, char **argv)
         print_help(stdout);
         return BT_EXIT_OK;
     }
+    bt_catalog_use();
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
         return bt_cmd_version(1, argv);
     for (const struct bt_command *command = bt_commands; command->name; command++)
         if (strcmp(name, command->name) == 0)
             return command->run(argc - 1, argv + 1);
     return unknown_command(name);
+}
+
+int bt_cli_main(int argc, char **argv)
+{
+    open_standard();
+    return flush_standard(run_command(argc, argv));
 }

@@ -24,5 +24,6 @@ int bt_cmd_server(int argc, char **argv);
 int bt_cmd_worker(int argc, char **argv);
 int bt_cmd_validate(int argc, char **argv);
 int bt_cmd_expr(int argc, char **argv);
+int bt_cmd_plugin(int argc, char **argv);
 int bt_cmd_version(int argc, char **argv);
 int bt_cmd_completion(int argc, char **argv);

@@ -14,32 +14,53 @@ static void print_bash(void)
 {
     (void)puts("# baton completion for bash: source <(baton completion bash)");
     (void)printf("_baton() {\n"
-                 "  local cur=\"${COMP_WORDS[COMP_CWORD]}\"\n"
+                 "  local cur=\"$2\" words=\"\"\n"
                  "  if [ \"$COMP_CWORD\" = 1 ]; then\n"
-                 "    COMPREPLY=($(compgen -W \"");
+                 "    words=\"");
     print_names();
-    (void)printf("\" -- \"$cur\"))\n"
+    (void)printf("\"\n"
+                 "  elif [ \"${COMP_WORDS[1]}\" = completion ]; then\n"
+                 "    words=\"bash zsh fish\"\n"
                  "  elif [ \"${cur#-}\" != \"$cur\" ]; then\n"
-                 "    COMPREPLY=($(compgen -W \"$(baton \"${COMP_WORDS[1]}\" --help 2>/dev/null |"
-                 " grep -oE -- '--[a-z-]+' | sort -u)\" -- \"$cur\"))\n"
+                 "    words=\"$(\"$1\" \"${COMP_WORDS[1]}\" --help 2>/dev/null |"
+                 " grep -oE -- '--[a-z-]+' | sort -u)\"\n"
+                 "  fi\n"
+                 "  if [ -n \"$words\" ]; then\n"
+                 "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
                  "  else\n"
-                 "    COMPREPLY=($(compgen -f -- \"$cur\"))\n"
+                 "    mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
                  "  fi\n"
                  "}\n"
                  "complete -o filenames -F _baton baton\n");
+}
+
+/* Within single quotes; `escaped` is how the shell writes one there. */
+static void print_quoted(const char *text, const char *escaped)
+{
+    for (; *text; text++) {
+        if (*text == '\'')
+            (void)fputs(escaped, stdout);
+        else
+            (void)putchar(*text);
+    }
 }
 
 static void print_zsh(void)
 {
     (void)puts("#compdef baton\n# baton completion for zsh: baton completion zsh > _baton");
     (void)puts("_baton() {\n  local -a commands\n  commands=(");
-    for (const struct bt_command *command = bt_commands; command->name; command++)
-        (void)printf("    '%s:%s'\n", command->name, command->summary);
+    for (const struct bt_command *command = bt_commands; command->name; command++) {
+        (void)printf("    '%s:", command->name);
+        print_quoted(command->summary, "'\\''");
+        (void)puts("'");
+    }
     (void)puts("  )\n"
                "  if (( CURRENT == 2 )); then\n"
                "    _describe command commands\n"
+               "  elif [[ $words[2] == completion ]]; then\n"
+               "    compadd bash zsh fish\n"
                "  elif [[ $words[CURRENT] == -* ]]; then\n"
-               "    compadd -- ${(u)${(f)\"$(baton $words[2] --help 2>/dev/null |"
+               "    compadd -- ${(u)${(f)\"$($words[1] $words[2] --help 2>/dev/null |"
                " grep -oE -- '--[a-z-]+')\"}}\n"
                "  else\n    _files\n  fi\n}\n"
                "compdef _baton baton");
@@ -48,12 +69,16 @@ static void print_zsh(void)
 static void print_fish(void)
 {
     (void)puts("# baton completion for fish: baton completion fish | source");
-    for (const struct bt_command *command = bt_commands; command->name; command++)
-        (void)printf("complete -c baton -n __fish_use_subcommand -f -a %s -d '%s'\n", command->name,
-                     command->summary);
+    for (const struct bt_command *command = bt_commands; command->name; command++) {
+        (void)printf("complete -c baton -n __fish_use_subcommand -f -a %s -d '", command->name);
+        print_quoted(command->summary, "\\'");
+        (void)puts("'");
+    }
     (void)puts(
+        "complete -c baton -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n"
         "complete -c baton -n 'not __fish_use_subcommand' -a "
-        "'(baton (commandline -opc)[2] --help 2>/dev/null | string match -ra -- \"--[a-z-]+\")'");
+        "'((commandline -opc)[1] (commandline -opc)[2] --help 2>/dev/null | string match -ra -- "
+        "\"--[a-z-]+\")'");
 }
 
 int bt_cmd_completion(int argc, char **argv)

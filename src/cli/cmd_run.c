@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/num.h"
+#include "base/utf8.h"
 #include "base/vec.h"
 #include "cli/control.h"
 #include "cli/diags.h"
@@ -41,7 +42,8 @@ static const char help[] =
     "2 when the flow or an input is wrong. Ctrl-C kills the execution; twice leaves at once.\n";
 
 struct options {
-    const char *path; /* The flow's file, or NULL. */
+    const char *path;     /* The flow's file, or NULL. */
+    struct bt_buf source; /* Its text. */
     const char *data_dir;
     struct bt_value *inputs, *labels; /* Owned maps. */
     BT_VEC(struct bt_input_file) files;
@@ -52,6 +54,7 @@ struct options {
 
 static void options_done(struct options *options)
 {
+    bt_buf_done(&options->source);
     bt_value_unref(options->inputs);
     bt_value_unref(options->labels);
     bt_vec_done(&options->files);
@@ -91,6 +94,12 @@ static int take_pair(struct options *options, char kind, const char *text, struc
     struct bt_str name;
     const char *value;
     BT_TRY(split_pair(text, kind == 'l' ? "the label" : "the input", &name, &value, err));
+    if (kind != 'f' && !bt_utf8_is_valid(bt_str_of(text), NULL))
+        return bt_fail(err, BT_INVALID, "the %s '%.*s' is not UTF-8",
+                       kind == 'l' ? "label" : "input", BT_FMT(name));
+    for (size_t i = 0; kind == 'f' && i < options->files.count; i++)
+        if (bt_str_is(name, options->files.items[i].input))
+            return bt_fail(err, BT_INVALID, "the input '%.*s' is given twice", BT_FMT(name));
     if (kind == 'f')
         return add_file(options, name, value);
     struct bt_value *map = kind == 'l' ? options->labels : options->inputs;
@@ -124,7 +133,11 @@ static int take_flag(struct options *options, const struct flag *flag, const cha
 {
     assert(value || !flag->has_value);
     switch (flag->letter) {
-    case 'd': options->data_dir = value; return BT_OK;
+    case 'd':
+        if (!*value)
+            return bt_fail(err, BT_INVALID, "--data needs a directory");
+        options->data_dir = value;
+        return BT_OK;
     case 'q': options->is_quiet = true; return BT_OK;
     case 'J': options->is_json = true; return BT_OK;
     case 'j': {
@@ -154,15 +167,17 @@ static int parse_options(int argc, char **argv, struct options *options, struct 
             options->path = argv[i];
             continue;
         }
-        if (flag->letter == 'h')
-            return BT_NOT_FOUND;
         const char *equals = argv[i][1] == '-' ? strchr(argv[i], '=') : NULL;
         const char *value = equals ? equals + 1 : NULL;
+        if (!flag->has_value && equals)
+            return bt_fail(err, BT_INVALID, "%s takes no value", flag->name);
         if (flag->has_value && !value) {
             if (++i == argc)
                 return bt_fail(err, BT_INVALID, "%s needs a value", flag->name);
             value = argv[i];
         }
+        if (flag->letter == 'h')
+            return BT_NOT_FOUND;
         BT_TRY(take_flag(options, flag, value, err));
     }
     if (!options->path && !options->data_dir) {
@@ -243,17 +258,17 @@ static bool is_over(struct session *session)
     return is_over;
 }
 
-/* Kills everything that runs here. */
+/* Kills everything that runs here. Does not wait until that is durable: on a full disk that may be
+ * long, and a second Ctrl-C must still be heard. */
 static void kill_all(struct session *session, struct bt_service *service)
 {
-    struct bt_principal principal = bt_principal_local();
     (void)pthread_mutex_lock(&session->lock);
     BT_VEC(uint64_t) keys = {0};
     for (size_t i = 0; i < session->open.count; i++)
         bt_vec_push(&keys, session->open.items[i]);
     (void)pthread_mutex_unlock(&session->lock);
     for (size_t i = 0; i < keys.count; i++)
-        (void)bt_service_kill(service, &principal, keys.items[i], NULL); /* Ended ones are fine. */
+        (void)bt_runner_kill(service->runner, keys.items[i], NULL); /* Ended ones are fine. */
     bt_vec_done(&keys);
 }
 
@@ -309,14 +324,12 @@ static int start(const struct options *options, struct session *session, struct 
 {
     struct bt_principal principal = bt_principal_local();
     struct bt_err err = BT_ERR_INIT;
-    BT_CLEANUP(bt_buf_done) struct bt_buf source = BT_BUF_INIT(BT_YAML_BYTES_MAX + (1u << 20));
-    if (read_file(options->path, &source, &err) < 0)
-        return bt_cli_fail("run", &err, BT_EXIT_USAGE);
+    struct bt_str source = bt_buf_str(&options->source);
     struct bt_diags diags = BT_DIAGS_INIT;
     BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
-    int rc = bt_service_push_flow(service, &principal, bt_buf_str(&source), &flow, &diags, &err);
+    int rc = bt_service_push_flow(service, &principal, source, &flow, &diags, &err);
     if (diags.count)
-        bt_cli_print_diags(stderr, options->path, bt_buf_str(&source), &diags);
+        bt_cli_print_diags(stderr, options->path, source, &diags);
     size_t errors = diags.errors;
     bt_diags_done(&diags);
     if (rc < 0)
@@ -343,8 +356,11 @@ static int start(const struct options *options, struct session *session, struct 
 
 static void print_outputs(const struct session *session, bool is_json)
 {
-    if (!session->outputs || bt_value_count(session->outputs) == 0)
+    if (bt_value_count(session->outputs) == 0) {
+        if (is_json)
+            (void)puts("{}");
         return;
+    }
     BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(BT_JSON_BYTES_MAX);
     if (bt_json_write(session->outputs, is_json ? BT_JSON_COMPACT : BT_JSON_PRETTY, &text, NULL) <
         0)
@@ -374,6 +390,7 @@ static void take_up_unfinished(struct session *session, const struct bt_instance
     const uint64_t *keys = bt_instance_unfinished(instance, &count);
     for (size_t i = 0; i < count; i++)
         bt_vec_push(&session->open, keys[i]);
+    session->any_failed = bt_instance_unreadable(instance) > 0;
     if (count)
         bt_show_note(session->show, "%zu unfinished execution%s go%s on", count,
                      count == 1 ? "" : "s", count == 1 ? "es" : "");
@@ -382,12 +399,8 @@ static void take_up_unfinished(struct session *session, const struct bt_instance
 /* A server has the data directory: it runs the flow. */
 static int run_on_server(const struct options *options, int signal_fd)
 {
-    struct bt_err err = BT_ERR_INIT;
-    BT_CLEANUP(bt_buf_done) struct bt_buf source = BT_BUF_INIT(BT_YAML_BYTES_MAX + (1u << 20));
-    if (read_file(options->path, &source, &err) < 0)
-        return bt_cli_fail("run", &err, BT_EXIT_USAGE);
     struct bt_control_run run = {.path = options->path,
-                                 .source = bt_buf_str(&source),
+                                 .source = bt_buf_str(&options->source),
                                  .inputs = options->inputs,
                                  .labels = options->labels,
                                  .files = options->files.items,
@@ -427,13 +440,14 @@ static int run(const struct options *options, struct session *session, int signa
     return code == BT_EXIT_OK ? report(session, options) : code;
 }
 
-/* SIGINT and SIGTERM arrive at a descriptor; threads made later inherit the mask. */
+/* SIGINT, SIGTERM and SIGHUP arrive at a descriptor; threads made later inherit the mask. */
 static int open_signals(void)
 {
     sigset_t set;
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGHUP); /* The terminal is gone. Under nohup it stays ignored. */
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* Cannot fail with these arguments. */
     (void)signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -441,11 +455,15 @@ static int open_signals(void)
 
 int bt_cmd_run(int argc, char **argv)
 {
-    struct options options = {.inputs = bt_map_new(0), .labels = bt_map_new(0)};
+    struct options options = {.source = BT_BUF_INIT(BT_YAML_BYTES_MAX + (1u << 20)),
+                              .inputs = bt_map_new(0),
+                              .labels = bt_map_new(0)};
     struct bt_err err = BT_ERR_INIT;
     if (!options.inputs || !options.labels)
         bt_die("out of memory");
     int rc = parse_options(argc, argv, &options, &err);
+    if (rc == BT_OK && options.path) /* Before signals are blocked: it may be a slow pipe. */
+        rc = read_file(options.path, &options.source, &err);
     if (rc < 0) {
         options_done(&options);
         if (rc == BT_NOT_FOUND)

@@ -60,6 +60,8 @@ static int show_end(const struct bt_value *end, bool is_json)
         BT_CLEANUP(bt_buf_done) struct bt_buf out = BT_BUF_INIT(64u << 20);
         if (bt_json_write(outputs, is_json ? BT_JSON_COMPACT : BT_JSON_PRETTY, &out, NULL) == BT_OK)
             (void)printf("%s%.*s\n", is_json ? "" : "outputs: ", (int)out.len, out.at);
+    } else if (is_json) {
+        (void)puts("{}");
     }
     if (state.len)
         (void)fprintf(is_json ? stderr : stdout, "%.*s in %s\n", BT_FMT(state),

@@ -2,6 +2,7 @@
 #include "cli/diags.h"
 
 #include "base/utf8.h"
+#include "cli/text.h"
 
 #include <unistd.h>
 
@@ -76,13 +77,28 @@ static uint32_t underline_width(const struct bt_diag *diag, struct bt_str line)
 
 enum { SHOWN_BYTES_MAX = 160 };
 
+/* Tabs are kept: the marks below follow them. */
+static void put_line(FILE *out, struct bt_str line)
+{
+    for (size_t at = 0; at <= line.len;) {
+        ptrdiff_t tab = bt_str_find(line, BT_STR("\t"), at);
+        size_t to = tab < 0 ? line.len : (size_t)tab;
+        (void)bt_text_put(out, bt_str_slice(line, at, to), SIZE_MAX);
+        if (tab >= 0)
+            fputc('\t', out);
+        at = to + 1;
+    }
+}
+
 /* The line with a mark below: blanks as wide as what stands before, tabs kept. */
 static void show_line(FILE *out, const struct bt_diag *diag, struct bt_str line,
                       const struct colours *colours)
 {
     if (!bt_utf8_is_valid(line, NULL) || line.len > SHOWN_BYTES_MAX)
         return;
-    fprintf(out, "%s%5u |%s %.*s\n", colours->dim, diag->at.line, colours->off, BT_FMT(line));
+    fprintf(out, "%s%5u |%s ", colours->dim, diag->at.line, colours->off);
+    put_line(out, line);
+    fputc('\n', out);
     fprintf(out, "%s      |%s ", colours->dim, colours->off);
     size_t end = bt_utf8_offset(line, diag->at.col - 1);
     for (size_t i = 0; i < end; i++)
@@ -99,16 +115,23 @@ static void show_line(FILE *out, const struct bt_diag *diag, struct bt_str line,
 static void show_one(FILE *out, const char *name, struct bt_str source, const struct bt_diag *diag,
                      const struct colours *colours)
 {
-    fprintf(out, "%s%s:", colours->bold, name);
+    fputs(colours->bold, out);
+    (void)bt_text_put(out, bt_str_of(name), SIZE_MAX);
+    fputc(':', out);
     if (diag->at.line) /* 0: it is about the file itself. */
         fprintf(out, "%u:%u:", diag->at.line, diag->at.col);
-    fprintf(out, "%s %s%s:%s %s\n", colours->off, severity_colour(colours, diag->severity),
-            severity_name(diag->severity), colours->off, diag->msg);
+    fprintf(out, "%s %s%s:%s ", colours->off, severity_colour(colours, diag->severity),
+            severity_name(diag->severity), colours->off);
+    bt_text_put_lines(out, bt_str_of(diag->msg));
+    fputc('\n', out);
     struct bt_str line = line_of(source, diag->at.line);
     if (line.len && diag->at.col)
         show_line(out, diag, line, colours);
-    if (*diag->hint)
-        fprintf(out, "%s      =%s %s\n", colours->dim, colours->off, diag->hint);
+    if (*diag->hint) {
+        fprintf(out, "%s      =%s ", colours->dim, colours->off);
+        bt_text_put_lines(out, bt_str_of(diag->hint));
+        fputc('\n', out);
+    }
 }
 
 void bt_cli_print_diags(FILE *out, const char *name, struct bt_str source,

@@ -3,6 +3,7 @@
 
 #include "base/iso.h"
 #include "base/vec.h"
+#include "cli/text.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -10,11 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LIVE_LINES_MAX = 12, ITERATION_LINES_MAX = 50, VALUE_WIDTH_MAX = 40 };
+enum { LIVE_LINES_MAX = 12, ITERATION_LINES_MAX = 50, VALUE_WIDTH_MAX = 40, LOG_WIDTH_MAX = 4096 };
 
 struct live {
     uint64_t exec;
-    uint32_t n;
+    uint32_t n, parent;
     unsigned depth;
     enum bt_state state;
     int64_t since_us;
@@ -117,22 +118,6 @@ static unsigned depth_of(const struct bt_flow *flow, uint32_t task)
     return depth;
 }
 
-/* Writes without control characters, which could move the cursor or lie about other lines. */
-static void put_text(FILE *out, struct bt_str text, size_t width_max)
-{
-    for (size_t i = 0; i < text.len && i < width_max; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-        if (c >= 0x20 && c != 0x7F)
-            (void)fputc(c, out);
-        else if (c == '\t')
-            (void)fputc(' ', out);
-        else if (c == 0x1B)
-            (void)fputs("\\e", out);
-    }
-    if (text.len > width_max)
-        (void)fputs("…", out);
-}
-
 static void put_clock(const struct bt_show *show, int64_t at_us)
 {
     char iso[BT_ISO_SIZE];
@@ -149,7 +134,7 @@ static void put_task(const struct bt_show *show, const struct bt_flow *flow,
     (void)fputs(flow->tasks[run->task].id, out);
     if (run->value) {
         (void)fputs(" [", out);
-        put_text(out, bt_value_str(run->value), VALUE_WIDTH_MAX);
+        (void)bt_text_put(out, bt_value_str(run->value), VALUE_WIDTH_MAX);
         (void)fputc(']', out);
     }
 }
@@ -168,23 +153,63 @@ static int64_t wall_us(void)
     return bt_clock_wall_us(bt_clock_system());
 }
 
+/* A line that wraps, or more lines than the screen has, could not be erased again. */
+static struct winsize screen_of(const struct bt_show *show)
+{
+    struct winsize size = {0};
+    if (ioctl(fileno(show->config.out), TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+        size = (struct winsize){.ws_row = 24, .ws_col = 80};
+    return size;
+}
+
+static void draw_line(const struct bt_show *show, const struct live *live, size_t columns)
+{
+    FILE *out = show->config.out;
+    char duration[32];
+    (void)bt_show_duration(wall_us() - live->since_us, duration);
+    size_t indent = (size_t)live->depth * 2, rest = strlen(duration) + 4; /* Mark, blanks. */
+    if (rest + indent + 8 > columns)
+        indent = 0;
+    size_t width = columns > rest + indent ? columns - rest - indent : 1;
+    (void)fprintf(out, "%s%s%s %*s", paint(show, colour_of(live->state)), mark_of(live->state),
+                  plain(show), (int)indent, "");
+    (void)bt_text_put(out, bt_str_of(live->label), width);
+    (void)fprintf(out, " %s%s%s\n", paint(show, "\033[2m"), duration, plain(show));
+}
+
+/* Nothing above it is alive: a failed group may have ended before its last children. */
+static bool is_root(const struct bt_show *show, const struct live *live)
+{
+    for (size_t i = 0; live->parent && i < show->live.count; i++)
+        if (show->live.items[i].n == live->parent && show->live.items[i].exec == live->exec)
+            return false;
+    return true;
+}
+
+/* A run and below it what it encloses. Runs are older than their children, so these come later. */
+static void draw_tree(struct bt_show *show, size_t at, size_t columns, size_t most)
+{
+    const struct live *top = &show->live.items[at];
+    draw_line(show, top, columns);
+    show->drawn++;
+    for (size_t i = at + 1; i < show->live.count && show->drawn < most; i++)
+        if (show->live.items[i].parent == top->n && show->live.items[i].exec == top->exec)
+            draw_tree(show, i, columns, most);
+}
+
 static void draw_live(struct bt_show *show)
 {
     if (!show->config.is_terminal || show->config.is_quiet)
         return;
-    FILE *out = show->config.out;
-    size_t count = show->live.count;
-    char duration[32];
-    for (size_t i = 0; i < count && show->drawn < LIVE_LINES_MAX; i++) {
-        const struct live *live = &show->live.items[i];
-        (void)fprintf(out, "%s%s%s %*s%s %s%s%s\n", paint(show, colour_of(live->state)),
-                      mark_of(live->state), plain(show), (int)live->depth * 2, "", live->label,
-                      paint(show, "\033[2m"),
-                      bt_show_duration(wall_us() - live->since_us, duration), plain(show));
-        show->drawn++;
-    }
-    if (count > LIVE_LINES_MAX) {
-        (void)fprintf(out, "  … and %zu more\n", count - LIVE_LINES_MAX);
+    struct winsize screen = screen_of(show);
+    size_t count = show->live.count, most = LIVE_LINES_MAX;
+    if (screen.ws_row < most + 3)
+        most = screen.ws_row > 4 ? screen.ws_row - 3u : 1;
+    for (size_t i = 0; i < count && show->drawn < most; i++)
+        if (is_root(show, &show->live.items[i]))
+            draw_tree(show, i, screen.ws_col, most);
+    if (count > most) {
+        (void)fprintf(show->config.out, "  … and %zu more\n", count - most);
         show->drawn++;
     }
     show->drawn_us = wall_us();
@@ -193,17 +218,40 @@ static void draw_live(struct bt_show *show)
 static char *label_of(const struct bt_flow *flow, const struct bt_taskrun *run)
 {
     char *label = NULL;
-    struct bt_str value = bt_value_str(run->value);
-    size_t len = value.len > VALUE_WIDTH_MAX ? VALUE_WIDTH_MAX : value.len;
-    int rc = run->value
-                 ? asprintf(&label, "%s [%.*s]", flow->tasks[run->task].id, (int)len, value.at)
-                 : asprintf(&label, "%s", flow->tasks[run->task].id);
-    if (rc < 0)
+    size_t size = 0;
+    FILE *out = open_memstream(&label, &size);
+    if (!out)
         bt_die("out of memory");
-    for (char *c = label; *c; c++)
-        if ((unsigned char)*c < 0x20)
-            *c = ' ';
+    (void)fputs(flow->tasks[run->task].id, out);
+    if (run->value) {
+        (void)fputs(" [", out);
+        (void)bt_text_put(out, bt_value_str(run->value), VALUE_WIDTH_MAX);
+        (void)fputc(']', out);
+    }
+    if (fclose(out) != 0)
+        bt_die("out of memory");
     return label;
+}
+
+/* By execution and number. Returns where it stands. */
+static size_t add_live(struct bt_show *show, const struct bt_change *change)
+{
+    const struct bt_taskrun *run = change->run;
+    struct live live = {.exec = change->exec->key,
+                        .n = run->n,
+                        .parent = run->parent,
+                        .depth = depth_of(change->flow, run->task),
+                        .label = label_of(change->flow, run)};
+    bt_vec_push(&show->live, live);
+    size_t at = show->live.count - 1;
+    for (; at > 0; at--) {
+        const struct live *before = &show->live.items[at - 1];
+        if (before->exec < live.exec || (before->exec == live.exec && before->n < live.n))
+            break;
+        show->live.items[at] = *before;
+    }
+    show->live.items[at] = live;
+    return at;
 }
 
 static void track_live(struct bt_show *show, const struct bt_change *change)
@@ -223,10 +271,7 @@ static void track_live(struct bt_show *show, const struct bt_change *change)
         return;
     }
     if (at == show->live.count)
-        bt_vec_push(&show->live, ((struct live){.exec = change->exec->key,
-                                                .n = run->n,
-                                                .depth = depth_of(change->flow, run->task),
-                                                .label = label_of(change->flow, run)}));
+        at = add_live(show, change);
     struct live *live = &show->live.items[at];
     live->state = run->state;
     live->since_us = bt_histories_at(&run->histories, run->histories.count - 1)->at_us;
@@ -319,7 +364,7 @@ static void print_log(struct bt_show *show, const struct bt_change *change)
         else
             (void)fputs(change->exec->flow_id, out);
         (void)fputs(" | ", out);
-        put_text(out, line, 4096);
+        (void)bt_text_put(out, line, LOG_WIDTH_MAX);
         (void)fprintf(out, "%s\n", plain(show));
         if (end < 0)
             return;

@@ -5,6 +5,7 @@
 #include "journal/sqlite/sqlite.h"
 #include "sys/fs.h"
 #include "sys/random.h"
+#include "worker/host/catalog.h"
 #include "worker/hub.h"
 #include "worker/remote/listen.h"
 #include "worker/worker.h"
@@ -38,6 +39,7 @@ struct bt_instance {
     struct bt_service service;
     struct bt_value *envs;
     BT_VEC(uint64_t) unfinished;
+    size_t unreadable;
 };
 
 static char *path_join(const char *dir, const char *name)
@@ -189,6 +191,14 @@ static void on_result(void *data, struct bt_job_result *result)
     (void)bt_hub_result(self->member, result); /* As above. */
 }
 
+/* Given out by an earlier process: a remote worker may still have it. */
+static void keep_orphan(void *data, const struct bt_job_row *row, uint32_t attempt)
+{
+    struct bt_job stub = {
+        .exec_key = row->exec, .taskrun = row->taskrun, .token = row->token, .attempt = attempt};
+    bt_hub_orphan(data, &stub);
+}
+
 static int open_runner(struct bt_instance *self, const struct bt_instance_config *config,
                        struct bt_err *err)
 {
@@ -197,10 +207,12 @@ static int open_runner(struct bt_instance *self, const struct bt_instance_config
         .logs = self->logs,
         .clock = bt_clock_system(),
         .seed = bt_random_u64(),
-        .dispatcher = {self->hub, bt_hub_submit, bt_hub_kill},
+        .dispatcher = {.data = self->hub, .submit = bt_hub_submit, .kill = bt_hub_kill},
         .listener = config->listener,
         .envs = self->envs,
     };
+    if (config->worker_listen)
+        runner.dispatcher.orphan = keep_orphan;
     struct bt_hub_config hub = {.lost = bt_runner_lost};
     self->hub = bt_hub_new(&hub);
     if (!self->hub)
@@ -217,6 +229,31 @@ static int keep_key(void *data, uint64_t key)
 {
     struct bt_instance *self = data;
     bt_vec_push(&self->unfinished, key);
+    return BT_OK;
+}
+
+/* An execution that cannot be read is told, and nobody waits for it. */
+static int check_unfinished(struct bt_instance *self, const struct bt_instance_config *config,
+                            struct bt_err *err)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < self->unfinished.count; i++) {
+        uint64_t key = self->unfinished.items[i];
+        BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+        BT_VALUE source = NULL;
+        int rc = self->journal->ops->exec(self->journal, key, &exec, err);
+        if (rc == BT_OK)
+            rc = self->journal->ops->flow(self->journal, exec->tenant, exec->namespace,
+                                          exec->flow_id, &(uint32_t){exec->revision}, &source, err);
+        if (rc == BT_OK)
+            self->unfinished.items[kept++] = key;
+        else if (rc != BT_CORRUPT && rc != BT_NOT_FOUND)
+            return rc;
+        else if (config->listener.trouble)
+            config->listener.trouble(config->listener.data, err);
+    }
+    self->unreadable = self->unfinished.count - kept;
+    self->unfinished.count = kept;
     return BT_OK;
 }
 
@@ -240,7 +277,10 @@ static int open_worker(struct bt_instance *self, const struct bt_instance_config
     if (rc < 0)
         return rc;
     self->member = bt_hub_join(self->hub, "", worker.slots, &ops, self);
-    return self->member ? BT_OK : bt_fail_mem(err, "worker");
+    if (!self->member)
+        return bt_fail_mem(err, "worker");
+    bt_hub_away(self->member, false);
+    return BT_OK;
 }
 
 static int open_all(struct bt_instance *self, const struct bt_instance_config *config,
@@ -255,10 +295,15 @@ static int open_all(struct bt_instance *self, const struct bt_instance_config *c
         BT_TRY(make_temporary(self, err));
     }
     BT_TRY(lock_dir(self, err));
+    char *plugins = path_join(self->dir, "plugins");
+    if (plugins)
+        bt_catalog_add(plugins);
+    free(plugins);
     BT_TRY(open_stores(self, err));
     BT_TRY(read_envs(&self->envs, err));
     assert(self->journal);
     BT_TRY(self->journal->ops->live(self->journal, keep_key, self, err));
+    BT_TRY(check_unfinished(self, config, err));
     return open_runner(self, config, err);
 }
 
@@ -339,6 +384,11 @@ const uint64_t *bt_instance_unfinished(const struct bt_instance *self, size_t *r
 {
     *ret_count = self->unfinished.count;
     return self->unfinished.items;
+}
+
+size_t bt_instance_unreadable(const struct bt_instance *self)
+{
+    return self->unreadable;
 }
 
 const char *bt_instance_dir(const struct bt_instance *self)

@@ -24,6 +24,8 @@ int bt_instance_start(struct bt_instance *instance, struct bt_err *err);
 struct bt_service *bt_instance_service(struct bt_instance *instance); /* Borrowed. */
 /* Keys of unfinished executions found at open. Borrowed. */
 const uint64_t *bt_instance_unfinished(const struct bt_instance *instance, size_t *ret_count);
+/* How many more there are that cannot be read; each was told to the listener as trouble. */
+size_t bt_instance_unreadable(const struct bt_instance *instance);
 const char *bt_instance_dir(const struct bt_instance *instance);
 /* Where remote workers connect, NULL: nowhere. Borrowed. */
 const char *bt_instance_worker_address(const struct bt_instance *instance);

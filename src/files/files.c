@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/utf8.h"
 
 static const struct bt_str schemes[] = {{"baton:///", 9}, {"kestra:///", 10}};
 
@@ -24,6 +25,19 @@ int bt_files_uri(struct bt_str path, struct bt_buf *out)
 {
     BT_TRY(bt_buf_add(out, schemes[0]));
     return bt_buf_add(out, path);
+}
+
+int bt_files_add_escaped(struct bt_str path, struct bt_buf *out)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "-._+~=/";
+    bool is_text = bt_utf8_is_valid(path, NULL);
+    for (size_t i = 0; i < path.len; i++) {
+        unsigned char c = (unsigned char)path.at[i];
+        bool is_plain = c >= 0x80 ? is_text : c && strchr(plain, c);
+        BT_TRY(is_plain ? bt_buf_addc(out, path.at[i]) : bt_buf_addf(out, "%%%02X", c));
+    }
+    return BT_OK;
 }
 
 static bool is_segment_ok(struct bt_str segment)

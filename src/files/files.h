@@ -16,6 +16,9 @@ struct bt_files *bt_files_close(struct bt_files *files); /* Accepts and returns 
 bool bt_files_is_uri(struct bt_str text);
 /* Appends "baton:///" + path; the path has no leading slash. */
 int bt_files_uri(struct bt_str path, struct bt_buf *out);
+/* Appends a path; what may not stand in a URI is written %XX, and a file is stored under that very
+ * name. */
+int bt_files_add_escaped(struct bt_str path, struct bt_buf *out);
 /* The path part of a URI, checked. Borrowed from `uri`. */
 int bt_files_path(struct bt_str uri, struct bt_str *ret_path, struct bt_err *err);
 

@@ -72,6 +72,8 @@ struct bt_batch {
     size_t flow_count;
 };
 
+#define BT_ALL_PARENTS UINT32_MAX
+
 struct bt_journal;
 struct bt_journal_ops {
     int (*commit)(struct bt_journal *journal, const struct bt_batch *batch, struct bt_err *err);
@@ -85,7 +87,8 @@ struct bt_journal_ops {
     /* The newest run of a task under a parent with an iteration value (empty: none). */
     int (*find)(struct bt_journal *journal, uint64_t exec, uint32_t task, uint32_t parent,
                 struct bt_str value, struct bt_taskrun **ret_run, struct bt_err *err);
-    /* Calls `each` (takes the run) for all runs of a task under a parent, by number. */
+    /* Calls `each` (takes the run) for all runs of a task under a parent (or BT_ALL_PARENTS), by
+     * number. */
     int (*list)(struct bt_journal *journal, uint64_t exec, uint32_t task, uint32_t parent,
                 int (*each)(void *data, struct bt_taskrun *run), void *data, struct bt_err *err);
     int (*values)(struct bt_journal *journal, uint64_t exec, uint32_t n,

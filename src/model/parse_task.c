@@ -358,6 +358,18 @@ static const struct bt_type *read_type(struct parse *parse, const struct place *
         bt_diag_original(parse, diag, "Invalid type: %s", name);
         return NULL;
     }
+    if (type->plugin && type->plugin->problem) {
+        diag = bt_model_error(parse, &at, "plugin-unusable",
+                              "type \"%s\": the plugin \"%s\" cannot be used: %s", name,
+                              type->plugin->name, type->plugin->problem);
+        bt_diag_hint(parse, diag, "`baton plugin list` shows where it was found");
+        return NULL;
+    }
+    if (type->exec == BT_EXEC_TRIGGER) {
+        diag = bt_model_error(parse, &at, "not-a-task", "type \"%s\" is a trigger, no task", name);
+        bt_diag_hint(parse, diag, "write it under \"triggers\"");
+        return NULL;
+    }
     if (type->is_deprecated)
         bt_diag_hint(parse,
                      bt_model_warn(parse, &at, "deprecated", "type \"%s\" is deprecated", name),

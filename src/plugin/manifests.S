@@ -17,4 +17,13 @@ bt_manifest_script:
     .incbin "plugins/script/plugin.json"
 bt_manifest_script_end:
     .byte 0
+    /* The header that `baton plugin new` gives to a plugin in C. */
+    .globl bt_plugin_header
+    .globl bt_plugin_header_end
+    .hidden bt_plugin_header
+    .hidden bt_plugin_header_end
+bt_plugin_header:
+    .incbin "include/baton/plugin.h"
+bt_plugin_header_end:
+    .byte 0
     .section .note.GNU-stack,"",%progbits

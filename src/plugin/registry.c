@@ -1,6 +1,8 @@
-/* registry.c — Task types from the manifests in the binary. Loaded once, at the first question;
- * after that only read. A broken manifest is a programmer's error and stops the program. */
-#include "plugin/type.h"
+/* registry.c — Task types: of the manifests in the binary, loaded at the first question, and of the
+ * plugins found at run time, loaded when the built-in types do not answer. After that only read. A
+ * broken manifest in the binary is a programmer's error and stops the program; one of a plugin only
+ * leaves that plugin out. */
+#include "plugin/registry_int.h"
 
 #include "base/own.h"
 #include "value/json.h"
@@ -12,33 +14,21 @@
 extern const char bt_manifest_core[], bt_manifest_core_end[];
 extern const char bt_manifest_script[], bt_manifest_script_end[];
 
-enum {
-    NAME_SLOTS = 1024,
-    TYPES_MAX = 256,
-    RUNNERS_MAX = 16,
-    NAMES_MAX = NAME_SLOTS / 2,
-    MANIFESTS_MAX = 4
-};
-
-struct slot {
-    struct bt_str name;
-    const struct bt_type *type;
-};
+enum { RUNNERS_MAX = 16, MANIFESTS_MAX = 4 };
 
 static struct {
-    pthread_once_t once;
-    struct bt_type types[TYPES_MAX];
-    const struct bt_type *list[TYPES_MAX];
-    size_t count;
+    pthread_once_t once, plugins_once;
+    struct table builtin, plugins; /* The second is made under plugins_once. */
+    const struct bt_type **all;    /* Both, made under plugins_once. */
+    size_t all_count;
     struct bt_runner_type runners[RUNNERS_MAX];
     size_t runner_count;
-    struct slot slots[NAME_SLOTS]; /* Hash of names to types, open addressing. */
-    const char *names[NAMES_MAX];  /* All of them, for suggestions. */
-    size_t name_count;
     const struct bt_value *common;
     struct bt_value *manifests[MANIFESTS_MAX]; /* Never freed: the types borrow from them. */
     size_t manifest_count;
-} registry = {.once = PTHREAD_ONCE_INIT};
+    void (*find)(void *data);
+    void *find_data;
+} registry = {.once = PTHREAD_ONCE_INIT, .plugins_once = PTHREAD_ONCE_INIT};
 
 static const char *const op_names[] = {
     [BT_OP_OTHER] = "other",
@@ -76,7 +66,7 @@ static size_t index_of(const char *const *names, size_t count, struct bt_str nam
     for (size_t i = 0; i < count; i++)
         if (bt_str_is(name, names[i]))
             return i;
-    assert(count == 0); /* A manifest names an unknown exec or op. */
+    assert(count == 0); /* A manifest in the binary names an unknown exec or op. */
     return 0;
 }
 
@@ -103,17 +93,37 @@ static const char *const *aliases_of(const struct bt_value *entry)
     return aliases;
 }
 
-static void add_name(const char *name, const struct bt_type *type)
+static const struct bt_type *table_find(const struct table *table, struct bt_str name)
 {
-    assert(registry.name_count < NAMES_MAX);
-    struct bt_str key = bt_str_of(name);
-    size_t at = bt_str_hash(key, 0) % NAME_SLOTS;
-    while (registry.slots[at].type) {
-        assert(!bt_str_eq(registry.slots[at].name, key));
+    size_t at = bt_str_hash(name, 0) % NAME_SLOTS;
+    while (table->slots && table->slots[at].type) {
+        if (bt_str_eq(table->slots[at].name, name))
+            return table->slots[at].type;
         at = (at + 1) % NAME_SLOTS;
     }
-    registry.slots[at] = (struct slot){key, type};
-    registry.names[registry.name_count++] = name;
+    return NULL;
+}
+
+static void add_name(struct table *table, const char *name, const struct bt_type *type)
+{
+    struct bt_str key = bt_str_of(name);
+    if (!table->slots)
+        table->slots = calloc(NAME_SLOTS, sizeof *table->slots);
+    assert(table->slots && table->name_count < NAMES_MAX);
+    size_t at = bt_str_hash(key, 0) % NAME_SLOTS;
+    for (; table->slots[at].type; at = (at + 1) % NAME_SLOTS) {
+        bool is_same = bt_str_eq(table->slots[at].name, key);
+        assert(!is_same || table->slots[at].type == type); /* A name belongs to one type. */
+        if (is_same)
+            return;
+    }
+    table->slots[at] = (struct slot){key, type};
+    table->names[table->name_count++] = name;
+}
+
+bool bt_registry_has(const struct table *table, struct bt_str name)
+{
+    return table_find(&registry.builtin, name) || table_find(table, name);
 }
 
 static void put_all(struct bt_value *into, const struct bt_value *from)
@@ -158,28 +168,35 @@ static const struct bt_value *required_of(const struct bt_value *schema)
     return required;
 }
 
-static void load_type(const struct bt_value *manifest, const struct bt_value *entry)
+struct bt_type *bt_registry_add(struct table *table, const struct bt_value *manifest,
+                                const struct bt_value *entry)
 {
-    assert(registry.count < TYPES_MAX);
-    struct bt_type *type = &registry.types[registry.count];
+    assert(table->count < TYPES_MAX);
+    struct bt_type *type = calloc(1, sizeof *type);
+    assert(type);
+    struct bt_str exec = bt_map_str(entry, "exec"), op = bt_map_str(entry, "op");
     *type = (struct bt_type){
         .name = text_of(entry, "name"),
-        .class_name = text_of(entry, "class"),
+        .class_name = text_of(entry, bt_map_gets(entry, "class") ? "class" : "name"),
         .aliases = aliases_of(entry),
         .title = text_of(entry, "title"),
-        .exec = (enum bt_exec_kind)index_of(exec_names, BT_COUNT(exec_names),
-                                            bt_map_str(entry, "exec")),
-        .op = (enum bt_op)index_of(op_names, BT_COUNT(op_names), bt_map_str(entry, "op")),
+        .exec = BT_EXEC_JOB,
         .schema = schema_of(manifest, entry),
         .manifest = entry,
         .is_deprecated = bt_value_as_bool(bt_map_gets(entry, "deprecated")),
     };
+    if (exec.len)
+        type->exec = (enum bt_exec_kind)index_of(exec_names, BT_COUNT(exec_names), exec);
+    if (op.len)
+        type->op = (enum bt_op)index_of(op_names, BT_COUNT(op_names), op);
     type->required = required_of(type->schema);
-    registry.list[registry.count++] = type;
-    add_name(type->name, type);
-    add_name(type->class_name, type);
+    table->list[table->count++] = type;
+    add_name(table, type->name, type);
+    if (strcmp(type->name, type->class_name) != 0)
+        add_name(table, type->class_name, type);
     for (size_t i = 0; type->aliases && type->aliases[i]; i++)
-        add_name(type->aliases[i], type);
+        add_name(table, type->aliases[i], type);
+    return type;
 }
 
 static void load_runner(const struct bt_value *entry)
@@ -203,7 +220,7 @@ static void load_manifest(const char *from, const char *to)
     registry.manifests[registry.manifest_count++] = manifest;
     const struct bt_value *types = bt_map_gets(manifest, "types");
     for (size_t i = 0; i < bt_value_count(types); i++)
-        load_type(manifest, bt_list_at(types, i));
+        (void)bt_registry_add(&registry.builtin, manifest, bt_list_at(types, i));
     const struct bt_value *runners = bt_map_gets(manifest, "runners");
     for (size_t i = 0; i < bt_value_count(runners); i++)
         load_runner(bt_list_at(runners, i));
@@ -218,23 +235,69 @@ static void load(void)
     assert(registry.common);
 }
 
+/* --- Plugins ---------------------------------------------------------------------------------- */
+
+void bt_plugins_set_finder(void (*find)(void *data), void *data)
+{
+    registry.find = find;
+    registry.find_data = data;
+}
+
+void bt_plugins_add(const char *dir, struct bt_str manifest,
+                    bool (*has_file)(const char *path, bool is_executable))
+{
+    bt_registry_load_plugin(&registry.plugins, dir, manifest, has_file);
+}
+
+static void load_plugins(void)
+{
+    if (registry.find)
+        registry.find(registry.find_data);
+    size_t count = registry.builtin.count + registry.plugins.count;
+    registry.all = calloc(count, sizeof *registry.all);
+    assert(registry.all);
+    for (size_t i = 0; i < registry.builtin.count; i++)
+        registry.all[registry.all_count++] = registry.builtin.list[i];
+    for (size_t i = 0; i < registry.plugins.count; i++)
+        registry.all[registry.all_count++] = registry.plugins.list[i];
+}
+
+static void need_plugins(void)
+{
+    pthread_once(&registry.once, load);
+    pthread_once(&registry.plugins_once, load_plugins);
+}
+
+const struct bt_plugin_info *const *bt_plugins(size_t *ret_count)
+{
+    need_plugins();
+    *ret_count = registry.plugins.plugin_count;
+    return registry.plugins.plugins;
+}
+
+const struct bt_value *bt_manifest_builtin(size_t index)
+{
+    pthread_once(&registry.once, load);
+    return index < registry.manifest_count ? registry.manifests[index] : NULL;
+}
+
+/* --- Questions -------------------------------------------------------------------------------- */
+
 const struct bt_type *bt_type_find(struct bt_str name)
 {
     pthread_once(&registry.once, load);
-    size_t at = bt_str_hash(name, 0) % NAME_SLOTS;
-    while (registry.slots[at].type) {
-        if (bt_str_eq(registry.slots[at].name, name))
-            return registry.slots[at].type;
-        at = (at + 1) % NAME_SLOTS;
-    }
-    return NULL;
+    const struct bt_type *type = table_find(&registry.builtin, name);
+    if (type || !registry.find)
+        return type;
+    need_plugins();
+    return table_find(&registry.plugins, name);
 }
 
 const struct bt_type *const *bt_types(size_t *ret_count)
 {
-    pthread_once(&registry.once, load);
-    *ret_count = registry.count;
-    return registry.list;
+    need_plugins();
+    *ret_count = registry.all_count;
+    return registry.all;
 }
 
 /* What stands behind the last dot: the part of a class name where the typo is. */
@@ -244,24 +307,33 @@ static const char *tail_of(const char *name)
     return dot ? dot + 1 : name;
 }
 
+static const char *nearest_name(struct bt_str name)
+{
+    const char *near = bt_str_nearest(name, registry.builtin.names, registry.builtin.name_count);
+    return near ? near : bt_str_nearest(name, registry.plugins.names, registry.plugins.name_count);
+}
+
 const char *bt_type_nearest(struct bt_str name)
 {
-    pthread_once(&registry.once, load);
+    need_plugins();
     if (!bt_str_starts(name, BT_STR("io.")))
-        return bt_str_nearest(name, registry.names, registry.name_count);
+        return nearest_name(name);
     /* Class names are alike in front: compare only their ends, so that a class that does not exist
      * here is not taken for its neighbour. */
     size_t at = name.len;
     while (at > 0 && name.at[at - 1] != '.')
         at--;
-    const char *tails[TYPES_MAX];
-    for (size_t i = 0; i < registry.count; i++)
-        tails[i] = tail_of(registry.types[i].class_name);
-    const char *tail = bt_str_nearest(bt_str_slice(name, at, name.len), tails, registry.count);
-    for (size_t i = 0; tail && i < registry.count; i++)
+    const char **tails = calloc(registry.all_count, sizeof *tails);
+    const char *found = NULL;
+    for (size_t i = 0; tails && i < registry.all_count; i++)
+        tails[i] = tail_of(registry.all[i]->class_name);
+    const char *tail =
+        tails ? bt_str_nearest(bt_str_slice(name, at, name.len), tails, registry.all_count) : NULL;
+    for (size_t i = 0; tail && i < registry.all_count && !found; i++)
         if (tails[i] == tail)
-            return registry.types[i].class_name;
-    return NULL;
+            found = registry.all[i]->class_name;
+    free(tails);
+    return found;
 }
 
 const struct bt_value *bt_type_common(void)

@@ -38,6 +38,26 @@ enum bt_op {
     BT_OP_PYTHON_SCRIPT,
 };
 
+/* What a task of a plugin may use; 0 = no limit. */
+struct bt_plugin_limits {
+    int64_t memory_bytes; /* Of the host process. */
+    int64_t cpu_s;        /* Processor time of one task. */
+    int64_t tasks;        /* Tasks that one host process runs before it is replaced. */
+};
+
+/* A plugin found at run time. Immutable after loading. */
+struct bt_plugin_info {
+    const char *name, *title, *version;
+    const char *dir;    /* Absolute. */
+    const char *file;   /* Absolute: the shared object or the executable. */
+    bool is_executable; /* Speaks the host protocol as JSON lines over its standard streams. */
+    bool is_reused;     /* One process runs task after task. */
+    bool is_confined;   /* Asks for `sandbox`: it writes only beneath its working directory. */
+    struct bt_plugin_limits limits;
+    const struct bt_value *manifest; /* NULL: it could not be read. */
+    const char *problem;             /* Why none of its tasks can run, or NULL. */
+};
+
 /* Owned by the registry for the whole life of the program; immutable after loading. */
 struct bt_type {
     const char *name;           /* Short: "log", "shell", "foreach". */
@@ -51,6 +71,7 @@ struct bt_type {
     const struct bt_value *required; /* List of names. */
     const struct bt_value *manifest; /* The whole entry. */
     bool is_deprecated;
+    const struct bt_plugin_info *plugin; /* NULL: built in. */
 };
 
 /* A task runner as a manifest names it: where the process of a script task runs. */
@@ -63,7 +84,7 @@ struct bt_runner_type {
 
 /* By short name, class name or alias; NULL when unknown. Any thread. */
 const struct bt_type *bt_type_find(struct bt_str name);
-/* All types in manifest order. */
+/* All types, the built-in ones first, in manifest order. */
 const struct bt_type *const *bt_types(size_t *ret_count);
 /* The nearest known name for a typo, or NULL. */
 const char *bt_type_nearest(struct bt_str name);
@@ -71,3 +92,17 @@ const char *bt_type_nearest(struct bt_str name);
 const struct bt_value *bt_type_common(void);
 /* A task runner by short name, class name or alias; NULL when unknown. */
 const struct bt_runner_type *bt_runner_find(struct bt_str name);
+
+/* --- Plugins beyond the built-in ones --------------------------------------------------------- */
+
+/* Sets who looks for plugins: called once, at the first question that the built-in types do not
+ * answer; it calls bt_plugins_add() for each. Before the first question. */
+void bt_plugins_set_finder(void (*find)(void *data), void *data);
+/* For the finder: a plugin whose plugin.json has this text and stands in `dir`. Whatever is wrong
+ * with it becomes its `problem`. `has_file` tells whether the path of its file can be used; NULL:
+ * not asked. */
+void bt_plugins_add(const char *dir, struct bt_str manifest,
+                    bool (*has_file)(const char *path, bool is_executable));
+const struct bt_plugin_info *const *bt_plugins(size_t *ret_count);
+/* The built-in manifests, for documentation: their number is fixed. */
+const struct bt_value *bt_manifest_builtin(size_t index); /* NULL past the last. */

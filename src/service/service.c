@@ -2,10 +2,13 @@
 #include "service/service.h"
 
 #include "base/limits.h"
+#include "base/own.h"
+#include "sys/fs.h"
 #include "sys/random.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int bt_service_push_flow(struct bt_service *service, const struct bt_principal *principal,
@@ -38,35 +41,97 @@ static const struct bt_input *find_input(const struct bt_flow *flow, const char 
     return NULL;
 }
 
+/* <namespace>/<flow>/executions/<id>/ */
+static int exec_path(const struct bt_exec *exec, struct bt_buf *out)
+{
+    for (const char *c = exec->namespace; *c; c++)
+        BT_TRY(bt_buf_addc(out, *c == '.' ? '/' : *c));
+    return bt_buf_addf(out, "/%s/executions/%s/", exec->flow_id, exec->id.text);
+}
+
 /* baton:///<namespace>/<flow>/executions/<id>/inputs/<input>/<file name> */
 static int input_uri(const struct bt_exec *exec, const struct bt_input_file *file,
                      struct bt_buf *out)
 {
     BT_CLEANUP(bt_buf_done) struct bt_buf path = BT_BUF_INIT(4096);
-    for (const char *c = exec->namespace; *c; c++)
-        BT_TRY(bt_buf_addc(&path, *c == '.' ? '/' : *c));
+    BT_TRY(exec_path(exec, &path));
     const char *slash = strrchr(file->path, '/');
-    BT_TRY(bt_buf_addf(&path, "/%s/executions/%s/inputs/%s/%s", exec->flow_id, exec->id.text,
-                       file->input, slash ? slash + 1 : file->path));
+    BT_TRY(bt_buf_addf(&path, "inputs/%s/", file->input));
+    BT_TRY(bt_files_add_escaped(bt_str_of(slash ? slash + 1 : file->path), &path));
     return bt_files_uri(bt_buf_str(&path), out);
 }
 
-static int store_file(struct bt_service *service, const struct bt_exec *exec,
-                      const struct bt_input_file *file, struct bt_value *inputs, struct bt_err *err)
+/* Only files: a pipe could keep the caller waiting for ever, and a device has no end. */
+static int open_input(const struct bt_input_file *file, int *ret_fd, struct bt_err *err)
+{
+    BT_FD fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return bt_fail_errno(err, BT_INVALID, errno, "input '%s': cannot open '%s'", file->input,
+                             file->path);
+    struct stat at;
+    if (fstat(fd, &at) < 0)
+        return bt_fail_errno(err, BT_IO, errno, "input '%s': cannot read '%s'", file->input,
+                             file->path);
+    if (S_ISDIR(at.st_mode))
+        return bt_fail(err, BT_INVALID, "input '%s': '%s' is a directory", file->input, file->path);
+    if (!S_ISREG(at.st_mode)) {
+        (void)bt_fail(err, BT_INVALID, "input '%s': '%s' is a pipe or a device", file->input,
+                      file->path);
+        return bt_hint(err, "write what it gives into a file first");
+    }
+    *ret_fd = bt_fd_take(&fd);
+    return BT_OK;
+}
+
+/* Names the file among the inputs; store_file() then copies it. */
+static int name_file(const struct bt_exec *exec, const struct bt_input_file *file,
+                     struct bt_value *inputs, struct bt_err *err)
 {
     BT_CLEANUP(bt_buf_done) struct bt_buf uri = BT_BUF_INIT(8192);
     if (input_uri(exec, file, &uri) < 0)
         return bt_fail(err, BT_INVALID, "input '%s': the file name is too long", file->input);
-    int fd = open(file->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return bt_fail_errno(err, BT_INVALID, errno, "input '%s': cannot open '%s'", file->input,
-                             file->path);
-    int rc = bt_files_put_fd(service->files, exec->tenant, bt_buf_str(&uri), fd, err);
-    (void)close(fd);
-    if (rc < 0)
-        return bt_err_prefix(err, "input '%s'", file->input);
     if (bt_map_puts(inputs, file->input, bt_value_string(bt_buf_str(&uri))) < 0)
         return bt_fail_mem(err, "inputs");
+    return BT_OK;
+}
+
+static int store_file(struct bt_service *service, const struct bt_exec *exec,
+                      const struct bt_input_file *file, const struct bt_value *inputs,
+                      struct bt_err *err)
+{
+    BT_FD fd = -1;
+    BT_TRY(open_input(file, &fd, err));
+    struct bt_str uri = bt_map_str(inputs, file->input);
+    if (bt_files_put_fd(service->files, exec->tenant, uri, fd, err) < 0)
+        return bt_err_prefix(err, "input '%s'", file->input);
+    return BT_OK;
+}
+
+static bool is_given_file(const struct bt_start_request *request, const char *input)
+{
+    for (size_t i = 0; i < request->file_count; i++)
+        if (strcmp(request->files[i].input, input) == 0)
+            return true;
+    return false;
+}
+
+/* A FILE input given as text names a file of the internal storage. */
+static int check_uris(struct bt_service *service, const struct bt_start_request *request,
+                      const struct bt_exec *exec, struct bt_err *err)
+{
+    for (uint32_t i = 0; i < request->flow->input_count; i++) {
+        const struct bt_input *input = &request->flow->inputs[i];
+        struct bt_str uri = bt_map_str(request->inputs, input->id);
+        int64_t size;
+        if (input->type != BT_INPUT_FILE || !uri.at || is_given_file(request, input->id) ||
+            bt_files_size(service->files, exec->tenant, uri, &size, NULL) == BT_OK)
+            continue;
+        (void)bt_fail(err, BT_INVALID,
+                      "Invalid input for `%s`, Expected a file of the internal storage, but "
+                      "received `%.*s`",
+                      input->id, BT_FMT(uri));
+        return bt_hint(err, "give a file of this machine with -f %s=@PATH", input->id);
+    }
     return BT_OK;
 }
 
@@ -105,6 +170,20 @@ static int check_names(const struct bt_start_request *request, struct bt_err *er
     return BT_OK;
 }
 
+static int check_labels(const struct bt_value *labels, struct bt_err *err)
+{
+    for (size_t i = 0; i < bt_value_count(labels); i++) {
+        struct bt_value *key = NULL;
+        const struct bt_value *val = bt_map_at(labels, i, &key);
+        if (bt_str_starts(bt_value_str(key), BT_STR("system.")))
+            return bt_fail(err, BT_INVALID,
+                           "System labels can only be set by Kestra itself, offending label: "
+                           "%.*s=%.*s",
+                           BT_FMT(bt_value_str(key)), BT_FMT(bt_value_str(val)));
+    }
+    return BT_OK;
+}
+
 /* Flow labels first, the given ones over them. */
 static struct bt_value *merge_labels(const struct bt_value *flow, const struct bt_value *given)
 {
@@ -135,13 +214,27 @@ static int fill_exec(struct bt_service *service, const struct bt_start_request *
     BT_VALUE given = request->inputs ? bt_value_copy(request->inputs) : bt_map_new(0);
     BT_TRY(check_names(request, err));
     BT_TRY(check_files(request, err));
+    BT_TRY(check_labels(request->labels, err));
+    BT_TRY(check_uris(service, request, exec, err));
     for (size_t i = 0; i < request->file_count; i++)
-        BT_TRY(store_file(service, exec, &request->files[i], given, err));
+        BT_TRY(name_file(exec, &request->files[i], given, err));
     struct bt_value *inputs = NULL;
     BT_TRY(bt_inputs_resolve(request->flow, given, &inputs, err));
     exec->inputs = inputs;
     exec->labels = merge_labels(request->flow->labels, request->labels);
-    return exec->labels ? BT_OK : bt_fail_mem(err, "labels");
+    if (!exec->labels)
+        return bt_fail_mem(err, "labels");
+    for (size_t i = 0; i < request->file_count; i++) /* Last, so that nothing is left behind. */
+        BT_TRY(store_file(service, exec, &request->files[i], given, err));
+    return BT_OK;
+}
+
+/* Files of an execution that was never created. What cannot be deleted is the sweeper's. */
+static void drop_files(struct bt_service *service, const struct bt_exec *exec)
+{
+    BT_CLEANUP(bt_buf_done) struct bt_buf path = BT_BUF_INIT(4096), uri = BT_BUF_INIT(8192);
+    if (exec_path(exec, &path) == BT_OK && bt_files_uri(bt_buf_str(&path), &uri) == BT_OK)
+        (void)bt_files_delete_tree(service->files, exec->tenant, bt_buf_str(&uri), NULL);
 }
 
 int bt_service_start(struct bt_service *service, const struct bt_principal *principal,
@@ -156,12 +249,17 @@ int bt_service_start(struct bt_service *service, const struct bt_principal *prin
     name_exec(exec, principal, request->flow);
     if (request->id.text[0])
         exec->id = request->id;
-    BT_TRY(fill_exec(service, request, exec, err));
+    int rc = fill_exec(service, request, exec, err);
+    if (rc < 0) {
+        if (request->file_count)
+            drop_files(service, exec);
+        return rc;
+    }
     struct bt_id id = exec->id;
     struct bt_reply *reply = bt_reply_new();
     if (!reply)
         return bt_fail_mem(err, "execution");
-    int rc = bt_runner_create(service->runner, BT_TAKE(exec), reply);
+    rc = bt_runner_create(service->runner, BT_TAKE(exec), reply);
     if (rc == BT_OK)
         rc = bt_reply_wait(reply, err);
     if (rc == BT_OK)

@@ -20,6 +20,8 @@
 
 extern char **environ;
 
+int (*bt_warden_child)(int argc, char **argv);
+
 enum { SEND_TIMEOUT_S = 30, MARKED_ROUNDS_MAX = 100 };
 
 struct bt_warden {
@@ -28,14 +30,39 @@ struct bt_warden {
     struct bt_buf text; /* Reused from order to order. */
 };
 
+/* Our environment with the warden's own mark. Owned array; the texts are borrowed. */
+static char **marked_environ(char *mark)
+{
+    size_t count = 0;
+    while (environ[count])
+        count++;
+    char **env = calloc(count + 2, sizeof *env);
+    size_t used = 0;
+    if (env)
+        env[used++] = mark;
+    for (size_t i = 0; env && i < count; i++) {
+        if (strncmp(environ[i], WARDEN_MARK, sizeof WARDEN_MARK - 1) != 0)
+            env[used++] = environ[i];
+    }
+    return env;
+}
+
 static int spawn_self(int socket, const char *key, const char *scratch, pid_t *ret_pid)
 {
+    char mark[sizeof WARDEN_MARK + BT_WARDEN_KEY_LEN + 24];
+    (void)snprintf(mark, sizeof mark, WARDEN_MARK "%s-" WARDEN_SERIAL, key, 0ull); /* Fits. */
+    char **env = marked_environ(mark);
+    if (!env)
+        return ENOMEM;
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    if (posix_spawn_file_actions_init(&actions) != 0)
+    if (posix_spawn_file_actions_init(&actions) != 0) {
+        free(env);
         return ENOMEM;
+    }
     if (posix_spawnattr_init(&attributes) != 0) {
         (void)posix_spawn_file_actions_destroy(&actions); /* Cannot fail. */
+        free(env);
         return ENOMEM;
     }
     sigset_t none, all;
@@ -53,9 +80,10 @@ static int spawn_self(int socket, const char *key, const char *scratch, pid_t *r
                                                         POSIX_SPAWN_SETSIGDEF);
     rc = rc ? rc
             : posix_spawn(ret_pid, "/proc/self/exe", &actions, &attributes,
-                          (char **)(uintptr_t)argv, environ);
+                          (char **)(uintptr_t)argv, env);
     (void)posix_spawn_file_actions_destroy(&actions); /* Cannot fail. */
     (void)posix_spawnattr_destroy(&attributes);       /* Cannot fail. */
+    free(env);
     return rc;
 }
 
@@ -110,7 +138,7 @@ static int send_order(struct bt_warden *warden, const struct warden_message *mes
 {
     struct iovec parts[2] = {{(void *)(uintptr_t)message, sizeof *message},
                              {warden->text.at, message->is_inline ? warden->text.len : 0}};
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))] = {0};
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(WARDEN_FDS_MAX * sizeof(int))] = {0};
     struct msghdr header = {.msg_iov = parts, .msg_iovlen = message->is_inline ? 2 : 1};
     if (fd_count > 0) {
         header.msg_control = control;
@@ -138,11 +166,12 @@ static uint32_t add_texts(struct bt_buf *buf, const char *const *texts)
     return count;
 }
 
-int bt_warden_spawn(struct bt_warden *warden, const struct bt_command *command, struct bt_err *err)
+static int start_child(struct bt_warden *warden, enum warden_order order,
+                       const struct bt_command *command, struct bt_err *err)
 {
     assert(command->argv[0] && command->dir);
     assert(command->id < WARDEN_IDS_MAX);
-    struct warden_message message = {.order = WARDEN_SPAWN, .id = command->id};
+    struct warden_message message = {.order = order, .id = command->id};
     struct bt_buf *text = &warden->text;
     bt_buf_clear(text);
     (void)bt_buf_add(text, (struct bt_str){command->dir, strlen(command->dir) + 1});
@@ -154,8 +183,23 @@ int bt_warden_spawn(struct bt_warden *warden, const struct bt_command *command, 
     BT_FD file = -1;
     if (!message.is_inline)
         BT_TRY(text_file(text, &file, err));
-    int fds[3] = {command->out_fd, command->err_fd, file};
-    return send_order(warden, &message, fds, file >= 0 ? 3 : 2, err);
+    int fds[WARDEN_FDS_MAX] = {command->out_fd, command->err_fd};
+    size_t fd_count = 2;
+    if (order == WARDEN_FORK)
+        fds[fd_count++] = command->in_fd;
+    if (file >= 0)
+        fds[fd_count++] = file;
+    return send_order(warden, &message, fds, fd_count, err);
+}
+
+int bt_warden_spawn(struct bt_warden *warden, const struct bt_command *command, struct bt_err *err)
+{
+    return start_child(warden, WARDEN_SPAWN, command, err);
+}
+
+int bt_warden_fork(struct bt_warden *warden, const struct bt_command *command, struct bt_err *err)
+{
+    return start_child(warden, WARDEN_FORK, command, err);
 }
 
 int bt_warden_signal(struct bt_warden *warden, uint32_t id, int signal_number, struct bt_err *err)

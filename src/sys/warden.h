@@ -40,10 +40,17 @@ struct bt_command {
     const char *const *env; /* "NAME=value", ended by NULL: laid over our own environment. */
     const char *dir;        /* Working directory, absolute. */
     int out_fd, err_fd;     /* Its standard output and error; borrowed. Input is empty. */
+    int in_fd;              /* bt_warden_fork() only: the child's descriptor 3; borrowed. */
 };
 
 /* All give BT_ABORTED when the warden has died. */
 int bt_warden_spawn(struct bt_warden *warden, const struct bt_command *command, struct bt_err *err);
+/* Forks the warden itself instead of starting a program: a child that is warm (no loading, no
+ * linking) and holds nothing of ours but `in_fd` as descriptor 3. It is a command like others, in a
+ * session of its own, and runs bt_warden_child(argc, argv). `env` is added to its environment. */
+int bt_warden_fork(struct bt_warden *warden, const struct bt_command *command, struct bt_err *err);
+/* What such a child does; returns its exit code. Set by a constructor of priority < 1000. */
+extern int (*bt_warden_child)(int argc, char **argv);
 /* A signal to the command's process group (SIGTERM also wakes stopped ones). */
 int bt_warden_signal(struct bt_warden *warden, uint32_t id, int signal_number, struct bt_err *err);
 /* Kills all that is left of the command; ENDED comes when nothing is. */
@@ -57,10 +64,11 @@ enum bt_warden_kind {
 
 struct bt_warden_event {
     uint32_t kind, id;
-    int32_t status;      /* As of waitpid(2). */
-    int32_t errno_value; /* FAILED. */
-    uint32_t stage;      /* FAILED: enum bt_spawn_stage. */
-    uint32_t is_clean;   /* EXITED: nothing of it is left; no ENDED follows. */
+    int32_t status;       /* As of waitpid(2). */
+    int32_t errno_value;  /* FAILED. */
+    uint32_t stage;       /* FAILED: enum bt_spawn_stage. */
+    uint32_t is_clean;    /* EXITED: nothing of it is left; no ENDED follows. */
+    int64_t memory_bytes; /* Peak of memory in use (resident) by the main process. */
 };
 
 /* BT_OK with an event; BT_BUSY: none now; BT_ABORTED: the warden has died. */

@@ -4,6 +4,9 @@
 #include "base/limits.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -114,4 +117,63 @@ int warden_exec(struct warden_exec *exec, const struct warden_message *message, 
         return BT_IO;
     spawn.path = find_program(&exec->path, spawn.argv[0], spawn.envp);
     return bt_spawn(&spawn, ret_child);
+}
+
+/* --- Forked children -------------------------------------------------------------------------- */
+
+/* Writes the mark over the warden's own, in place: the kernel shows that memory to kin_mark(). */
+static void put_mark(const char *mark)
+{
+    for (char **entry = environ; *entry; entry++) {
+        if (strncmp(*entry, WARDEN_MARK, sizeof WARDEN_MARK - 1) == 0 &&
+            strlen(*entry) == strlen(mark))
+            memcpy(*entry, mark, strlen(mark));
+    }
+}
+
+static void reset_signals(void)
+{
+    for (int number = 1; number < NSIG; number++)
+        (void)signal(number, SIG_DFL); /* Fails for KILL and STOP, which are so already. */
+    sigset_t none;
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL); /* Valid arguments. */
+}
+
+static int run_fork(const struct warden_exec *exec, const int *fds, const struct bt_spawn *spawn,
+                    size_t argc)
+{
+    if (dup2(exec->null_fd, 0) < 0 || dup2(fds[0], 1) < 0 || dup2(fds[1], 2) < 0 ||
+        dup2(fds[2], WARDEN_SOCKET) < 0 || close_range(WARDEN_SOCKET + 1, ~0u, 0) < 0)
+        return 127;
+    if (chdir(spawn->dir) < 0)
+        return 127;
+    reset_signals();
+    put_mark(spawn->envp[0]);
+    return bt_warden_child((int)argc, (char **)(uintptr_t)spawn->argv);
+}
+
+int warden_fork(struct warden_exec *exec, const struct warden_message *message, const int *fds,
+                const char *mark, struct bt_spawned *ret_child)
+{
+    struct bt_spawn spawn = {0};
+    *ret_child = (struct bt_spawned){.stage = BT_SPAWN_CLONE, .errno_value = ENOMEM};
+    if (!bt_warden_child || !make_vectors(exec, message, mark, &spawn))
+        return BT_IO;
+    pid_t warden = getpid();
+    ret_child->pid = fork();
+    ret_child->errno_value = errno;
+    if (ret_child->pid != 0)
+        return ret_child->pid > 0 ? BT_OK : BT_IO;
+    (void)setsid();                         /* Cannot fail: a new process leads no group. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* A valid signal. */
+    if (getppid() != warden)
+        _exit(127); /* It was killed before it was watched. */
+    for (uint32_t i = 0; i < message->envc; i++)
+        (void)putenv((char *)(uintptr_t)spawn.envp[i]); /* Borrowed for the child's life. */
+    _exit(run_fork(exec, fds,
+                   &(struct bt_spawn){.dir = spawn.dir,
+                                      .argv = spawn.argv,
+                                      .envp = (const char *const[]){mark, NULL}},
+                   message->argc));
 }

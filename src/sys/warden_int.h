@@ -10,19 +10,24 @@ enum {
     WARDEN_SOCKET = 3,            /* Its descriptor in the warden. */
     WARDEN_INLINE_MAX = 32 << 10, /* Longer texts come in a memory file. */
     WARDEN_IDS_MAX = 1 << 16,
+    WARDEN_FDS_MAX = 4, /* Of one order. */
 };
 #define WARDEN_NAME "bt-warden"
 #define WARDEN_MAGIC "--warden-of-a-running-worker"
 #define WARDEN_MARK "BATON_JOB=" /* Variable that every process of a command inherits. */
+/* The number in it. The warden has the variable too, with number 0: room that a forked child writes
+ * its own into, where /proc/PID/environ shows it. */
+#define WARDEN_SERIAL "%020llu"
 
-enum warden_order { WARDEN_SPAWN, WARDEN_SIGNAL, WARDEN_END, WARDEN_STOP };
+enum warden_order { WARDEN_SPAWN, WARDEN_FORK, WARDEN_SIGNAL, WARDEN_END, WARDEN_STOP };
 
 struct warden_message {
     uint32_t order, id;
     int32_t signal_number;
     uint32_t argc, envc;
-    uint32_t size; /* SPAWN: bytes of text: directory, arguments, environment, each with NUL. */
-    uint32_t is_inline; /* The text follows; else it is in the third descriptor. */
+    uint32_t
+        size; /* SPAWN, FORK: bytes of text: directory, arguments, environment, each with NUL. */
+    uint32_t is_inline; /* The text follows; else it is in the last descriptor. */
 };
 
 /* One process as /proc shows it. */
@@ -53,6 +58,10 @@ struct warden_exec {
 /* Starts the command of an order; `mark` is its WARDEN_MARK variable. BT_OK or BT_IO with the
  * stage. */
 int warden_exec(struct warden_exec *exec, const struct warden_message *message, const int *fds,
+                const char *mark, struct bt_spawned *ret_child);
+
+/* Forks; the child does not return. BT_OK or BT_IO. */
+int warden_fork(struct warden_exec *exec, const struct warden_message *message, const int *fds,
                 const char *mark, struct bt_spawned *ret_child);
 
 int warden_main(const char *key, const char *scratch);

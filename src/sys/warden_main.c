@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -110,10 +111,12 @@ static void start_ward(struct warden *warden, const struct warden_message *messa
         _exit(1); /* No memory for a few bytes: the worker sees it and starts another warden. */
     assert(ward->state == WARD_FREE || ward->state == WARD_REPORTED);
     char mark[sizeof WARDEN_MARK + BT_WARDEN_KEY_LEN + 24];
-    (void)snprintf(mark, sizeof mark, WARDEN_MARK "%s-%llu", warden->key,
+    (void)snprintf(mark, sizeof mark, WARDEN_MARK "%s-" WARDEN_SERIAL, warden->key,
                    (unsigned long long)++warden->serial); /* Fits. */
     *ward = (struct ward){.serial = warden->serial, .start_ticks = kin_now_ticks()};
-    if (warden_exec(&warden->exec, message, fds, mark, &child) == BT_OK) {
+    int rc = message->order == WARDEN_FORK ? warden_fork(&warden->exec, message, fds, mark, &child)
+                                           : warden_exec(&warden->exec, message, fds, mark, &child);
+    if (rc == BT_OK) {
         ward->state = WARD_RUNNING;
         ward->pid = child.pid;
         return;
@@ -162,9 +165,12 @@ static void obey(struct warden *warden, const struct warden_message *message, co
     struct ward *ward = ward_at(warden, message->id);
     switch ((enum warden_order)message->order) {
     case WARDEN_SPAWN:
-        if (message->id < WARDEN_IDS_MAX && read_text(warden, message, fds[2], rest))
+    case WARDEN_FORK: {
+        int file = message->order == WARDEN_FORK ? fds[3] : fds[2];
+        if (message->id < WARDEN_IDS_MAX && read_text(warden, message, file, rest))
             start_ward(warden, message, fds);
         return;
+    }
     case WARDEN_SIGNAL:
         if (ward)
             signal_ward(ward, message->signal_number);
@@ -181,7 +187,7 @@ static void obey(struct warden *warden, const struct warden_message *message, co
 static bool receive_order(struct warden *warden, bool *is_open)
 {
     static char bytes[sizeof(struct warden_message) + WARDEN_INLINE_MAX];
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))];
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(WARDEN_FDS_MAX * sizeof(int))];
     struct iovec part = {bytes, sizeof bytes};
     struct msghdr header = {.msg_iov = &part,
                             .msg_iovlen = 1,
@@ -190,7 +196,7 @@ static bool receive_order(struct warden *warden, bool *is_open)
     ssize_t got = recvmsg(WARDEN_SOCKET, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
-    int fds[3] = {-1, -1, -1};
+    int fds[WARDEN_FDS_MAX] = {-1, -1, -1, -1};
     struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
     if (got > 0 && cmsg && cmsg->cmsg_type == SCM_RIGHTS)
         memcpy(fds, CMSG_DATA(cmsg), cmsg->cmsg_len - CMSG_LEN(0));
@@ -221,6 +227,7 @@ static struct ward *ward_of_pid(struct warden *warden, pid_t pid)
 static void finish_ward(struct warden *warden, struct ward *ward, struct bt_warden_event event)
 {
     event.status = ward->event.status;
+    event.memory_bytes = ward->event.memory_bytes;
     ward->state = WARD_REPORTED;
     warden->needs_sweep = true;
     tell(ward, event);
@@ -231,15 +238,18 @@ static void reap(struct warden *warden)
 {
     int status;
     pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    struct rusage usage;
+    while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
         struct ward *ward = ward_of_pid(warden, pid);
         if (!ward)
             continue;
         ward->is_reaped = true;
         ward->event.status = status;
+        ward->event.memory_bytes = usage.ru_maxrss * INT64_C(1024);
         if (ward->state != WARD_RUNNING)
             continue;
-        struct bt_warden_event event = {.kind = BT_WARDEN_EXITED, .status = status};
+        struct bt_warden_event event = {
+            .kind = BT_WARDEN_EXITED, .status = status, .memory_bytes = ward->event.memory_bytes};
         event.is_clean = kill(-pid, 0) < 0 && errno == ESRCH;
         if (event.is_clean) {
             finish_ward(warden, ward, event);

@@ -9,8 +9,9 @@
 
 /* A job that a member has. */
 struct held {
-    struct bt_member *member;
-    struct bt_job stub; /* Only the names of the attempt: what the sink looks at. */
+    struct bt_member *member; /* NULL: an orphan. */
+    bool is_killed;           /* Of an orphan: kill it when it is found. */
+    struct bt_job stub;       /* Only the names of the attempt: what the sink looks at. */
 };
 
 /* Jobs that wait for a member of one group, in order. */
@@ -131,7 +132,7 @@ static void give(struct bt_hub *hub, struct bt_member *member, struct bt_job *jo
     struct held *held = malloc(sizeof *held);
     if (!held)
         bt_die("out of memory");
-    *held = (struct held){member, stub_of(job)};
+    *held = (struct held){.member = member, .stub = stub_of(job)};
     bt_map64_put(&hub->held, job->token, held);
     member->credit--;
     member->held++;
@@ -196,8 +197,10 @@ void bt_hub_kill(void *data, uint64_t token)
     lock(hub);
     struct held *held = bt_map64_get(&hub->held, token);
     struct bt_job *job = held ? NULL : take_waiting(hub, token);
-    if (held)
+    if (held && held->member)
         held->member->ops.kill(held->member->data, token);
+    else if (held)
+        held->is_killed = true;
     unlock(hub);
     if (!job)
         return;
@@ -226,8 +229,8 @@ struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned sl
     member->credit = slots;
     (void)snprintf(member->group, sizeof member->group, "%s", group); /* Longer ones are refused. */
     lock(hub);
+    member->is_away = true;
     bt_vec_push(&hub->members, member);
-    give_waiting(hub, member->group);
     unlock(hub);
     return member;
 }
@@ -329,6 +332,55 @@ void bt_hub_each_held(struct bt_member *member, void (*each)(void *data, uint64_
             each(data, held->stub.token);
     }
     unlock(hub);
+}
+
+/* --- Orphans -----------------------------------------------------------------------------------
+ */
+
+void bt_hub_orphan(struct bt_hub *hub, const struct bt_job *stub)
+{
+    struct held *held = malloc(sizeof *held);
+    if (!held)
+        bt_die("out of memory");
+    *held = (struct held){.stub = stub_of(stub)};
+    lock(hub);
+    bt_map64_put(&hub->held, stub->token, held);
+    unlock(hub);
+}
+
+bool bt_hub_adopt(struct bt_member *member, uint64_t token)
+{
+    struct bt_hub *hub = member->hub;
+    lock(hub);
+    struct held *held = bt_map64_get(&hub->held, token);
+    bool is_orphan = held && !held->member;
+    if (is_orphan) {
+        held->member = member;
+        member->held++;
+        member->credit -= member->credit > 0;
+        if (held->is_killed)
+            member->ops.kill(member->data, token);
+    }
+    unlock(hub);
+    return is_orphan;
+}
+
+void bt_hub_expire_orphans(struct bt_hub *hub)
+{
+    BT_VEC(struct bt_job) lost = {0};
+    lock(hub);
+    for (size_t i = 0; i < hub->held.cap; i++) {
+        const struct held *held = hub->held.slots[i].value;
+        if (held && !held->member)
+            bt_vec_push(&lost, held->stub);
+    }
+    for (size_t i = 0; i < lost.count; i++)
+        free(bt_map64_remove(&hub->held, lost.items[i].token));
+    unlock(hub);
+    for (size_t i = 0; i < lost.count; i++)
+        hub->config.lost(hub->sink.data, lost.items[i].exec_key, lost.items[i].taskrun,
+                         lost.items[i].token);
+    bt_vec_done(&lost);
 }
 
 /* --- Reports -----------------------------------------------------------------------------------

@@ -31,12 +31,23 @@ struct bt_hub *bt_hub_free(struct bt_hub *hub);
  * up again at the next start. */
 void bt_hub_close(struct bt_hub *hub);
 
+/* --- After a restart: jobs that an earlier server had given out
+ * ----------------------------------- */
+
+/* A job whose worker may still live. */
+void bt_hub_orphan(struct bt_hub *hub, const struct bt_job *stub);
+/* A worker that is back says that it has the job: it is its own again. False: nobody waits for it.
+ */
+bool bt_hub_adopt(struct bt_member *member, uint64_t token);
+/* No worker has come for the rest: they are lost. */
+void bt_hub_expire_orphans(struct bt_hub *hub);
+
 /* From the runner (the shape of struct bt_dispatcher). */
 void bt_hub_submit(void *hub, struct bt_job *job); /* Takes the job. */
 void bt_hub_kill(void *hub, uint64_t token);
 
-/* A worker with `slots` free slots joins; group "" takes jobs without a group. NULL without memory.
- */
+/* A worker with `slots` free slots joins; group "" takes jobs without a group. It is away: it gets
+ * its first jobs after bt_hub_away(member, false). NULL without memory. */
 struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned slots,
                               const struct bt_member_ops *ops, void *data);
 /* It is gone: every job that it holds is lost. Frees the member; no call to its ops comes any more.

@@ -1,5 +1,6 @@
 /* report.c — What a worker tells: log lines while a command runs, and its result. */
 #include "base/limits.h"
+#include "worker/host/slot_host.h"
 #include "worker/worker_int.h"
 
 #include <assert.h>
@@ -30,6 +31,8 @@ static int exit_code(int32_t status)
 /* NULL without memory. */
 static struct bt_value *make_outputs(struct slot *slot)
 {
+    if (slot->is_host)
+        return slot_host_outputs(slot);
     BT_VALUE outputs = bt_map_new(5);
     struct bt_value *vars = slot->capture.vars ? bt_value_ref(slot->capture.vars) : bt_map_new(0);
     struct bt_value *uris = slot->uris ? bt_value_ref(slot->uris) : bt_map_new(0);
@@ -68,7 +71,7 @@ static enum bt_state judge(struct slot *slot)
         return BT_KILLED;
     if (slot->err.code != BT_OK)
         return BT_FAILED;
-    int code = exit_code(slot->status);
+    int code = slot->is_host ? 0 : exit_code(slot->status);
     if (code != 0)
         (void)bt_fail(&slot->err, BT_INVALID, "Command failed with exit code %d", code);
     else if (slot->capture.is_too_large)
@@ -76,16 +79,23 @@ static enum bt_state judge(struct slot *slot)
                       BT_OUTPUT_BYTES_MAX);
     if (slot->err.code != BT_OK)
         return BT_FAILED;
+    if (slot->is_host)
+        return slot->is_host_warning ? BT_WARNING : BT_SUCCESS;
     bool has_stderr = slot->streams[STREAM_ERR].lines.count > 0;
     return has_stderr && slot->plan.is_warning_on_stderr ? BT_WARNING : BT_SUCCESS;
 }
 
 static char *error_text(const struct bt_err *err)
 {
-    size_t size = strlen(err->msg) + strlen(err->hint) + 4;
-    char *text = malloc(size);
-    if (text)
-        (void)snprintf(text, size, err->hint[0] ? "%s (%s)" : "%s%s", err->msg, err->hint);
+    struct bt_buf raw = BT_BUF_INIT(4096);
+    struct bt_buf clean = BT_BUF_INIT(4 * 4096);
+    (void)bt_buf_addf(&raw, err->hint[0] ? "%s (%s)" : "%s%s", err->msg, err->hint); /* Fits. */
+    char *text = NULL;
+    if (bt_text_clean(bt_buf_str(&raw), &clean) ==
+        BT_OK) /* A plugin's words may be cut anywhere. */
+        text = bt_str_dup(bt_buf_str(&clean));
+    bt_buf_done(&raw);
+    bt_buf_done(&clean);
     return text;
 }
 

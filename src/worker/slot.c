@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/own.h"
 #include "sys/fs.h"
+#include "worker/host/slot_host.h"
 #include "worker/reader.h"
 #include "worker/worker_int.h"
 
@@ -16,14 +17,12 @@
 
 enum { READS_PER_TURN = 4, READS_AT_END = 64 };
 
-static void conclude(struct slot *slot);
-
 /* --- Output ----------------------------------------------------------------------------------- */
 
 static void on_line(void *data, struct bt_str line, bool is_whole)
 {
     struct stream *stream = data;
-    if (!(is_whole && bt_capture_line(&stream->slot->capture, line)))
+    if (stream->slot->is_host || !(is_whole && bt_capture_line(&stream->slot->capture, line)))
         slot_log(stream->slot, stream->level, line);
 }
 
@@ -87,6 +86,10 @@ static struct bt_stage stage_of(struct slot *slot)
 static void work_run(uv_work_t *work)
 {
     struct slot *slot = work->data;
+    if (slot->help != HELP_NONE) {
+        slot_host_help(slot);
+        return;
+    }
     struct bt_stage stage = stage_of(slot);
     struct bt_err err = BT_ERR_INIT;
     if (slot->phase == PHASE_BRINGING)
@@ -109,12 +112,21 @@ static void start_work(struct slot *slot, enum phase phase)
     assert(rc == 0); /* Fails only without a function. */
 }
 
+void slot_start_help(struct slot *slot)
+{
+    assert(slot->help != HELP_NONE && slot->host);
+    host_pause(slot->host, true);
+    start_work(slot, slot->phase);
+}
+
 /* --- The end ---------------------------------------------------------------------------------- */
 
 static void free_slot(struct slot *slot)
 {
     struct bt_worker *worker = slot->worker;
+    assert(!slot->host && slot->help == HELP_NONE);
     bt_plan_done(&slot->plan);
+    slot_host_done(slot);
     bt_buf_done(&slot->notes.text);
     slot->uris = bt_value_unref(slot->uris);
     pthread_mutex_lock(&worker->mutex);
@@ -140,8 +152,14 @@ static void finish(struct slot *slot)
 }
 
 /* The command has ended, or was never started. */
-static void conclude(struct slot *slot)
+void slot_conclude(struct slot *slot)
 {
+    if (slot->help != HELP_NONE) {
+        (void)uv_timer_stop(&slot->timer); /* Never fails. */
+        slot->has_to_conclude = true;
+        slot->phase = PHASE_STORING; /* Nothing runs any more: no kill, no timeout. */
+        return;
+    }
     (void)uv_timer_stop(&slot->timer); /* Never fails. */
     bool has_files = slot->plan.output_files || slot->plan.has_output_dir;
     if (slot->has_run && has_files && slot->err.code == BT_OK)
@@ -154,31 +172,36 @@ static void fail(struct slot *slot, const struct bt_err *why)
 {
     slot->err = *why;
     assert(slot->err.code != BT_OK);
-    conclude(slot);
+    slot_conclude(slot);
 }
 
 /* --- Running ---------------------------------------------------------------------------------- */
 
 static void on_timer(uv_timer_t *timer);
 
-static void start_timer(struct slot *slot, uint64_t ms)
+void slot_start_timer(struct slot *slot, uint64_t ms)
 {
     uv_update_time(&slot->worker->loop);
     (void)uv_timer_start(&slot->timer, on_timer, ms, 0); /* Has a callback. */
 }
 
-/* Kills all that is left; conclude() comes when nothing is. */
-static void end_command(struct slot *slot)
+/* The warden's number of what runs. */
+static uint32_t ward_of(const struct slot *slot)
+{
+    return slot->host ? host_ward(slot->host) : slot->id;
+}
+
+void slot_end_command(struct slot *slot)
 {
     struct bt_err err = BT_ERR_INIT;
     (void)uv_timer_stop(&slot->timer); /* Never fails. */
     if (slot->is_clean) { /* Only a daemon that hides still holds the output; it is hunted. */
         finish_streams(slot);
-        conclude(slot);
+        slot_conclude(slot);
         return;
     }
     slot->phase = PHASE_ENDING;
-    if (bt_warden_end(slot->worker->warden, slot->id, &err) < 0)
+    if (bt_warden_end(slot->worker->warden, ward_of(slot), &err) < 0)
         lose_warden(slot->worker, &err);
 }
 
@@ -188,13 +211,13 @@ static void terminate(struct slot *slot)
     struct bt_worker *worker = slot->worker;
     struct bt_err err = BT_ERR_INIT;
     if (slot->is_now) {
-        end_command(slot);
+        slot_end_command(slot);
         return;
     }
     uint64_t grace_ms = (uint64_t)worker->config.kill_grace_ms;
-    start_timer(slot, grace_ms);
+    slot_start_timer(slot, grace_ms);
     slot->grace_end_ms = uv_now(&worker->loop) + grace_ms;
-    if (bt_warden_signal(worker->warden, slot->id, SIGTERM, &err) < 0)
+    if (bt_warden_signal(worker->warden, ward_of(slot), SIGTERM, &err) < 0)
         lose_warden(slot->worker, &err);
 }
 
@@ -202,13 +225,14 @@ static void on_timer(uv_timer_t *timer)
 {
     struct slot *slot = timer->data;
     bool is_timeout = !slot->is_timed_out && !slot->is_killed &&
-                      (slot->phase == PHASE_BRINGING || slot->phase == PHASE_RUNNING);
+                      (slot->phase == PHASE_BRINGING || slot->phase == PHASE_WAITING ||
+                       slot->phase == PHASE_RUNNING);
     if (is_timeout) {
-        slot->is_timed_out = true;
+        slot->is_timed_out = true; /* A waiting one is looked at in the worker's turn. */
         if (slot->phase == PHASE_RUNNING)
             terminate(slot);
     } else if (slot->phase == PHASE_RUNNING || slot->phase == PHASE_DRAINING) {
-        end_command(slot);
+        slot_end_command(slot);
     }
     bt_worker_turn(slot->worker);
 }
@@ -220,9 +244,9 @@ static void check_drained(struct slot *slot)
         return;
     if (!has_open_stream(slot) && slot->is_clean) {
         finish_streams(slot);
-        conclude(slot);
+        slot_conclude(slot);
     } else if (!has_open_stream(slot)) {
-        end_command(slot);
+        slot_end_command(slot);
     }
 }
 
@@ -239,7 +263,7 @@ static void on_exited(struct slot *slot, const struct bt_warden_event *event)
     slot->is_clean = event->is_clean;
     if (slot->phase == PHASE_ENDING && event->is_clean) {
         finish_streams(slot); /* It ended by itself just before we asked for it. */
-        conclude(slot);
+        slot_conclude(slot);
         return;
     }
     if (slot->phase != PHASE_RUNNING)
@@ -253,7 +277,7 @@ static void on_exited(struct slot *slot, const struct bt_warden_event *event)
         wait_ms = slot->grace_end_ms > now_ms ? slot->grace_end_ms - now_ms : 0;
     check_drained(slot);
     if (slot->phase == PHASE_DRAINING)
-        start_timer(slot, wait_ms);
+        slot_start_timer(slot, wait_ms);
 }
 
 void slot_on_event(struct slot *slot, const struct bt_warden_event *event)
@@ -270,7 +294,7 @@ void slot_on_event(struct slot *slot, const struct bt_warden_event *event)
     case BT_WARDEN_ENDED:
         slot->status = event->status;
         finish_streams(slot);
-        conclude(slot);
+        slot_conclude(slot);
         return;
     }
 }
@@ -282,6 +306,8 @@ static void on_warden_lost(struct slot *slot, const struct bt_err *why)
         return;
     slot->has_run = false;
     finish_streams(slot);
+    if (slot->is_host)
+        slot_host_drop(slot);
     fail(slot, why);
 }
 
@@ -289,6 +315,7 @@ void lose_warden(struct bt_worker *worker, const struct bt_err *why)
 {
     worker->warden = bt_warden_stop(worker->warden);
     bt_warden_kill_marked(worker->key);
+    hosts_lose(worker);
     for (unsigned i = 0; i < worker->config.slots; i++)
         on_warden_lost(&worker->slots[i], why);
 }
@@ -315,6 +342,8 @@ static int spawn(struct slot *slot, struct bt_err *err)
 {
     BT_FD out = -1;
     BT_FD error = -1;
+    if (slot->is_host)
+        return slot_host_spawn(slot, err);
     BT_TRY(worker_warden(slot->worker, err));
     BT_TRY(open_stream(&slot->streams[STREAM_OUT], &out, err));
     BT_TRY(open_stream(&slot->streams[STREAM_ERR], &error, err));
@@ -332,8 +361,10 @@ static int spawn(struct slot *slot, struct bt_err *err)
 static void run(struct slot *slot)
 {
     struct bt_err err = BT_ERR_INIT;
+    slot->worker->waiting -= slot->phase == PHASE_WAITING;
+    slot->phase = PHASE_BRINGING;
     if (slot->is_killed || slot->is_timed_out) {
-        conclude(slot);
+        slot_conclude(slot);
         return;
     }
     int rc = spawn(slot, &err);
@@ -347,16 +378,33 @@ static void run(struct slot *slot)
         slot->has_run = true;
         return;
     }
+    if (rc == BT_BUSY && slot->is_host) {
+        slot->phase = PHASE_WAITING;
+        slot->worker->waiting++;
+        return;
+    }
     finish_streams(slot);
     fail(slot, &err);
+}
+
+void slots_go_on(struct bt_worker *worker)
+{
+    for (unsigned i = 0; worker->waiting > 0 && i < worker->config.slots; i++) {
+        struct slot *slot = &worker->slots[i];
+        bool is_over = slot->is_killed || slot->is_timed_out;
+        if (slot->phase == PHASE_WAITING && (is_over || hosts_have_free(worker)))
+            run(slot);
+    }
 }
 
 static void work_done(uv_work_t *work, int status)
 {
     struct slot *slot = work->data;
     (void)status; /* Nothing cancels it. */
-    if (slot->phase == PHASE_BRINGING && slot->work_rc < 0) {
-        conclude(slot);
+    if (slot->help != HELP_NONE) {
+        slot_host_helped(slot);
+    } else if (slot->phase == PHASE_BRINGING && slot->work_rc < 0) {
+        slot_conclude(slot);
     } else if (slot->phase == PHASE_BRINGING) {
         run(slot);
     } else if (slot->phase == PHASE_STORING) {
@@ -381,6 +429,13 @@ static bool is_script(enum bt_op op)
 static int make_plan(struct slot *slot)
 {
     const struct bt_type *type = slot->job->task->type;
+    struct bt_err err = BT_ERR_INIT;
+    slot->is_host = type->plugin != NULL;
+    slot->streams[STREAM_OUT].level = slot->is_host ? BT_LEVEL_DEBUG : BT_LEVEL_INFO;
+    if (slot->is_host && slot_host_plan(slot, &err) < 0)
+        slot->err = err;
+    if (slot->is_host)
+        return slot->err.code;
     if (!is_script(type->op))
         return bt_fail(&slot->err, BT_UNAVAILABLE, "this worker cannot run tasks of type '%s'",
                        type->name);
@@ -392,7 +447,6 @@ static int make_plan(struct slot *slot)
         .fetch_dir = slot->fetch_dir,
         .output_dir = slot->output_dir,
     };
-    struct bt_err err = BT_ERR_INIT;
     int rc = bt_plan_make(&slot->plan, slot->job, &place, &err);
     if (rc < 0)
         slot->err = err;
@@ -428,6 +482,8 @@ void slot_begin(struct slot *slot, struct bt_job *job)
     worker->busy++;
     slot->is_killed = slot->is_timed_out = slot->is_now = false;
     slot->has_run = slot->is_clean = false;
+    slot->has_result = slot->has_children = slot->has_lost_contact = false;
+    slot->is_host_warning = slot->is_refused = slot->has_to_conclude = false;
     slot->grace_end_ms = 0;
     slot->status = 0;
     slot->err = (struct bt_err)BT_ERR_INIT;
@@ -441,12 +497,12 @@ void slot_begin(struct slot *slot, struct bt_job *job)
         sink->started(sink->data, job, slot->started_us);
     slot->phase = PHASE_BRINGING;
     if (make_plan(slot) < 0) {
-        conclude(slot);
+        slot_conclude(slot);
         return;
     }
     warn_of_dependencies(slot);
     if (job->timeout_us > 0)
-        start_timer(slot, (uint64_t)(job->timeout_us + 999) / 1000);
+        slot_start_timer(slot, (uint64_t)(job->timeout_us + 999) / 1000);
     if (bt_stage_is_heavy(&slot->plan)) {
         start_work(slot, PHASE_BRINGING);
         return;
@@ -470,12 +526,12 @@ void slot_kill(struct slot *slot, bool is_now)
     if (slot->phase == PHASE_RUNNING && (!was_asked || slot->is_now))
         terminate(slot);
     else if (slot->phase == PHASE_DRAINING)
-        end_command(slot);
+        slot_end_command(slot);
 }
 
 void slot_init(struct slot *slot, struct bt_worker *worker, uint32_t id)
 {
-    *slot = (struct slot){.worker = worker, .id = id};
+    *slot = (struct slot){.worker = worker, .id = id, .help_fd = -1};
     static const enum bt_level levels[STREAM_COUNT] = {BT_LEVEL_INFO, BT_LEVEL_ERROR};
     bt_logs_init(&slot->logs, &worker->config.sink);
     for (int i = 0; i < STREAM_COUNT; i++) {

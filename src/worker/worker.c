@@ -152,6 +152,7 @@ void bt_worker_turn(struct bt_worker *worker)
     if (worker->is_closing)
         return;
     obey_kills(worker);
+    slots_go_on(worker);
     struct slot *slot;
     struct bt_job *job;
     while ((slot = find_free(worker)) && (job = take_job(worker, slot)))
@@ -177,8 +178,10 @@ static void take_events(struct bt_worker *worker)
     struct bt_err err = BT_ERR_INIT;
     int rc = BT_OK;
     while (worker->warden && (rc = bt_warden_next(worker->warden, &event, &err)) == BT_OK) {
-        assert(event.id < worker->config.slots);
-        slot_on_event(&worker->slots[event.id], &event);
+        if (event.id < worker->config.slots)
+            slot_on_event(&worker->slots[event.id], &event);
+        else
+            hosts_on_event(worker, &event);
     }
     if (worker->warden && rc != BT_BUSY)
         lose_warden(worker, &err);
@@ -194,7 +197,9 @@ static void on_epoll(uv_poll_t *poll, int status, int events)
     for (int i = 0; i < count; i++) {
         uint64_t mark = ready[i].data.u64;
         has_warden = has_warden || mark == EVENT_WARDEN;
-        if (mark != EVENT_WARDEN)
+        if (mark != EVENT_WARDEN && (mark & HOST_MARK))
+            hosts_on_ready(worker, mark, ready[i].events);
+        else if (mark != EVENT_WARDEN)
             slot_on_output(&worker->slots[mark / STREAM_COUNT].streams[mark % STREAM_COUNT]);
     }
     if (has_warden)
@@ -227,7 +232,9 @@ static int init_loop(struct bt_worker *worker, struct bt_err *err)
     rc = uv_poll_init(&worker->loop, &worker->epoll_poll, worker->epoll);
     assert(rc == 0);                                          /* It can be polled. */
     (void)uv_timer_init(&worker->loop, &worker->flush_timer); /* Never fails. */
-    worker->wake.data = worker->epoll_poll.data = worker->flush_timer.data = worker;
+    (void)uv_timer_init(&worker->loop, &worker->host_timer);  /* The same. */
+    worker->host_timer.data = worker->wake.data = worker->epoll_poll.data =
+        worker->flush_timer.data = worker;
     for (unsigned i = 0; i < worker->config.slots; i++)
         slot_init(&worker->slots[i], worker, i);
     rc = uv_poll_start(&worker->epoll_poll, UV_READABLE, on_epoll);
@@ -248,6 +255,7 @@ static void close_loop(struct bt_worker *worker)
 static struct bt_worker *free_worker(struct bt_worker *worker)
 {
     worker_home_close(worker);
+    hosts_done(worker);
     bt_fd_close(&worker->epoll);
     (void)pthread_mutex_destroy(&worker->mutex); /* Nobody holds it. */
     free(worker->slots);
@@ -259,6 +267,7 @@ static struct bt_worker *free_worker(struct bt_worker *worker)
 static int start(struct bt_worker *worker, struct bt_err *err)
 {
     BT_TRY(worker_home_open(worker, err));
+    BT_TRY(hosts_init(worker, err));
     BT_TRY(init_loop(worker, err));
     int rc = pthread_create(&worker->thread, NULL, run_thread, worker);
     if (rc != 0) {

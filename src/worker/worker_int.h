@@ -3,6 +3,7 @@
 #pragma once
 #include "files/files.h"
 #include "sys/warden.h"
+#include "worker/host/host.h"
 #include "worker/runner/lines.h"
 #include "worker/runner/logs.h"
 #include "worker/runner/plan.h"
@@ -16,6 +17,7 @@
 enum phase {
     PHASE_FREE,
     PHASE_BRINGING, /* A helper thread brings files. */
+    PHASE_WAITING,  /* All plugin hosts are busy ending. */
     PHASE_RUNNING,  /* The command runs. */
     PHASE_DRAINING, /* It has ended; its output, or others of its group, have not. */
     PHASE_ENDING,   /* The warden kills what is left. */
@@ -26,6 +28,9 @@ enum phase {
 enum { STREAM_OUT, STREAM_ERR, STREAM_COUNT, NAME_SIZE = 64, PATH_SIZE = 4200 };
 enum { CHUNK_BYTES = 64 << 10 };
 #define EVENT_WARDEN UINT64_MAX /* Mark of the warden's socket among the pipes. */
+
+/* What a helper thread does for a plugin that runs. */
+enum help { HELP_NONE, HELP_OPEN, HELP_STORE, HELP_BRING };
 
 struct stream {
     struct slot *slot;
@@ -57,6 +62,21 @@ struct slot {
     uv_work_t work;
     char work_name[NAME_SIZE], fetch_name[NAME_SIZE], output_name[NAME_SIZE];
     char work_dir[PATH_SIZE], fetch_dir[PATH_SIZE], output_dir[PATH_SIZE];
+    /* Of an attempt in a plugin host: slot_host.c. */
+    bool is_host;
+    bool has_result, has_children, has_lost_contact, is_host_warning, is_refused;
+    bool has_to_conclude; /* The end waits for the helper. */
+    struct host *host;    /* NULL: none yet, or no more. */
+    struct bt_buf order;  /* The message that starts the run. */
+    struct bt_plugin_limits limits;
+    int64_t host_bytes;                        /* Peak of memory that the host tells. */
+    struct bt_value *events, *trigger_state;   /* Owned, or NULL. */
+    enum help help;                            /* The rest is the helper's while it works. */
+    char *help_name, *help_path, *help_answer; /* Owned, or NULL. */
+    unsigned help_count;
+    int help_fd; /* HELP_OPEN: the file; -1: none. */
+    struct bt_err help_err;
+
     uint64_t is_kill_asked; /* Under the mutex; a word of its own, not one read with others. */
 };
 
@@ -68,7 +88,11 @@ struct bt_worker {
     char *dir;                /* Absolute: of this worker, in config.work_dir. */
     int root, root_lock;      /* Its descriptors. */
     struct bt_warden *warden; /* Started with the first command. */
-    int epoll;                /* Watches the pipes and the warden; the loop watches it. */
+    struct host *hosts;       /* Plugin hosts: host/pool.c. */
+    uint32_t host_count;
+    unsigned waiting; /* Slots in PHASE_WAITING. */
+    uv_timer_t host_timer;
+    int epoll; /* Watches the pipes and the warden; the loop watches it. */
     pthread_t thread;
     uv_loop_t loop;
     uv_async_t wake;
@@ -96,6 +120,14 @@ void slot_on_event(struct slot *slot, const struct bt_warden_event *event);
 /* The warden was killed: every command that ran fails. */
 void lose_warden(struct bt_worker *worker, const struct bt_err *why);
 void slot_on_output(struct stream *stream);
+/* Tries again for slots that wait for a host. */
+void slots_go_on(struct bt_worker *worker);
+/* The attempt is over: store files, tell the result. Waits for a helper at work. */
+void slot_conclude(struct slot *slot);
+/* Kills all that is left of the command or host; conclude comes when nothing is. */
+void slot_end_command(struct slot *slot);
+void slot_start_timer(struct slot *slot, uint64_t ms);
+void slot_start_help(struct slot *slot);
 
 /* report.c */
 /* Flushes the log and tells the result. */

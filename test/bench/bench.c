@@ -18,6 +18,7 @@ void bench_report(const struct bench_row *row)
 {
     double shown = row->is_ratio ? row->value / row->limit : row->value;
     bool is_good = row->is_upper ? shown <= row->reach : shown >= row->reach;
+    is_good = is_good || (row->enough > 0 && row->value >= row->enough);
     rows++;
     reached += is_good;
     (void)printf("%s %-52s %12.4g %s", is_good ? "ok  " : "MISS", row->name, row->value, row->unit);

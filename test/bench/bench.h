@@ -11,6 +11,7 @@ struct bench_row {
     double limit; /* Measured in the same run, or 0. */
     const char *limit_name;
     double reach;  /* What `value` (or the ratio to the limit) should reach. */
+    double enough; /* An absolute value that reaches all the same; 0: none. */
     bool is_ratio; /* reach is for value / limit. */
     bool is_upper; /* Smaller is better: value must stay below reach. */
 };

@@ -260,6 +260,7 @@ static void bench_durable(const char *dir)
                                      .unit = "/s",
                                      .limit = transitions / bare,
                                      .limit_name = "bare loop, same rows and batches",
+                                     .enough = 30000,
                                      .reach = 0.5,
                                      .is_ratio = true});
     (void)printf("  %zu commits, %zu executions, %zu task runs\n", recorder.commits, recorder.execs,

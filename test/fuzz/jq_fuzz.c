@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct bt_value *input;
-    static const char json[] = "{\"a\": [1, 2.5, null, \"x,y\"], \"b\": {\"c\": true}, \"s\": \"ab\"}";
+    static const char json[] =
+        "{\"a\": [1, 2.5, null, \"x,y\"], \"b\": {\"c\": true}, \"s\": \"ab\"}";
     struct bt_str program = {(const char *)data, size};
     struct bt_err err = BT_ERR_INIT;
     BT_VALUE results = NULL;

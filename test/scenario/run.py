@@ -54,7 +54,9 @@ class Program:
     """One start of the program; collects what it prints."""
 
     def __init__(self, args, mark):
-        env = dict(os.environ, BATON_SCENARIO=mark)
+        built = Path(args[0]).parent
+        plugins = f"{built}/test/plugins:{built}/examples/plugins"
+        env = dict(os.environ, BATON_SCENARIO=mark, BATON_PLUGINS=plugins)
         self.process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                         env=env)
         self.output = ""

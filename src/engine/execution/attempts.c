@@ -64,6 +64,11 @@ static void attempt_begin(struct bt_step *step, struct bt_taskrun *run, int64_t 
         return;
     if (bt_taskrun_attempt_add(run, at_us) < 0)
         abort(); /* Out of memory: the batch is not committed. */
+    const struct bt_plugin_info *plugin = step_task(step, run)->type->plugin;
+    struct bt_str version = bt_str_of(plugin ? plugin->version : NULL);
+    attempt = bt_taskrun_attempt(run);
+    (void)snprintf(attempt->version, sizeof attempt->version, "%.*s",
+                   BT_FMT(bt_str_slice(version, 0, sizeof attempt->version - 1))); /* Fits. */
     run_move(step, run, BT_RUNNING);
     step_changed(step, run);
 }

@@ -70,7 +70,12 @@ static void put_attempts(struct bt_buf *out, const struct bt_taskrun *run)
         (void)bt_buf_add_i64(out, attempt->end_us);
         (void)bt_buf_adds(out, ",\"");
         (void)bt_buf_adds(out, bt_state_name(attempt->state));
-        (void)bt_buf_adds(out, "\"]");
+        (void)bt_buf_addc(out, '"');
+        if (attempt->version[0]) {
+            (void)bt_buf_addc(out, ',');
+            (void)bt_json_write_str(bt_str_of(attempt->version), out);
+        }
+        (void)bt_buf_addc(out, ']');
     }
     (void)bt_buf_addc(out, ']');
 }
@@ -214,18 +219,22 @@ static int get_attempts(const struct bt_value *record, struct bt_taskrun *run)
         BT_TRY(bt_taskrun_attempt_add(run, bt_value_as_int(bt_list_at(item, 0))));
         struct bt_attempt *attempt = bt_taskrun_attempt(run);
         attempt->end_us = bt_value_as_int(bt_list_at(item, 1));
+        (void)snprintf(attempt->version, sizeof attempt->version, "%.*s",
+                       BT_FMT(bt_value_str(bt_list_at(item, 3)))); /* Written from one as long. */
         if (!bt_state_parse(bt_value_str(bt_list_at(item, 2)), &attempt->state))
             return BT_CORRUPT;
     }
     return BT_OK;
 }
 
-static void get_group(const struct bt_value *record, struct bt_group *group)
+static int get_group(const struct bt_value *record, struct bt_group *group)
 {
     const struct bt_value *list = bt_map_gets(record, "g");
     int64_t fields[GROUP_FIELDS] = {0, -1};
     for (size_t i = 0; i < GROUP_FIELDS && i < bt_value_count(list); i++)
         fields[i] = bt_value_as_int(bt_list_at(list, i));
+    if (fields[0] < 0 || fields[0] > BT_PHASE_DONE)
+        return BT_CORRUPT;
     *group = (struct bt_group){
         .phase = (enum bt_phase)fields[0],
         .list = fields[1] < 0 ? BT_NO_TASK : (uint32_t)fields[1],
@@ -240,6 +249,7 @@ static void get_group(const struct bt_value *record, struct bt_group *group)
         .error_failed = fields[10] != 0,
         .is_open_queued = fields[11] != 0,
     };
+    return BT_OK;
 }
 
 /* Parses and checks the version. */
@@ -274,7 +284,8 @@ int bt_exec_decode(struct bt_str text, struct bt_exec **ret_exec, struct bt_err 
         get_text(record, "t", exec->tenant, sizeof exec->tenant) < 0 ||
         get_text(record, "ns", exec->namespace, sizeof exec->namespace) < 0 ||
         get_text(record, "f", exec->flow_id, sizeof exec->flow_id) < 0 ||
-        get_histories(record, &exec->histories, &exec->state) < 0)
+        get_histories(record, &exec->histories, &exec->state) < 0 ||
+        get_group(record, &exec->group) < 0)
         return corrupt(err, "execution");
     exec->revision = get_u32(record, "r");
     exec->labels = get_value(record, "lb");
@@ -282,7 +293,6 @@ int bt_exec_decode(struct bt_str text, struct bt_exec **ret_exec, struct bt_err 
     exec->variables = get_value(record, "va");
     exec->outputs = get_value(record, "o");
     exec->trigger = get_value(record, "tr");
-    get_group(record, &exec->group);
     exec->next_n = get_u32(record, "nn");
     exec->live = get_u32(record, "lv");
     exec->attempt_number = get_u32(record, "an");
@@ -302,7 +312,8 @@ int bt_taskrun_decode(struct bt_str text, struct bt_taskrun **ret_run, struct bt
     if (!run)
         return bt_fail_mem(err, "task run");
     if (get_text(record, "id", run->id.text, sizeof run->id.text) < 0 ||
-        get_histories(record, &run->histories, &run->state) < 0 || get_attempts(record, run) < 0)
+        get_histories(record, &run->histories, &run->state) < 0 || get_attempts(record, run) < 0 ||
+        get_group(record, &run->group) < 0)
         return corrupt(err, "task run");
     run->told = run->histories.count;
     run->n = get_u32(record, "n");
@@ -313,7 +324,6 @@ int bt_taskrun_decode(struct bt_str text, struct bt_taskrun **ret_run, struct bt
     run->token = (uint64_t)get_int(record, "k");
     run->outputs = get_value(record, "o");
     run->metrics = get_value(record, "m");
-    get_group(record, &run->group);
     *ret_run = BT_TAKE(run);
     return BT_OK;
 }
@@ -322,13 +332,16 @@ int bt_event_decode(struct bt_str text, struct bt_event *ret_event, struct bt_er
 {
     BT_VALUE record = NULL;
     BT_TRY(open_record(text, &record, err));
-    struct bt_event event = {.kind = (enum bt_event_kind)get_int(record, "e")};
-    if (event.kind >= BT_EVENT_KIND_COUNT || !bt_state_parse(bt_map_str(record, "s"), &event.state))
+    struct bt_event event = {0};
+    int64_t kind = get_int(record, "e"), timer = get_int(record, "tm");
+    if (kind < 0 || kind >= BT_EVENT_KIND_COUNT || timer < 0 || timer > BT_TIMER_TIMEOUT ||
+        !bt_state_parse(bt_map_str(record, "s"), &event.state))
         return corrupt(err, "event");
+    event.kind = (enum bt_event_kind)kind;
+    event.timer = (enum bt_timer_kind)timer;
     event.taskrun = get_u32(record, "n");
     event.child = get_u32(record, "c");
     event.token = (uint64_t)get_int(record, "k");
-    event.timer = (enum bt_timer_kind)get_int(record, "tm");
     event.at_us = get_int(record, "at");
     event.end_us = get_int(record, "end");
     event.outputs = get_value(record, "o");

@@ -57,15 +57,29 @@ int on_timeout(struct bt_step *step)
     return on_kill(step, text);
 }
 
-void bt_execution_fail(struct bt_step *step, const struct bt_err *err)
+/* Nothing else would ever end that run. */
+static bool fail_run_of(struct bt_step *step, const struct bt_event *event,
+                        const struct bt_err *err)
 {
-    struct bt_exec *exec = step->exec;
-    step->is_changing = false;
-    (void)on_kill(step, err->msg); /* Never fails. */
-    if (bt_state_is_ended(exec->state))
-        return;
-    exec->is_finishing = true; /* The broken event's branch will never close by itself. */
-    step_event(step, BT_EVENT_FINISH, 0, 0);
+    struct bt_taskrun *run;
+    uint32_t n = event->taskrun;
+    if (n == 0 || n >= step->exec->next_n ||
+        step->view.taskrun(step->view.data, n, &run) != BT_OK || bt_state_is_ended(run->state))
+        return false;
+    struct bt_attempt *attempt = bt_taskrun_attempt(run);
+    if (attempt && attempt->end_us == 0) {
+        attempt->end_us = step->env.now_us;
+        attempt->state = BT_FAILED;
+    }
+    static const enum bt_timer_kind timers[] = {BT_TIMER_RETRY, BT_TIMER_SLEEP, BT_TIMER_TIMEOUT};
+    for (size_t i = 0; i < BT_COUNT(timers); i++) {
+        struct bt_effect *effect = step_effect(step, BT_EFFECT_TIMER_CLEAR);
+        effect->taskrun = n;
+        effect->timer = timers[i];
+    }
+    step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
+    run_end(step, run, run->state == BT_KILLING ? BT_KILLED : BT_FAILED);
+    return true;
 }
 
 static int render_outputs(struct bt_step *step, struct bt_value **ret_outputs, struct bt_err *err)
@@ -105,6 +119,29 @@ void exec_check_drained(struct bt_step *step)
     exec->is_drained = true;
     step_changed(step, NULL);
     (void)step_effect(step, BT_EFFECT_DRAINED);
+}
+
+void bt_execution_fail(struct bt_step *step, const struct bt_event *event, const struct bt_err *err)
+{
+    struct bt_exec *exec = step->exec;
+    step->is_changing = false;
+    if (exec->is_drained || fail_run_of(step, event, err))
+        return;
+    bool is_killing = exec->is_killing;
+    (void)on_kill(step, err->msg); /* Never fails. */
+    if (is_killing || bt_state_is_ended(exec->state))
+        step_log(step, NULL, BT_LEVEL_ERROR, "%s", err->msg);
+    if (!bt_state_is_ended(exec->state)) {
+        enum bt_state state = final_state(exec);
+        if (state == BT_KILLED)
+            exec_move(step, BT_KILLING);
+        exec_move(step, state);
+        (void)step_effect(step, BT_EFFECT_ENDED);
+    }
+    /* What cannot be read will never end by itself: nothing is waited for. */
+    exec->is_finishing = true;
+    exec->live = 0;
+    exec_check_drained(step);
 }
 
 int on_finish(struct bt_step *step, struct bt_err *err)

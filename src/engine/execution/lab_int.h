@@ -48,7 +48,7 @@ struct lab {
     BT_VEC(struct lab_job) jobs; /* Out, in order; a result takes one away. */
     BT_VEC(struct lab_log) logs;
     BT_VEC(struct bt_need) known; /* Fetched for this event. */
-    BT_VEC(uint32_t) ns;          /* The last list. */
+    BT_VEC(uint32_t *) lists;     /* Lists given out in this event. */
     bool forgets;
     size_t needs, changes, ended, drained, kills;
     int64_t now_us;
@@ -56,7 +56,8 @@ struct lab {
     int rc;
 };
 
-/* --- The view ---------------------------------------------------------------------------------- */
+/* --- The view ----------------------------------------------------------------------------------
+ */
 
 static inline bool lab_knows(struct lab *lab, enum bt_need_kind kind, uint32_t a, uint32_t b)
 {
@@ -102,12 +103,14 @@ static inline int lab_view_list(void *data, uint32_t task, uint32_t parent, cons
     struct lab *lab = data;
     if (!lab_knows(lab, BT_NEED_LIST, task, parent))
         return BT_NEED;
-    lab->ns.count = 0;
+    uint32_t *ns = calloc(lab->runs.count + 1, sizeof *ns);
+    assert_non_null(ns);
+    bt_vec_push(&lab->lists, ns);
+    *ret_count = 0;
     for (size_t i = 0; i < lab->runs.count; i++)
         if (lab->runs.items[i]->task == task && lab->runs.items[i]->parent == parent)
-            bt_vec_push(&lab->ns, lab->runs.items[i]->n);
-    *ret_ns = lab->ns.items;
-    *ret_count = lab->ns.count;
+            ns[(*ret_count)++] = lab->runs.items[i]->n;
+    *ret_ns = ns;
     return BT_OK;
 }
 
@@ -140,7 +143,8 @@ static inline void lab_view_changed(void *data, struct bt_taskrun *run)
     lab->changes++;
 }
 
-/* --- Effects ----------------------------------------------------------------------------------- */
+/* --- Effects -----------------------------------------------------------------------------------
+ */
 
 static inline void lab_send(struct lab *lab, struct bt_event event)
 {
@@ -188,8 +192,8 @@ static inline void lab_apply(struct lab *lab, struct bt_effect *effect)
         break;
     case BT_EFFECT_TIMER_CLEAR: lab_clear_timer(lab, effect->taskrun, effect->timer); break;
     case BT_EFFECT_LOG:
-        bt_vec_push(&lab->logs, ((struct lab_log){effect->taskrun, effect->level,
-                                                  BT_TAKE(effect->value)}));
+        bt_vec_push(&lab->logs,
+                    ((struct lab_log){effect->taskrun, effect->level, BT_TAKE(effect->value)}));
         break;
     case BT_EFFECT_VALUES:
         bt_vec_push(&lab->values, ((struct lab_values){effect->taskrun, BT_TAKE(effect->value)}));
@@ -213,6 +217,9 @@ static inline void lab_apply_all(struct lab *lab)
 static inline void lab_known_clear(struct lab *lab)
 {
     lab->known.count = 0;
+    for (size_t i = 0; i < lab->lists.count; i++)
+        free(lab->lists.items[i]);
+    lab->lists.count = 0;
 }
 
 /* One event; its result is kept in lab->rc. Borrows the event. */
@@ -236,7 +243,7 @@ static inline int lab_step(struct lab *lab, struct bt_event event)
         bt_vec_push(&lab->known, need);
     }
     if (lab->rc < 0)
-        bt_execution_fail(&lab->step, &lab->err);
+        bt_execution_fail(&lab->step, &event, &lab->err);
     lab_apply_all(lab);
     return lab->rc;
 }
@@ -254,7 +261,8 @@ static inline void lab_settle(struct lab *lab)
     }
 }
 
-/* --- Opening ----------------------------------------------------------------------------------- */
+/* --- Opening -----------------------------------------------------------------------------------
+ */
 
 static inline void lab_open(struct lab *lab, const char *source)
 {
@@ -307,8 +315,9 @@ static inline void lab_done(struct lab *lab)
     bt_vec_done(&lab->timers);
     bt_vec_done(&lab->jobs);
     bt_vec_done(&lab->logs);
+    lab_known_clear(lab);
     bt_vec_done(&lab->known);
-    bt_vec_done(&lab->ns);
+    bt_vec_done(&lab->lists);
 }
 
 static inline void lab_begin(struct lab *lab)
@@ -324,7 +333,8 @@ static inline void lab_start(struct lab *lab, const char *source)
     lab_begin(lab);
 }
 
-/* --- What happens ------------------------------------------------------------------------------ */
+/* --- What happens ------------------------------------------------------------------------------
+ */
 
 static inline void lab_kill(struct lab *lab)
 {
@@ -374,8 +384,8 @@ static inline void lab_finish_job(struct lab *lab, enum bt_state state)
 
 static inline void lab_lost(struct lab *lab, struct lab_job job)
 {
-    lab_send(lab, (struct bt_event){
-                      .kind = BT_EVENT_LOST, .taskrun = job.taskrun, .token = job.token});
+    lab_send(lab,
+             (struct bt_event){.kind = BT_EVENT_LOST, .taskrun = job.taskrun, .token = job.token});
     lab_settle(lab);
 }
 
@@ -396,7 +406,8 @@ static inline void lab_fire(struct lab *lab)
     lab_settle(lab);
 }
 
-/* --- Looking ----------------------------------------------------------------------------------- */
+/* --- Looking -----------------------------------------------------------------------------------
+ */
 
 /* The newest run of a task, with this value when not NULL; NULL when there is none. */
 static inline struct bt_taskrun *lab_find(struct lab *lab, const char *id, const char *value)

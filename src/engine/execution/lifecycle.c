@@ -66,8 +66,9 @@ void run_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state state)
     assert(bt_state_is_ended(state));
     run->token = 0;
     run_move(step, run, state);
-    assert(step->exec->live > 0);
-    step->exec->live--;
+    assert(step->exec->live > 0 || step->exec->is_drained);
+    step->exec->live -=
+        step->exec->live > 0; /* Drained by force: late ends are only written down. */
     step_changed(step, NULL);
     step_event(step, BT_EVENT_NEXT, run->parent, run->n);
     exec_check_drained(step);

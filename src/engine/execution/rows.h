@@ -25,6 +25,7 @@ struct bt_histories {
 struct bt_attempt {
     int64_t start_us, end_us;
     enum bt_state state;
+    char version[20]; /* Of the plugin that ran it; empty: built in. */
 };
 
 /* What a flowable (or the execution itself) knows of its children: counters, never a list.

@@ -136,6 +136,8 @@ int bt_execution_step(struct bt_step *step, const struct bt_event *event, struct
     if (event->taskrun >= step->exec->next_n || event->child >= step->exec->next_n)
         return bt_fail(err, BT_CORRUPT, "event names task run %u of %u", event->taskrun,
                        step->exec->next_n);
+    if (step->exec->is_drained)
+        return BT_OK; /* A late word: nothing of the execution lives. */
     int rc = dispatch(step, event, err);
     assert(rc == BT_OK || !step->is_changing);
     return rc;

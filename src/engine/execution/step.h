@@ -26,8 +26,8 @@ struct bt_view {
     int (*taskrun)(void *data, uint32_t n, struct bt_taskrun **ret_run);
     int (*find)(void *data, uint32_t task, uint32_t parent, struct bt_str value,
                 struct bt_taskrun **ret_run);
-    /* Numbers of the runs of a task under a parent, in creation order; borrowed until the next
-     * call. */
+    /* Numbers of the runs of a task under a parent, in creation order; borrowed until the step
+     * returns or adds a run (several lists may be in use at once). */
     int (*list)(void *data, uint32_t task, uint32_t parent, const uint32_t **ret_ns,
                 size_t *ret_count);
     int (*values)(void *data, uint32_t n, struct bt_value **ret_list); /* Borrowed. */
@@ -65,6 +65,8 @@ void bt_step_done(struct bt_step *step);
  * event cannot be stepped (then nothing was changed). */
 int bt_execution_step(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 
-/* Ends an execution that cannot be stepped (err says why): it is killed and ends FAILED, with a log
- * line. For errors of bt_execution_step() other than BT_NEED. */
-void bt_execution_fail(struct bt_step *step, const struct bt_err *err);
+/* For an event that cannot be stepped (err says why, not BT_NEED): its task run fails, with a log
+ * line. Where there is none (to be read), the attempts of the execution are killed, it ends FAILED,
+ * and is drained at once, since what cannot be read cannot be waited for. */
+void bt_execution_fail(struct bt_step *step, const struct bt_event *event,
+                       const struct bt_err *err);

@@ -57,8 +57,9 @@ static void test_results(void **state)
     };
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(4096);
-        (void)bt_buf_addf(&text, HEAD "tasks:\n  - {id: t, type: shell, commands: [x], %s}\n"
-                                      "  - {id: u, type: log, message: x}\n",
+        (void)bt_buf_addf(&text,
+                          HEAD "tasks:\n  - {id: t, type: shell, commands: [x], %s}\n"
+                               "  - {id: u, type: log, message: x}\n",
                           rows[i].flags);
         struct lab lab;
         lab_start(&lab, bt_buf_cstr(&text));
@@ -123,8 +124,9 @@ static void test_repeated(void **state)
     lab_check_end(&lab, BT_SUCCESS);
     size_t changes = lab.changes;
     for (int kind = BT_TIMER_RETRY; kind <= BT_TIMER_TIMEOUT; kind++)
-        lab_send(&lab, (struct bt_event){
-                           .kind = BT_EVENT_TIMER, .taskrun = 2, .timer = (enum bt_timer_kind)kind});
+        lab_send(&lab, (struct bt_event){.kind = BT_EVENT_TIMER,
+                                         .taskrun = 2,
+                                         .timer = (enum bt_timer_kind)kind});
     lab_send(&lab, (struct bt_event){.kind = BT_EVENT_TIMER_KILLED, .taskrun = 2});
     lab_send(&lab, (struct bt_event){.kind = BT_EVENT_FINISH});
     lab_send(&lab, (struct bt_event){.kind = BT_EVENT_TIMER, .timer = BT_TIMER_TIMEOUT});
@@ -133,7 +135,8 @@ static void test_repeated(void **state)
     lab_done(&lab);
 }
 
-/* The worker is gone: before it began, while it ran, during a kill, and for a task that runs once. */
+/* The worker is gone: before it began, while it ran, during a kill, and for a task that runs once.
+ */
 static void test_lost(void **state)
 {
     (void)state;
@@ -260,7 +263,8 @@ static void test_draining(void **state)
     struct lab lab;
     lab_start(&lab, HEAD "tasks:\n  - id: p\n    type: parallel\n    tasks:\n"
                          "      - {id: bad, type: shell, commands: [x]}\n"
-                         "      - {id: slow, type: shell, commands: [x]}\n"
+                         "      - {id: slow, type: shell, commands: [x], "
+                         "retry: {type: constant, interval: PT1S}}\n"
                          "      - {id: waits, type: sleep, duration: PT1H}\n");
     struct lab_job bad = lab_take_job(&lab), slow = lab_take_job(&lab);
     lab_started(&lab, slow);
@@ -325,8 +329,9 @@ static void test_job_timeout(void **state)
 {
     (void)state;
     struct lab lab;
-    lab_start(&lab, HEAD "variables: {t: PT7S}\n"
-                         "tasks: [{id: t, type: shell, commands: [x], timeout: \"{{ vars.t }}\"}]\n");
+    lab_start(&lab,
+              HEAD "variables: {t: PT7S}\n"
+                   "tasks: [{id: t, type: shell, commands: [x], timeout: \"{{ vars.t }}\"}]\n");
     assert_int_equal(lab.jobs.items[0].timeout_us, 7 * S);
     lab_done(&lab);
     lab_start(&lab, HEAD "tasks: [{id: t, type: shell, commands: [x], timeout: \"{{ 'x' }}\"}]\n");
@@ -342,8 +347,9 @@ static void test_run_if(void **state)
     static const struct {
         const char *text;
         enum bt_state want;
-    } rows[] = {{"{{ true }}", BT_SUCCESS},  {"{{ false }}", BT_SKIPPED}, {"{{ '' }}", BT_SKIPPED},
-                {"{{ 0 }}", BT_SKIPPED},     {"{{ 'no' }}", BT_SUCCESS},  {"{{ nope.x }}", BT_FAILED},
+    } rows[] = {{"{{ true }}", BT_SUCCESS}, {"{{ false }}", BT_SKIPPED},
+                {"{{ '' }}", BT_SKIPPED},   {"{{ 0 }}", BT_SKIPPED},
+                {"{{ 'no' }}", BT_SUCCESS}, {"{{ nope.x }}", BT_FAILED},
                 {"{{ null }}", BT_SKIPPED}};
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(4096);
@@ -371,14 +377,60 @@ static void test_refused(void **state)
         struct lab lab;
         lab_start(&lab, HEAD "tasks:\n  - " JOB "\n");
         assert_int_equal(lab_step(&lab, rows[i]), BT_CORRUPT);
-        lab_settle(&lab); /* bt_execution_fail() has ended it. */
+        /* bt_execution_fail() has ended it: what cannot be read is not waited for. */
         assert_int_equal(lab.exec->state, BT_FAILED);
+        assert_true(lab.exec->is_drained);
+        assert_int_equal(lab.ended, 1);
+        assert_int_equal(lab.drained, 1);
         assert_int_equal(lab.kills, 1);
         assert_true(lab_has_log(&lab, lab.err.msg));
-        lab_finish_job(&lab, BT_KILLED);
-        lab_check_end(&lab, BT_FAILED);
+        size_t changes = lab.changes;
+        lab_finish_job(&lab, BT_KILLED); /* Late words change nothing. */
+        lab_kill(&lab);
+        assert_int_equal(lab.changes, changes);
+        assert_int_equal(lab.kills, 1);
         lab_done(&lab);
     }
+}
+
+/* The same while it is being killed, and while it drains: the state that was seen stays. */
+static void test_refused_late(void **state)
+{
+    (void)state;
+    static const struct bt_event unknown = {.kind = BT_EVENT_START, .taskrun = 9};
+    struct lab lab;
+    lab_start(&lab, HEAD "tasks:\n  - " JOB "\n");
+    lab_kill(&lab);
+    assert_int_equal(lab_step(&lab, unknown), BT_CORRUPT);
+    lab_check_histories(&lab.exec->histories, "CREATED RUNNING KILLING KILLED");
+    assert_int_equal(lab.drained, 1);
+    lab_done(&lab);
+    lab_start(&lab, HEAD "tasks: [{id: p, type: parallel, tasks: [" JOB ", {id: u, type: fail}]}]");
+    assert_int_equal(lab.exec->state, BT_FAILED);
+    assert_false(lab.exec->is_drained);
+    assert_int_equal(lab_step(&lab, unknown), BT_CORRUPT);
+    assert_int_equal(lab.ended, 1);
+    assert_int_equal(lab.drained, 1);
+    lab_done(&lab);
+}
+
+/* A run whose event cannot be stepped fails, and the flow goes on as after any failure. */
+static void test_refused_run(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_start(&lab,
+              HEAD "tasks:\n  - {"
+                   "id: g, type: sequential, allowFailure: true, tasks: ["
+                   "{id: s, type: sleep, duration: PT1H}]}\n  - {id: t, type: log, message: x}\n");
+    struct bt_event event = {.kind = BT_EVENT_KIND_COUNT, .taskrun = 2};
+    assert_int_equal(lab_step(&lab, event), BT_CORRUPT);
+    lab_settle(&lab);
+    assert_true(lab_has_log(&lab, lab.err.msg));
+    lab_check_state(&lab, "s", BT_FAILED);
+    lab_check_state(&lab, "t", BT_SUCCESS);
+    lab_check_end(&lab, BT_WARNING);
+    lab_done(&lab);
 }
 
 static void test_outputs_limit(void **state)
@@ -396,8 +448,11 @@ static void test_outputs_limit(void **state)
             bt_list_push(list, bt_value_string((struct bt_str){text, BT_OUTPUT_BYTES_MAX})), BT_OK);
     free(text);
     assert_int_equal(bt_map_puts(outputs, "x", list), BT_OK);
-    lab_send(&lab, (struct bt_event){.kind = BT_EVENT_RESULT, .taskrun = 1, .token = job.token,
-                                     .state = BT_SUCCESS, .outputs = outputs});
+    lab_send(&lab, (struct bt_event){.kind = BT_EVENT_RESULT,
+                                     .taskrun = 1,
+                                     .token = job.token,
+                                     .state = BT_SUCCESS,
+                                     .outputs = outputs});
     lab_settle(&lab);
     assert_true(lab_has_log(&lab, "larger than the limit"));
     assert_null(lab_run(&lab, "t")->outputs);
@@ -414,10 +469,15 @@ static void test_result_content(void **state)
     struct lab_job job = lab_take_job(&lab);
     struct bt_value *outputs = bt_map_new(1);
     assert_int_equal(bt_map_puts(outputs, "k", bt_value_cstr("v")), BT_OK);
-    lab_send(&lab, (struct bt_event){.kind = BT_EVENT_RESULT, .taskrun = 1, .token = job.token,
-                                     .state = BT_FAILED, .outputs = outputs,
-                                     .metrics = bt_list_new(0), .error = bt_value_cstr("it broke"),
-                                     .at_us = 50, .end_us = 40});
+    lab_send(&lab, (struct bt_event){.kind = BT_EVENT_RESULT,
+                                     .taskrun = 1,
+                                     .token = job.token,
+                                     .state = BT_FAILED,
+                                     .outputs = outputs,
+                                     .metrics = bt_list_new(0),
+                                     .error = bt_value_cstr("it broke"),
+                                     .at_us = 50,
+                                     .end_us = 40});
     lab_settle(&lab);
     assert_true(bt_str_is(lab_output(&lab, "t", "k"), "v"));
     assert_non_null(lab_run(&lab, "t")->metrics);
@@ -449,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_draining),      cmocka_unit_test(test_sleep),
         cmocka_unit_test(test_flow_timeout),  cmocka_unit_test(test_job_timeout),
         cmocka_unit_test(test_run_if),        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused_late),  cmocka_unit_test(test_refused_run),
         cmocka_unit_test(test_outputs_limit), cmocka_unit_test(test_result_content),
         cmocka_unit_test(test_log_level),
     };

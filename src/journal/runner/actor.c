@@ -23,6 +23,30 @@ static void logs_clear(struct actor *actor)
     actor->logs.count = 0;
 }
 
+static void absent_free(struct actor_absent *absent)
+{
+    if (absent)
+        bt_value_unref(absent->value);
+    free(absent);
+}
+
+static void list_free(struct actor_list *list)
+{
+    if (list)
+        bt_vec_done(&list->ns);
+    free(list);
+}
+
+void actor_forget(struct actor *actor)
+{
+    for (size_t i = 0; i < actor->absent.cap; i++)
+        absent_free(actor->absent.slots[i].value);
+    for (size_t i = 0; i < actor->lists.cap; i++)
+        list_free(actor->lists.slots[i].value);
+    bt_map64_done(&actor->absent);
+    bt_map64_done(&actor->lists);
+}
+
 void actor_free(struct actor *actor)
 {
     for (size_t i = 0; i < actor->runs.cap; i++)
@@ -38,8 +62,7 @@ void actor_free(struct actor *actor)
     bt_vec_done(&actor->values);
     logs_clear(actor);
     bt_vec_done(&actor->logs);
-    bt_vec_done(&actor->listed.ns);
-    bt_value_unref(actor->found.value);
+    actor_forget(actor);
     bt_exec_free(actor->exec);
     bt_flow_unref(actor->flow);
     free(actor);
@@ -89,6 +112,11 @@ static uint64_t task_hash(uint32_t task, uint32_t parent, struct bt_str value)
     return bt_str_hash(value, (uint64_t)task << 32 | parent);
 }
 
+static uint64_t list_key(uint32_t task, uint32_t parent)
+{
+    return (uint64_t)task << 32 | parent;
+}
+
 static bool is_run_of(const struct bt_taskrun *run, uint32_t task, uint32_t parent,
                       struct bt_str value)
 {
@@ -103,8 +131,9 @@ static void keep_run(struct actor *actor, struct bt_taskrun *run)
     const struct bt_taskrun *other = bt_map64_get(&actor->by_task, hash);
     if (!other || other->n < run->n)
         bt_map64_put(&actor->by_task, hash, run);
-    actor->found.is_valid = false;
-    actor->listed.is_valid = false;
+    /* Answers that it contradicts are forgotten. */
+    absent_free(bt_map64_remove(&actor->absent, hash));
+    list_free(bt_map64_remove(&actor->lists, list_key(run->task, run->parent)));
 }
 
 /* Takes a stored run unless that row is in memory already (then memory is newer). */
@@ -139,8 +168,7 @@ void actor_evict(struct actor *actor)
         if (kept.slots[i].value)
             keep_run(actor, kept.slots[i].value);
     bt_map64_done(&kept);
-    actor->found.is_valid = false;
-    actor->listed.is_valid = false;
+    actor_forget(actor);
 }
 
 /* --- The view --------------------------------------------------------------------------------- */
@@ -156,28 +184,29 @@ static int view_find(void *data, uint32_t task, uint32_t parent, struct bt_str v
                      struct bt_taskrun **ret_run)
 {
     struct actor *actor = data;
-    struct bt_taskrun *run = bt_map64_get(&actor->by_task, task_hash(task, parent, value));
+    uint64_t hash = task_hash(task, parent, value);
+    struct bt_taskrun *run = bt_map64_get(&actor->by_task, hash);
     if (run && is_run_of(run, task, parent, value)) {
         *ret_run = run;
         return BT_OK;
     }
     if (actor->is_complete)
         return BT_NOT_FOUND;
-    if (!actor->found.is_valid || actor->found.task != task || actor->found.parent != parent ||
-        !bt_str_eq(bt_value_str(actor->found.value), value))
-        return BT_NEED;
-    *ret_run = actor->found.run;
-    return actor->found.run ? BT_OK : BT_NOT_FOUND;
+    const struct actor_absent *absent = bt_map64_get(&actor->absent, hash);
+    bool is_known = absent && absent->task == task && absent->parent == parent &&
+                    bt_str_eq(bt_value_str(absent->value), value);
+    return is_known ? BT_NOT_FOUND : BT_NEED;
 }
 
 static int view_list(void *data, uint32_t task, uint32_t parent, const uint32_t **ret_ns,
                      size_t *ret_count)
 {
     struct actor *actor = data;
-    if (!actor->listed.is_valid || actor->listed.task != task || actor->listed.parent != parent)
+    const struct actor_list *list = bt_map64_get(&actor->lists, list_key(task, parent));
+    if (!list)
         return BT_NEED;
-    *ret_ns = actor->listed.ns.items;
-    *ret_count = actor->listed.ns.count;
+    *ret_ns = list->ns.items;
+    *ret_count = list->ns.count;
     return BT_OK;
 }
 
@@ -233,24 +262,65 @@ static int compare_n(const void *a, const void *b)
     return (one > two) - (one < two);
 }
 
-/* Lists from memory after the stored ones have joined it. */
+static struct actor_list *list_new(struct actor *actor, uint32_t task, uint32_t parent)
+{
+    struct actor_list *list = calloc(1, sizeof *list);
+    if (!list)
+        bt_die("out of memory");
+    list->task = task;
+    list->parent = parent;
+    uint64_t key = list_key(task, parent);
+    list_free(bt_map64_remove(&actor->lists, key));
+    bt_map64_put(&actor->lists, key, list);
+    return list;
+}
+
+static bool has_list_of(const struct actor *actor, uint32_t task)
+{
+    for (size_t i = 0; i < actor->lists.cap; i++) {
+        const struct actor_list *list = actor->lists.slots[i].value;
+        if (list && list->task == task)
+            return true;
+    }
+    return false;
+}
+
+/* Lists the runs in memory, under one parent or under each. */
+static void list_memory(struct actor *actor, uint32_t task, uint32_t parent)
+{
+    bool is_all = parent == BT_ALL_PARENTS;
+    for (size_t i = 0; is_all && i < actor->lists.cap; i++) {
+        struct actor_list *list = actor->lists.slots[i].value;
+        if (list && list->task == task)
+            list->ns.count = 0;
+    }
+    for (size_t i = 0; i < actor->runs.cap; i++) {
+        const struct bt_taskrun *run = actor->runs.slots[i].value;
+        if (!run || run->task != task || (!is_all && run->parent != parent))
+            continue;
+        struct actor_list *list = bt_map64_get(&actor->lists, list_key(task, run->parent));
+        if (!list)
+            list = list_new(actor, task, run->parent);
+        bt_vec_push(&list->ns, run->n);
+    }
+    for (size_t i = 0; i < actor->lists.cap; i++) {
+        struct actor_list *list = actor->lists.slots[i].value;
+        if (list && list->task == task && list->ns.count && (is_all || list->parent == parent))
+            qsort(list->ns.items, list->ns.count, sizeof(uint32_t), compare_n);
+    }
+}
+
+/* Lists from memory after the stored ones have joined it. The first question for a task is answered
+ * for its parent, the next for all parents: a step that reads nested loops whole starts anew twice,
+ * not once for each turn of the outer loop. */
 static int fetch_list(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
                       struct bt_err *err)
 {
+    uint32_t parent = has_list_of(actor, need->task) ? BT_ALL_PARENTS : need->parent;
     if (!actor->is_complete)
-        BT_TRY(journal->ops->list(journal, actor->key, need->task, need->parent, fetch_each, actor,
-                                  err));
-    actor->listed.ns.count = 0;
-    for (size_t i = 0; i < actor->runs.cap; i++) {
-        const struct bt_taskrun *run = actor->runs.slots[i].value;
-        if (run && run->task == need->task && run->parent == need->parent)
-            bt_vec_push(&actor->listed.ns, run->n);
-    }
-    if (actor->listed.ns.count)
-        qsort(actor->listed.ns.items, actor->listed.ns.count, sizeof(uint32_t), compare_n);
-    actor->listed.task = need->task;
-    actor->listed.parent = need->parent;
-    actor->listed.is_valid = true;
+        BT_TRY(journal->ops->list(journal, actor->key, need->task, parent, fetch_each, actor, err));
+    (void)list_new(actor, need->task, need->parent);
+    list_memory(actor, need->task, parent);
     return BT_OK;
 }
 
@@ -262,13 +332,17 @@ static int fetch_find(struct actor *actor, struct bt_journal *journal, const str
                                 bt_value_str(need->value), &run, err);
     if (rc < 0 && rc != BT_NOT_FOUND)
         return rc;
-    run = run ? keep_stored(actor, run) : NULL;
-    bt_value_unref(actor->found.value);
-    actor->found.task = need->task;
-    actor->found.parent = need->parent;
-    actor->found.value = bt_value_ref(need->value);
-    actor->found.run = run;
-    actor->found.is_valid = true;
+    if (run) {
+        (void)keep_stored(actor, run);
+        return BT_OK;
+    }
+    struct actor_absent *absent = calloc(1, sizeof *absent);
+    if (!absent)
+        bt_die("out of memory");
+    *absent = (struct actor_absent){need->task, need->parent, bt_value_ref(need->value)};
+    uint64_t hash = task_hash(need->task, need->parent, bt_value_str(need->value));
+    absent_free(bt_map64_remove(&actor->absent, hash));
+    bt_map64_put(&actor->absent, hash, absent);
     return BT_OK;
 }
 

@@ -158,15 +158,20 @@ static void tell_listener(struct bt_runner *runner)
     bt_vec_done(&placed);
 }
 
+static void keep_outstanding(struct bt_runner *runner, const struct bt_job_row *row)
+{
+    struct outstanding *outstanding = calloc(1, sizeof *outstanding);
+    if (!outstanding)
+        bt_die("out of memory");
+    *outstanding = (struct outstanding){row->exec, row->token, row->taskrun};
+    bt_map64_put(&runner->jobs, row->token, outstanding);
+}
+
 static void send_submits(struct bt_runner *runner)
 {
     for (size_t i = 0; i < runner->submits.count; i++) {
         struct bt_job *job = runner->submits.items[i];
-        struct outstanding *outstanding = calloc(1, sizeof *outstanding);
-        if (!outstanding)
-            bt_die("out of memory");
-        *outstanding = (struct outstanding){job->exec_key, job->token, job->taskrun};
-        bt_map64_put(&runner->jobs, job->token, outstanding);
+        keep_outstanding(runner, &(struct bt_job_row){job->exec_key, job->taskrun, job->token});
         runner->config.dispatcher.submit(runner->config.dispatcher.data, job);
     }
     runner->submits.count = 0;
@@ -310,19 +315,48 @@ int runner_commit(struct bt_runner *runner, struct bt_err *err)
 
 /* --- After a failed commit -------------------------------------------------------------------- */
 
+/* What cannot be read stays in the journal, for a program that can; what may pass ends the load. */
+static int unreadable(struct bt_runner *runner, int rc, const struct bt_err *err)
+{
+    if (read_may_pass(rc)) {
+        runner->read_err = *err;
+        return rc;
+    }
+    if (rc != BT_NOT_FOUND)
+        runner_tell(runner, err);
+    return BT_OK;
+}
+
 static int load_event(void *data, struct bt_event_row *row)
 {
     struct bt_runner *runner = data;
     struct actor *actor;
     if (row->id > runner->last_event)
         runner->last_event = row->id;
-    if (runner_actor(runner, row->exec, &actor, NULL) < 0) {
+    struct bt_err err = BT_ERR_INIT;
+    int rc = runner_actor(runner, row->exec, &actor, &err);
+    if (rc < 0) {
         bt_event_done(&row->event);
-        bt_vec_push(&runner->events_drop, row->id); /* Its execution is gone. */
-        return BT_OK;
+        if (rc == BT_NOT_FOUND)
+            bt_vec_push(&runner->events_drop, row->id); /* Its execution is gone. */
+        return unreadable(runner, rc, &err);
     }
     runner_send(runner, actor, row->event, row->id);
     return BT_OK;
+}
+
+/* Its worker may still live: the dispatcher finds out. */
+static void load_orphan(struct bt_runner *runner, const struct bt_job_row *row)
+{
+    struct bt_journal *journal = runner->config.journal;
+    BT_CLEANUP(bt_taskrun_free_p) struct bt_taskrun *run = NULL;
+    uint32_t attempt = 1;
+    if (journal->ops->taskrun(journal, row->exec, row->taskrun, &run, NULL) == BT_OK) {
+        const struct bt_attempt *last = bt_taskrun_attempt(run);
+        attempt = run->attempt_count + (last && last->end_us == 0 ? 0 : 1);
+    }
+    keep_outstanding(runner, row);
+    runner->config.dispatcher.orphan(runner->config.dispatcher.data, row, attempt);
 }
 
 /* A job that no worker has: given out by an earlier process, or by a commit whose answer was lost.
@@ -333,8 +367,14 @@ static int load_job(void *data, const struct bt_job_row *row)
     struct actor *actor;
     if (bt_map64_get(&runner->jobs, row->token))
         return BT_OK;
-    if (runner_actor(runner, row->exec, &actor, NULL) < 0) {
+    struct bt_err err = BT_ERR_INIT;
+    int rc = runner_actor(runner, row->exec, &actor, &err);
+    if (rc == BT_NOT_FOUND)
         bt_vec_push(&runner->jobs_clear, *row); /* Its execution is gone. */
+    if (rc < 0)
+        return unreadable(runner, rc, &err);
+    if (runner->is_recovering && runner->config.dispatcher.orphan) {
+        load_orphan(runner, row);
         return BT_OK;
     }
     runner_send(
@@ -346,8 +386,13 @@ static int load_job(void *data, const struct bt_job_row *row)
 int runner_load(struct bt_runner *runner, struct bt_err *err)
 {
     struct bt_journal *journal = runner->config.journal;
-    BT_TRY(journal->ops->events(journal, load_event, runner, err));
-    return journal->ops->jobs(journal, load_job, runner, err);
+    int rc = journal->ops->events(journal, load_event, runner, err);
+    if (rc == BT_OK)
+        rc = journal->ops->jobs(journal, load_job, runner, err);
+    if (rc < 0 && err && runner->read_err.code)
+        *err = runner->read_err;
+    runner->read_err = (struct bt_err)BT_ERR_INIT;
+    return rc;
 }
 
 static void drop_actors(struct bt_runner *runner)
@@ -393,25 +438,32 @@ static void return_messages(struct bt_runner *runner, const struct bt_err *err)
 }
 
 /* What a failed batch had changed. */
+struct suspect_run {
+    uint32_t n, told; /* Histories that the listener knows. */
+};
 struct suspect {
     uint64_t key;
-    BT_VEC(uint32_t) runs;
+    BT_VEC(struct suspect_run) runs;
 };
 
 static struct suspect suspect_of(const struct actor *actor)
 {
     struct suspect suspect = {.key = actor->key};
     for (size_t i = 0; i < actor->dirty.count; i++)
-        bt_vec_push(&suspect.runs, actor->dirty.items[i]->n);
+        bt_vec_push(&suspect.runs,
+                    ((struct suspect_run){actor->dirty.items[i]->n, actor->dirty.items[i]->told}));
     return suspect;
 }
 
-static void tell_stored_run(struct bt_runner *runner, const struct actor *actor, uint32_t n)
+static void tell_stored_run(struct bt_runner *runner, const struct actor *actor,
+                            struct suspect_run suspect)
 {
     struct bt_journal *journal = runner->config.journal;
     BT_CLEANUP(bt_taskrun_free_p) struct bt_taskrun *run = NULL;
-    if (journal->ops->taskrun(journal, actor->key, n, &run, NULL) < 0)
+    if (journal->ops->taskrun(journal, actor->key, suspect.n, &run, NULL) < 0)
         return; /* It was being created, and is not there. */
+    if (run->histories.count <= suspect.told)
+        return; /* Nothing was written. */
     struct bt_change change = {
         .kind = BT_CHANGE_RUN, .exec = actor->exec, .flow = actor->flow, .run = run};
     runner->config.listener.changes(runner->config.listener.data, &change, 1);
@@ -433,14 +485,22 @@ static void tell_stored(struct bt_runner *runner, const struct suspect *suspect)
     }
 }
 
+int runner_reload(struct bt_runner *runner, struct bt_err *err)
+{
+    drop_actors(runner); /* What was loaded before it failed. */
+    clear_batch(runner);
+    BT_TRY(runner_load(runner, err));
+    runner->needs_load = false;
+    return BT_OK;
+}
+
 void runner_commit_failed(struct bt_runner *runner, const struct bt_err *err)
 {
     struct bt_err again = BT_ERR_INIT;
     BT_VEC(struct suspect) suspects = {0};
     for (size_t i = 0; i < runner->touched.count; i++)
         bt_vec_push(&suspects, suspect_of(runner->touched.items[i]));
-    if (runner->config.listener.trouble)
-        runner->config.listener.trouble(runner->config.listener.data, err);
+    runner_tell(runner, err);
     for (size_t i = 0; i < runner->put_flows.count; i++) { /* Their revisions do not exist. */
         for (size_t j = 0; j < runner->flows.count; j++) {
             struct flow_entry *entry = &runner->flows.items[j];
@@ -458,8 +518,10 @@ void runner_commit_failed(struct bt_runner *runner, const struct bt_err *err)
     runner->next_due_us = 0;
     runner->failures++;
     runner->retry_us = runner->now_us + RETRY_US * (runner->failures > 10 ? 10 : runner->failures);
-    if (runner_load(runner, &again) < 0 && runner->config.listener.trouble)
-        runner->config.listener.trouble(runner->config.listener.data, &again);
+    runner->read_err = (struct bt_err)BT_ERR_INIT;
+    runner->needs_load = runner_load(runner, &again) < 0;
+    if (runner->needs_load)
+        runner_tell(runner, &again);
     for (size_t i = 0; i < suspects.count; i++) {
         tell_stored(runner, &suspects.items[i]);
         bt_vec_done(&suspects.items[i].runs);

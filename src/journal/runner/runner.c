@@ -305,6 +305,12 @@ struct bt_runner *bt_runner_free(struct bt_runner *runner)
     return NULL;
 }
 
+void runner_tell(struct bt_runner *runner, const struct bt_err *err)
+{
+    if (runner->config.listener.trouble)
+        runner->config.listener.trouble(runner->config.listener.data, err);
+}
+
 static void read_clock(struct bt_runner *runner)
 {
     int64_t now_us = bt_clock_wall_us(runner->config.clock);
@@ -320,7 +326,10 @@ int bt_runner_recover(struct bt_runner *runner, struct bt_err *err)
     runner->now_us = (int64_t)last_now_us;
     read_clock(runner);
     BT_TRY(journal->ops->last_key(journal, &runner->last_key, err));
-    return runner_load(runner, err);
+    runner->is_recovering = true;
+    int rc = runner_load(runner, err);
+    runner->is_recovering = false;
+    return rc;
 }
 
 bool bt_runner_turn(struct bt_runner *runner, int64_t *ret_wake_us)
@@ -328,6 +337,12 @@ bool bt_runner_turn(struct bt_runner *runner, int64_t *ret_wake_us)
     read_clock(runner);
     *ret_wake_us = runner->next_due_us;
     if (runner->failures && runner->now_us < runner->retry_us) {
+        *ret_wake_us = runner->retry_us;
+        return false;
+    }
+    struct bt_err err = BT_ERR_INIT;
+    if (runner->needs_load && runner_reload(runner, &err) < 0) {
+        runner_commit_failed(runner, &err);
         *ret_wake_us = runner->retry_us;
         return false;
     }
@@ -340,8 +355,10 @@ bool bt_runner_turn(struct bt_runner *runner, int64_t *ret_wake_us)
     turn_timers(runner);
     (void)turn_steps(runner);
     bool has_changes = runner_has_changes(runner);
-    struct bt_err err = BT_ERR_INIT;
-    if (has_changes && runner_commit(runner, &err) < 0)
+    if (runner->read_err.code) {
+        err = runner->read_err;
+        runner_commit_failed(runner, &err);
+    } else if (has_changes && runner_commit(runner, &err) < 0)
         runner_commit_failed(runner, &err);
     else
         runner->failures = 0;

@@ -42,6 +42,18 @@ struct actor_log {
     uint64_t place;        /* State changes made before it: its place among them. */
 };
 
+/* A look-up that found nothing in the journal. */
+struct actor_absent {
+    uint32_t task, parent;
+    struct bt_value *value; /* Or NULL. */
+};
+
+/* The runs of a task under a parent, in creation order. */
+struct actor_list {
+    uint32_t task, parent;
+    BT_VEC(uint32_t) ns;
+};
+
 struct actor_values {
     uint32_t n;
     struct bt_value *values;
@@ -63,18 +75,9 @@ struct actor {
     uint64_t log_lines; /* UINT64_MAX: not asked yet. */
     bool is_exec_dirty, is_touched, is_ready;
     bool has_ended; /* ENDED or DRAINED came in this batch. */
-    /* The last answers to a NEED. */
-    struct {
-        bool is_valid;
-        uint32_t task, parent;
-        struct bt_value *value;
-        struct bt_taskrun *run; /* NULL: there is none. */
-    } found;
-    struct {
-        bool is_valid;
-        uint32_t task, parent;
-        BT_VEC(uint32_t) ns;
-    } listed;
+    /* Answers to the NEEDs of the step that runs; forgotten after it. */
+    struct bt_map64 absent; /* Hash of (task, parent, value) → struct actor_absent, owned. */
+    struct bt_map64 lists;  /* (task, parent) → struct actor_list, owned. */
 };
 
 struct actor *actor_new(struct bt_exec *exec, struct bt_flow *flow, bool is_complete); /* Takes. */
@@ -89,6 +92,8 @@ void actor_put_values(struct actor *actor, uint32_t n, struct bt_value *values, 
 /* Drops ended, clean runs. */
 void actor_evict(struct actor *actor);
 struct bt_view actor_view(struct actor *actor);
+/* Forgets the answers to the NEEDs of a step. */
+void actor_forget(struct actor *actor);
 /* Fetches what a step needs. */
 int actor_fetch(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
                 struct bt_err *err);
@@ -126,7 +131,11 @@ struct bt_runner {
     struct bt_rng rng;
     int64_t now_us, next_due_us;
     uint64_t last_key, last_event;
-    int failures; /* Commits that failed in a row. */
+    bool is_recovering;
+    int failures;    /* Commits that failed in a row. */
+    bool needs_load; /* After a failure the journal could not be read either. */
+    /* Why this batch cannot be committed: a row could not be read just now. BT_OK: it can. */
+    struct bt_err read_err;
     int64_t retry_us;
     /* The batch. */
     struct message *taken; /* Messages of this batch, kept until the commit. */
@@ -150,6 +159,13 @@ void runner_touch(struct bt_runner *runner, struct actor *actor);
 void runner_ready(struct bt_runner *runner, struct actor *actor);
 void runner_send(struct bt_runner *runner, struct actor *actor, struct bt_event event,
                  uint64_t stored_id);
+/* Whether a failed read may go well later; else the row does not exist or is not readable. */
+static inline bool read_may_pass(int rc)
+{
+    return rc == BT_IO || rc == BT_BUSY || rc == BT_NO_MEM;
+}
+void runner_tell(struct bt_runner *runner,
+                 const struct bt_err *err); /* Trouble, to the listener. */
 /* turn.c */
 void turn_apply(struct bt_runner *runner, struct message *message);
 void turn_timers(struct bt_runner *runner);
@@ -158,5 +174,7 @@ size_t turn_steps(struct bt_runner *runner);
 bool runner_has_changes(const struct bt_runner *runner);
 int runner_commit(struct bt_runner *runner, struct bt_err *err);
 void runner_commit_failed(struct bt_runner *runner, const struct bt_err *err);
+/* After a failed runner_load(): tries again. */
+int runner_reload(struct bt_runner *runner, struct bt_err *err);
 /* Takes up what is on its way according to the journal: events, and jobs that no worker has. */
 int runner_load(struct bt_runner *runner, struct bt_err *err);

@@ -88,25 +88,45 @@ int runner_actor(struct bt_runner *runner, uint64_t key, struct actor **ret_acto
 
 /* --- Messages --------------------------------------------------------------------------------- */
 
-static void apply_flow(struct bt_runner *runner, struct message *message)
+/* The current revision of a flow: put in this batch, or stored. *ret_revision 0: there is none. */
+static int current_flow(struct bt_runner *runner, const struct message *message,
+                        uint32_t *ret_revision, struct bt_value **ret_source, struct bt_err *err)
 {
+    const struct bt_flow *flow = message->flow;
+    for (size_t i = runner->put_flows.count; i-- > 0;) {
+        const struct bt_flow_row *row = &runner->put_flows.items[i];
+        if (strcmp(row->id, flow->id) != 0 || strcmp(row->namespace, flow->namespace) != 0 ||
+            strcmp(row->tenant, message->tenant) != 0)
+            continue;
+        *ret_revision = row->revision;
+        *ret_source = bt_value_string(row->source);
+        return *ret_source ? BT_OK : bt_fail_mem(err, "flow");
+    }
     struct bt_journal *journal = runner->config.journal;
+    int rc = journal->ops->flow(journal, message->tenant, flow->namespace, flow->id, ret_revision,
+                                ret_source, err);
+    return rc == BT_NOT_FOUND ? BT_OK : rc;
+}
+
+static int apply_flow(struct bt_runner *runner, struct message *message, struct bt_err *err)
+{
     struct bt_flow *flow = message->flow;
     uint32_t revision = 0;
     BT_VALUE source = NULL;
-    int rc = journal->ops->flow(journal, message->tenant, flow->namespace, flow->id, &revision,
-                                &source, NULL);
-    bool is_same = rc == BT_OK && bt_str_eq(bt_value_str(source), flow->source);
+    BT_TRY(current_flow(runner, message, &revision, &source, err));
+    bool is_same = source && bt_str_eq(bt_value_str(source), flow->source);
     flow->revision = is_same ? revision : revision + 1;
     message->number = flow->revision;
-    if (!is_same)
-        bt_vec_push(&runner->put_flows, ((struct bt_flow_row){.tenant = message->tenant,
-                                                              .namespace = flow->namespace,
-                                                              .id = flow->id,
-                                                              .revision = flow->revision,
-                                                              .source = flow->source,
-                                                              .created_us = runner->now_us}));
+    if (is_same)
+        return BT_OK;
+    bt_vec_push(&runner->put_flows, ((struct bt_flow_row){.tenant = message->tenant,
+                                                          .namespace = flow->namespace,
+                                                          .id = flow->id,
+                                                          .revision = flow->revision,
+                                                          .source = flow->source,
+                                                          .created_us = runner->now_us}));
     runner_keep_flow(runner, message->tenant, flow);
+    return BT_OK;
 }
 
 static int apply_create(struct bt_runner *runner, struct message *message, struct bt_err *err)
@@ -175,12 +195,15 @@ void turn_apply(struct bt_runner *runner, struct message *message)
     struct bt_err err = BT_ERR_INIT;
     int rc = BT_OK;
     switch (message->kind) {
-    case MESSAGE_FLOW: apply_flow(runner, message); break;
+    case MESSAGE_FLOW: rc = apply_flow(runner, message, &err); break;
     case MESSAGE_CREATE: rc = apply_create(runner, message, &err); break;
     case MESSAGE_EVENT: rc = apply_event(runner, message, &err); break;
     case MESSAGE_LOGS: rc = apply_logs(runner, message, &err); break;
     }
-    if (rc < 0) {
+    bool is_kept = message->kind == MESSAGE_EVENT || message->kind == MESSAGE_LOGS;
+    if (is_kept && read_may_pass(rc)) {
+        runner->read_err = err; /* The batch is given up; the message comes again. */
+    } else if (rc < 0) {
         reply_done(message->reply, rc, &err, 0);
         message_free(message);
         return;
@@ -203,14 +226,22 @@ void turn_timers(struct bt_runner *runner)
     int rc = journal->ops->due(journal, runner->now_us, timers, &count, &next_us, &err);
     runner->next_due_us = next_us;
     if (rc < 0) {
-        if (runner->config.listener.trouble)
-            runner->config.listener.trouble(runner->config.listener.data, &err);
+        runner_tell(runner, &err);
         return;
     }
     for (size_t i = 0; i < count; i++) {
         struct actor *actor;
+        rc = runner_actor(runner, timers[i].exec, &actor, &err);
+        if (read_may_pass(rc)) {
+            runner->read_err = err;
+            return;
+        }
+        if (rc < 0 && rc != BT_NOT_FOUND) {
+            runner_tell(runner, &err); /* It stays, for a program that can read it. */
+            continue;
+        }
         bt_vec_push(&runner->timers_clear, timers[i]);
-        if (runner_actor(runner, timers[i].exec, &actor, &err) < 0)
+        if (rc == BT_NOT_FOUND)
             continue; /* Its execution is gone: the timer goes with it. */
         runner_send(runner, actor,
                     (struct bt_event){.kind = BT_EVENT_TIMER,
@@ -260,9 +291,8 @@ static void effect_kill_timers(struct bt_runner *runner, struct actor *actor)
     struct kill_ctx ctx = {runner, actor, runner->timers_clear.count};
     struct bt_journal *journal = runner->config.journal;
     struct bt_err err = BT_ERR_INIT;
-    if (journal->ops->timers_of(journal, actor->key, kill_stored_timer, &ctx, &err) < 0 &&
-        runner->config.listener.trouble)
-        runner->config.listener.trouble(runner->config.listener.data, &err);
+    if (journal->ops->timers_of(journal, actor->key, kill_stored_timer, &ctx, &err) < 0)
+        runner->read_err = err; /* Else they would go on after the kill. */
     size_t kept = 0;
     for (size_t i = 0; i < runner->timers_set.count; i++) {
         struct bt_timer timer = runner->timers_set.items[i];
@@ -396,8 +426,12 @@ static void step_once(struct bt_runner *runner, struct actor *actor)
                                      .envs = runner->config.envs,
                                      .globals = runner->config.globals,
                                      .zone = runner->config.zone};
-    if (step_with_fetches(runner, actor, &queued.event, &err) < 0)
-        bt_execution_fail(step, &err);
+    int rc = step_with_fetches(runner, actor, &queued.event, &err);
+    if (read_may_pass(rc))
+        runner->read_err = err; /* Nothing was changed; the batch is given up. */
+    else if (rc < 0)
+        bt_execution_fail(step, &queued.event, &err);
+    actor_forget(actor);
     bt_event_done(&queued.event);
     apply_effects(runner, actor);
 }
@@ -406,11 +440,13 @@ size_t turn_steps(struct bt_runner *runner)
 {
     size_t steps = 0;
     int64_t start_us = bt_clock_mono_us(runner->config.clock);
-    while (runner->ready_head < runner->ready.count && steps < BT_STEPS_PER_COMMIT_MAX) {
+    while (!runner->read_err.code && runner->ready_head < runner->ready.count &&
+           steps < BT_STEPS_PER_COMMIT_MAX) {
         struct actor *actor = runner->ready.items[runner->ready_head++];
         size_t mine = 0;
         runner_touch(runner, actor);
-        while (actor_has_events(actor) && mine++ < BT_STEPS_PER_ACTOR_TURN)
+        while (!runner->read_err.code && actor_has_events(actor) &&
+               mine++ < BT_STEPS_PER_ACTOR_TURN)
             step_once(runner, actor);
         steps += mine;
         actor->is_ready = false;

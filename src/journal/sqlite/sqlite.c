@@ -13,6 +13,8 @@ static const char sql_find[] = "SELECT record FROM task_runs WHERE exec=?1 AND t
                                " parent=?3 AND value=?4 ORDER BY n DESC LIMIT 1";
 static const char sql_list[] = "SELECT record FROM task_runs WHERE exec=?1 AND task=?2 AND"
                                " parent=?3 ORDER BY n";
+static const char sql_list_all[] =
+    "SELECT record FROM task_runs WHERE exec=?1 AND task=?2 ORDER BY n";
 static const char sql_values[] = "SELECT record FROM iteration_values WHERE exec=?1 AND n=?2";
 static const char sql_due[] = "SELECT exec,taskrun,kind,due_us FROM timers WHERE due_us<=?1"
                               " ORDER BY due_us LIMIT ?2";
@@ -108,8 +110,9 @@ static int read_list(struct bt_journal *journal, uint64_t exec, uint32_t task, u
 {
     struct sqlite_journal *self = (struct sqlite_journal *)journal;
     sqlite3_stmt *statement;
-    BT_TRY(
-        open_query(self, sql_list, (int64_t[]){(int64_t)exec, task, parent}, 3, &statement, err));
+    bool is_all = parent == BT_ALL_PARENTS;
+    BT_TRY(open_query(self, is_all ? sql_list_all : sql_list,
+                      (int64_t[]){(int64_t)exec, task, parent}, is_all ? 2 : 3, &statement, err));
     int rc = BT_OK;
     bool is_row = true;
     while (rc == BT_OK && (rc = bt_db_step(self->db, statement, &is_row, err)) == BT_OK && is_row) {

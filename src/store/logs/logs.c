@@ -138,8 +138,8 @@ static bool get_varint(struct bt_str *text, uint64_t *ret_number)
 
 static void put_entry(struct bt_buf *out, const struct bt_log_entry *entry, int64_t from_us)
 {
-    int64_t delta = entry->time_us - from_us;
-    put_varint(out, (uint64_t)delta << 1 ^ (uint64_t)(delta >> 63)); /* Zigzag. */
+    int64_t delta = (int64_t)((uint64_t)entry->time_us - (uint64_t)from_us); /* May wrap. */
+    put_varint(out, (uint64_t)delta << 1 ^ (uint64_t)(delta >> 63));         /* Zigzag. */
     put_varint(out, entry->taskrun);
     put_varint(out, entry->attempt);
     put_varint(out, entry->level);
@@ -155,7 +155,7 @@ static bool get_entry(struct bt_str *text, int64_t from_us, struct bt_log_entry 
         level >= BT_LEVEL_COUNT)
         return false;
     *ret_entry = (struct bt_log_entry){
-        .time_us = from_us + (int64_t)(delta >> 1 ^ (0u - (delta & 1))),
+        .time_us = (int64_t)((uint64_t)from_us + (delta >> 1 ^ (0u - (delta & 1)))),
         .taskrun = (uint32_t)taskrun,
         .attempt = (uint32_t)attempt,
         .level = (enum bt_level)level,
@@ -261,6 +261,9 @@ static int read_bytes(struct bt_logs *logs, const struct bt_log_chunk *chunk, st
     if (fd < 0)
         return bt_fail_errno(err, BT_IO, errno, "cannot open the log segment %s", name);
     int rc = bt_buf_reserve(out, chunk->length);
+    if (rc < 0)
+        rc = bt_fail(err, rc == BT_NO_MEM ? BT_NO_MEM : BT_CORRUPT,
+                     "a log chunk of %u bytes cannot be read", chunk->length);
     while (rc == BT_OK && out->len < chunk->length) {
         ssize_t got = pread(fd, out->at + out->len, chunk->length - out->len,
                             (off_t)(chunk->offset + out->len));

@@ -68,7 +68,10 @@ int bt_db_fail(struct bt_db *db, struct bt_err *err, const char *what)
         (void)bt_hint(err, "check the permissions of the data directory");
         return BT_IO;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return bt_fail(err, BT_CORRUPT, "%s: the database is damaged", what);
+    case SQLITE_NOTADB:
+        (void)bt_fail(err, BT_CORRUPT, "%s: the database is damaged", what);
+        (void)bt_hint(err, "restore the data directory from a backup, or use another one");
+        return BT_CORRUPT;
     case SQLITE_NOMEM: return bt_fail_mem(err, what);
     default:
         return bt_fail(err, BT_IO, "%s: the database failed (code %d)", what,

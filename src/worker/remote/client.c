@@ -24,7 +24,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 3000, RETRY_MS = 300, SEND_MS = 3000 };
+enum { CONNECT_MS = 3000, RETRY_MS = 300, LEASE_TICK_MS = 30 };
 
 struct running {
     uint64_t token;
@@ -141,8 +141,10 @@ static void on_result(void *data, struct bt_job_result *result)
     struct bt_client *client = data;
     lock(client);
     struct running *entry = find_running(client, result->token);
-    if (entry && entry->is_dropped) {
+    if (entry && entry->is_dropped) { /* Now it is dead: it may run elsewhere. */
         forget(client, entry);
+        send_locked(client, BT_FRAME_GIVE_BACK,
+                    bt_frame_map1("token", bt_wire_token(result->token)));
     } else if (entry) {
         entry->result = bt_wire_result(result);
         send_locked(client, BT_FRAME_RESULT, bt_value_ref(entry->result));
@@ -242,8 +244,7 @@ static struct bt_value *hello_value(struct bt_client *client)
     rc |= bt_map_puts(hello, "slots", bt_value_int(client->config.slots));
     lock(client);
     for (size_t i = 0; i < client->running.count; i++)
-        if (!client->running.items[i].is_dropped)
-            rc |= bt_list_push(running, bt_wire_token(client->running.items[i].token));
+        rc |= bt_list_push(running, bt_wire_token(client->running.items[i].token));
     unlock(client);
     rc |= bt_map_puts(hello, "running", BT_TAKE(running));
     return rc < 0 ? NULL : BT_TAKE(hello);
@@ -332,7 +333,7 @@ static void fence(struct bt_client *client)
 
 static void check_lease(struct bt_client *client)
 {
-    int64_t margin_us = client->lost_us / 5;
+    int64_t margin_us = client->lost_us / 3; /* Killing and the ticks take time. */
     if (client->lost_us && mono_us() - client->lease_us > client->lost_us - margin_us)
         fence(client);
 }
@@ -369,6 +370,14 @@ static void stay_connected(struct bt_client *client, struct bt_buf *buf)
     }
 }
 
+static void wait_for_retry(struct bt_client *client)
+{
+    for (int ms = 0; ms < RETRY_MS && !is_stopping(client); ms += LEASE_TICK_MS) {
+        (void)poll(NULL, 0, LEASE_TICK_MS);
+        check_lease(client);
+    }
+}
+
 static void *thread_main(void *data)
 {
     struct bt_client *client = data;
@@ -389,7 +398,7 @@ static void *thread_main(void *data)
                 note(client, err.msg);
             was_told = true;
             check_lease(client);
-            (void)poll(NULL, 0, RETRY_MS);
+            wait_for_retry(client);
             continue;
         }
         was_told = false;
@@ -486,16 +495,13 @@ static bool is_idle(struct bt_client *client)
     return is_idle;
 }
 
-/* Hands back what still runs; its result is of no interest any more. */
-static void give_back_all(struct bt_client *client)
+/* The results of what still runs are of no interest any more. */
+static void drop_all(struct bt_client *client)
 {
     lock(client);
-    for (size_t i = 0; i < client->running.count; i++) {
-        struct running *entry = &client->running.items[i];
-        if (entry->result || entry->is_dropped)
-            continue;
-        entry->is_dropped = true;
-    }
+    for (size_t i = 0; i < client->running.count; i++)
+        if (!client->running.items[i].result)
+            client->running.items[i].is_dropped = true;
     unlock(client);
 }
 
@@ -511,18 +517,8 @@ struct bt_client *bt_client_stop(struct bt_client *client, unsigned grace_ms)
     unlock(client);
     while (!has_ended && !is_idle(client) && mono_us() < until_us)
         (void)poll(NULL, 0, 20);
-    /* First everything is dead, then the jobs are handed back: no attempt lives twice. */
-    BT_VEC(uint64_t) left = {0};
-    lock(client);
-    for (size_t i = 0; i < client->running.count; i++)
-        if (!client->running.items[i].result && !client->running.items[i].is_dropped)
-            bt_vec_push(&left, client->running.items[i].token);
-    unlock(client);
-    give_back_all(client);
+    drop_all(client); /* Each is handed back when it is dead: no attempt lives twice. */
     client->worker = bt_worker_stop(client->worker, true);
-    for (size_t i = 0; i < left.count; i++)
-        send_now(client, BT_FRAME_GIVE_BACK, bt_frame_map1("token", bt_wire_token(left.items[i])));
-    bt_vec_done(&left);
     lock(client);
     client->is_stopping = true;
     unlock(client);

@@ -212,7 +212,8 @@ static void reconcile(struct bt_listener *listener, struct conn *conn,
     for (size_t i = 0; i < bt_value_count(running); i++) {
         BT_VALUE entry = bt_frame_map1("token", bt_value_ref(bt_list_at(running, i)));
         uint64_t token = bt_wire_read_token(entry);
-        if (token && !bt_hub_holds(conn->peer->member, token))
+        if (token && !bt_hub_holds(conn->peer->member, token) &&
+            !bt_hub_adopt(conn->peer->member, token))
             send_frame(listener, conn, BT_FRAME_KILL, bt_frame_map1("token", bt_wire_token(token)));
     }
 }
@@ -243,6 +244,7 @@ static void hello_worker(struct bt_listener *listener, struct conn *conn,
     struct peer *peer = find_peer(listener, id);
     send_frame(listener, conn, BT_FRAME_WELCOME, listener_welcome(listener));
     if (peer) {
+        bt_hub_away(peer->member, true); /* No new job comes between what it says and the answer. */
         attach(listener, conn, peer);
         reconcile(listener, conn, bt_map_gets(hello, "running"));
         bt_hub_away(peer->member, false);
@@ -261,6 +263,7 @@ static void hello_worker(struct bt_listener *listener, struct conn *conn,
     if (!peer->member)
         bt_die("out of memory");
     reconcile(listener, conn, bt_map_gets(hello, "running"));
+    bt_hub_away(peer->member, false);
 }
 
 /* Hands the socket to a thread of its own. */
@@ -424,6 +427,11 @@ static void peer_free(struct bt_listener *listener, struct peer *peer)
 static void tick(struct bt_listener *listener)
 {
     int64_t now_us = mono_us();
+    if (!listener->has_expired &&
+        now_us - listener->started_us > (int64_t)listener->config.lost_ms * 1000) {
+        listener->has_expired = true;
+        bt_hub_expire_orphans(listener->config.hub);
+    }
     for (size_t i = listener->peers.count; i-- > 0;)
         if (now_us - listener->peers.items[i]->heard_us > (int64_t)listener->config.lost_ms * 1000)
             peer_free(listener, listener->peers.items[i]);
@@ -511,6 +519,7 @@ int bt_listener_start(const struct bt_listener_config *config, struct bt_listene
     listener->config.heartbeat_ms = config->heartbeat_ms ? config->heartbeat_ms : 1000;
     listener->config.lost_ms = config->lost_ms ? config->lost_ms : 5000;
     listener->listen_fd = listener->epoll_fd = listener->wake_fd = -1;
+    listener->started_us = mono_us();
     (void)pthread_mutex_init(&listener->lock, NULL); /* Cannot fail with default attributes. */
     (void)pthread_cond_init(&listener->files_done, NULL);
     listener->token = bt_str_dup(bt_str_of(config->token));

@@ -39,6 +39,8 @@ struct bt_listener {
     int listen_fd, epoll_fd, wake_fd;
     pthread_t thread;
     bool is_stopping;
+    bool has_expired; /* Orphans of an earlier server were given up. */
+    int64_t started_us;
     pthread_mutex_t lock;
     pthread_cond_t files_done;
     unsigned file_threads;

@@ -198,14 +198,14 @@ static void test_quota(void **state)
 {
     (void)state;
     static const struct bt_worker_sink sink = {.logs = on_logs};
-    static char text[1 << 10];
+    static char text[(1 << 10) - BT_LOG_LINE_BYTES]; /* A line costs 1 KiB. */
     memset(text, 'x', sizeof text);
     for (size_t over = 0; over < 2; over++) {
         struct bt_logs logs;
         bt_logs_init(&logs, &sink);
         bt_logs_begin(&logs, NULL);
         log_count = log_bytes = 0;
-        size_t lines = BT_LOG_QUOTA_BYTES / sizeof text;
+        size_t lines = BT_LOG_QUOTA_BYTES / (sizeof text + BT_LOG_LINE_BYTES);
         for (size_t i = 0; i < lines; i++)
             bt_logs_add(&logs, 0, BT_LEVEL_INFO, (struct bt_str){text, sizeof text});
         for (size_t i = 0; i < 3 * over; i++)

@@ -77,7 +77,8 @@ static void add_pieces(struct bt_logs *logs, int64_t now_us, enum bt_level level
 {
     do {
         size_t len = bt_text_piece(text, BT_LOG_MESSAGE_MAX);
-        if (logs->used_bytes + len > BT_LOG_QUOTA_BYTES) {
+        size_t cost = len + BT_LOG_LINE_BYTES; /* Short lines cost as well. */
+        if (logs->used_bytes + cost > BT_LOG_QUOTA_BYTES) {
             char notice[160];
             (void)snprintf(notice, sizeof notice,
                            "The log ends here: it is longer than the limit of %u MiB for one "
@@ -87,7 +88,7 @@ static void add_pieces(struct bt_logs *logs, int64_t now_us, enum bt_level level
             add_entry(logs, now_us, BT_LEVEL_WARN, bt_str_of(notice));
             return;
         }
-        logs->used_bytes += len;
+        logs->used_bytes += cost;
         add_entry(logs, now_us, level, bt_str_slice(text, 0, len));
         text = bt_str_slice(text, len, text.len);
     } while (text.len > 0);

@@ -30,20 +30,20 @@ static bool is_number(const struct bt_value *value)
     return kind == BT_KIND_INT || kind == BT_KIND_DOUBLE || kind == BT_KIND_DECIMAL;
 }
 
-static bool is_metric(const struct bt_value *metric)
+static bool is_metric(const struct bt_value *metric, const char *type_key)
 {
-    struct bt_str type = bt_map_str(metric, "type");
+    struct bt_str type = bt_map_str(metric, type_key);
     return bt_map_str(metric, "name").len > 0 && is_number(bt_map_gets(metric, "value")) &&
            (bt_str_is(type, "counter") || bt_str_is(type, "timer") || bt_str_is(type, "gauge"));
 }
 
 /* NULL without memory. */
-static struct bt_value *make_metric(const struct bt_value *metric)
+static struct bt_value *make_metric(const struct bt_value *metric, const char *type_key)
 {
     BT_VALUE made = bt_map_new(4);
     const struct bt_value *tags = bt_map_gets(metric, "tags");
     if (!made || bt_map_puts(made, "name", bt_value_ref(bt_map_gets(metric, "name"))) < 0 ||
-        bt_map_puts(made, "type", bt_value_ref(bt_map_gets(metric, "type"))) < 0 ||
+        bt_map_puts(made, "type", bt_value_ref(bt_map_gets(metric, type_key))) < 0 ||
         bt_map_puts(made, "value", bt_value_ref(bt_map_gets(metric, "value"))) < 0 ||
         bt_map_puts(made, "tags",
                     bt_value_is(tags, BT_KIND_MAP) ? bt_value_ref(tags) : bt_map_new(0)) < 0)
@@ -71,7 +71,7 @@ static bool add_metrics(struct bt_capture *capture, const struct bt_value *metri
             return true;
         }
         if (!capture->metrics ||
-            bt_list_push(capture->metrics, make_metric(bt_list_at(metrics, i))) < 0)
+            bt_list_push(capture->metrics, make_metric(bt_list_at(metrics, i), "type")) < 0)
             return false;
     }
     return true;
@@ -99,7 +99,7 @@ static bool is_well_formed(const struct bt_value *line)
         (!bt_value_is_null(logs) && !bt_value_is(logs, BT_KIND_LIST)))
         return false;
     for (size_t i = 0; i < bt_value_count(metrics); i++) {
-        if (!is_metric(bt_list_at(metrics, i)))
+        if (!is_metric(bt_list_at(metrics, i), "type"))
             return false;
     }
     return true;
@@ -143,5 +143,37 @@ bool bt_capture_line(struct bt_capture *capture, struct bt_str line)
     if (!bt_value_is_null(metrics) && !add_metrics(capture, metrics))
         capture->is_too_large = true;
     pass_logs(capture, bt_map_gets(json, "logs"));
+    return true;
+}
+
+void bt_capture_output(struct bt_capture *capture, struct bt_str name, const struct bt_value *value)
+{
+    capture->bytes += name.len + bt_value_bytes(value);
+    if (capture->bytes > BT_OUTPUT_BYTES_MAX)
+        capture->is_too_large = true;
+    if (capture->is_too_large)
+        return;
+    if (!capture->vars)
+        capture->vars = bt_map_new(4);
+    struct bt_value *item = value ? bt_value_ref(value) : bt_value_null();
+    if (!capture->vars) {
+        bt_value_unref(item);
+        capture->is_too_large = true;
+    } else if (bt_map_put(capture->vars, name, item) < 0) {
+        capture->is_too_large = true;
+    }
+}
+
+bool bt_capture_metric(struct bt_capture *capture, const struct bt_value *metric,
+                       const char *type_key)
+{
+    if (!is_metric(metric, type_key))
+        return false;
+    if (!capture->metrics)
+        capture->metrics = bt_list_new(1);
+    if (bt_value_count(capture->metrics) == BT_METRICS_MAX)
+        tell_cut(capture);
+    else if (!capture->metrics || bt_list_push(capture->metrics, make_metric(metric, type_key)) < 0)
+        capture->is_too_large = true;
     return true;
 }

@@ -15,6 +15,13 @@ struct bt_capture {
 };
 
 void bt_capture_done(struct bt_capture *capture);
+/* Takes one output in; a later one of the same name replaces it. `value` may be NULL (null). */
+void bt_capture_output(struct bt_capture *capture, struct bt_str name,
+                       const struct bt_value *value);
+/* Takes one metric in, a map {name, value, tags} with its type under `type_key`. False: it is none.
+ */
+bool bt_capture_metric(struct bt_capture *capture, const struct bt_value *metric,
+                       const char *type_key);
 /* Takes a line in. False: it is not of the protocol. A line that begins so but holds no valid JSON
  * is told as a WARN entry. */
 bool bt_capture_line(struct bt_capture *capture, struct bt_str line);

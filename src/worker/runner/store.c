@@ -122,20 +122,6 @@ static int base_uri(const struct bt_job *job, struct bt_buf *out)
     return bt_buf_addf(out, "tasks/%s/%s/", job->task->id, job->taskrun_id);
 }
 
-/* What may not stand in a URI is written %XX; the file is stored under that very name. */
-static void add_escaped(struct bt_buf *out, const char *path)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "-._+~=/";
-    for (; *path; path++) {
-        unsigned char c = (unsigned char)*path;
-        if (c >= 0x80 || strchr(plain, c))
-            (void)bt_buf_addc(out, *path); /* Checked by the caller. */
-        else
-            (void)bt_buf_addf(out, "%%%02X", c); /* The same. */
-    }
-}
-
 /* Opens one file for reading. BT_DENIED: a link that leads out. BT_NOT_FOUND: no regular file. */
 static int open_output(int dir, const char *path, int *ret_fd, struct bt_err *err)
 {
@@ -165,8 +151,8 @@ static int store_one(struct finder *finder, int dir, const char *path, struct bt
     if (rc < 0)
         return rc;
     struct bt_buf uri = BT_BUF_INIT(BT_PATH_BYTES_MAX);
-    (void)base_uri(stage->job, &uri); /* Checked below. */
-    add_escaped(&uri, path);
+    (void)base_uri(stage->job, &uri);                  /* Checked below. */
+    (void)bt_files_add_escaped(bt_str_of(path), &uri); /* The same. */
     rc = bt_buf_check(&uri, "the URI of an output file", err);
     if (rc == BT_OK)
         rc = bt_files_put_fd(stage->files, stage->job->tenant, bt_buf_str(&uri), fd, err);

@@ -1,0 +1,17 @@
+/* props.h — The properties of a plugin's task, rendered and converted to what its manifest says. */
+#pragma once
+#include "engine/job.h"
+
+struct bt_host_props {
+    struct bt_value *map;        /* Owned: name → value; absent and null ones are not in it. */
+    int64_t memory_bytes, cpu_s; /* From hostLimits, else from the plugin; 0 = no limit. */
+};
+
+/* `work_dir` is what {{ workingDir }} gives. */
+int bt_host_props_make(const struct bt_job *job, const char *work_dir,
+                       const struct bt_capabilities *capabilities, struct bt_host_props *ret_props,
+                       struct bt_err *err);
+/* One value by its schema: a text becomes a number, a boolean, a list or a map (JSON) when the
+ * schema asks for one. *ret_value is owned. */
+int bt_host_conform(const struct bt_value *value, const struct bt_value *schema,
+                    struct bt_value **ret_value, struct bt_err *err);

@@ -1,0 +1,26 @@
+/* slot_host.h — A slot whose attempt runs in a plugin host instead of a command. */
+#pragma once
+#include "worker/worker_int.h"
+
+/* Renders the properties and keeps the order for the host. */
+int slot_host_plan(struct slot *slot, struct bt_err *err);
+/* Hands the order to a host. BT_ABORTED: the warden was killed. */
+int slot_host_spawn(struct slot *slot, struct bt_err *err);
+void slot_host_on_socket(struct slot *slot, uint32_t events);
+void slot_host_on_output(struct slot *slot, int which);
+void slot_host_on_event(struct slot *slot, const struct bt_warden_event *event);
+/* Ends a host that does not take the order, without its slot. */
+void slot_host_retire(struct slot *slot);
+/* The helper thread's work for the host, and what follows it. */
+void slot_host_help(struct slot *slot);
+void slot_host_helped(struct slot *slot);
+/* The host's processes are gone, or it never had any: the slot has no host any more. */
+void slot_host_drop(struct slot *slot);
+/* The outputs of the attempt: NULL without memory. */
+struct bt_value *slot_host_outputs(const struct slot *slot);
+void slot_host_done(struct slot *slot); /* Frees what the attempt kept. */
+
+/* message.c: one message of the plugin. BT_INVALID, BT_LIMIT: it is none of the protocol. */
+int slot_host_message(struct slot *slot, struct bt_str text, struct bt_err *err);
+/* Tells the plugin what the helper did. */
+int slot_host_answer(struct slot *slot, enum help kind, struct bt_err *err);
