@@ -41,6 +41,9 @@ enum bt_flavor {
     BT_FLAVOR_CHAR,     /* STRING: one character (first, last, ranges of letters). */
     BT_FLAVOR_SET,      /* LIST: a Java set (result of `keys` on a map). */
     BT_FLAVOR_HASHMAP,  /* MAP: written in an expression, not from data. */
+    BT_FLAVOR_SAFE,     /* STRING: what a macro gives; no String to the original. */
+    BT_FLAVOR_ENTRY,    /* MAP of one: an entry that a `for` walks over, with `key` and `value`. */
+    BT_FLAVOR_LOOP,     /* MAP: the variable `loop` of a `for`. */
 };
 
 /* Scalars. */

@@ -1,6 +1,8 @@
 /* code_text.c — Codings of bytes as text. Pure. */
 #include "lang/expr/code_text.h"
 
+#include "base/utf8.h"
+
 static const char digits64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 int bt_base64_encode(struct bt_str bytes, struct bt_buf *out)
@@ -90,5 +92,41 @@ int bt_hex_encode(struct bt_str bytes, struct bt_buf *out)
 {
     for (size_t i = 0; i < bytes.len; i++)
         BT_TRY(bt_buf_addf(out, "%02x", (unsigned char)bytes.at[i]));
+    return BT_OK;
+}
+
+static bool is_within(struct bt_str bytes, size_t at, unsigned char low, unsigned char high)
+{
+    return at < bytes.len && (unsigned char)bytes.at[at] >= low &&
+           (unsigned char)bytes.at[at] <= high;
+}
+
+/* The bytes that one U+FFFD stands for: the longest beginning of a letter, at least one. */
+static size_t broken_len(struct bt_str bytes, size_t at)
+{
+    unsigned char first = (unsigned char)bytes.at[at];
+    size_t want = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2, len = 2;
+    unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+    unsigned char high = first == 0xF4 ? 0x8F : 0xBF;
+    if (first < 0xC2 || first > 0xF4 || !is_within(bytes, at + 1, low, high))
+        return 1;
+    while (len < want && is_within(bytes, at + len, 0x80, 0xBF))
+        len++;
+    return len;
+}
+
+int bt_utf8_mend(struct bt_str bytes, struct bt_buf *out)
+{
+    size_t len;
+    for (size_t i = 0; i < bytes.len; i += len) {
+        uint32_t rune;
+        len = bt_utf8_decode(bytes, i, &rune);
+        if (len) {
+            BT_TRY(bt_buf_add(out, bt_str_slice(bytes, i, i + len)));
+            continue;
+        }
+        BT_TRY(bt_buf_adds(out, "\xEF\xBF\xBD"));
+        len = broken_len(bytes, i);
+    }
     return BT_OK;
 }

@@ -154,6 +154,22 @@ static int eval_attr(struct bt_run *run, const struct bt_node *node, struct bt_v
 
 /* --- Calls ------------------------------------------------------------------------------------ */
 
+static bool is_safe(const struct bt_value *value)
+{
+    return bt_value_flavor(value) == BT_FLAVOR_SAFE && bt_value_is(value, BT_KIND_STRING);
+}
+
+/* Filters get the text that a macro gave as a string. */
+static int make_plain(struct bt_run *run, struct bt_value **value)
+{
+    struct bt_value *plain = bt_value_string(bt_value_str(*value));
+    if (!plain)
+        return bt_raise_mem(run);
+    bt_value_unref(*value);
+    *value = plain;
+    return BT_OK;
+}
+
 /* Evaluates the arguments and calls the row; `input` is evaluated after them, as in the original.
  */
 static int call_row(struct bt_run *run, const struct bt_node *node, const struct bt_node *input,
@@ -179,6 +195,8 @@ static int call_row(struct bt_run *run, const struct bt_node *node, const struct
             in = bt_value_null();
             rc = BT_OK;
         }
+        if (rc == BT_OK && is_safe(in) && node->kind == BT_NODE_FILTER)
+            rc = make_plain(run, &in);
         call.input = in;
     }
     if (rc == BT_OK)
@@ -305,7 +323,7 @@ static int eval_node(struct bt_run *run, const struct bt_node *node, struct bt_v
     case BT_NODE_TEST: return eval_test(run, node, ret_value);
     case BT_NODE_CALL: return eval_call(run, node, ret_value);
     case BT_NODE_BLOCK_CALL: return bt_exec_block_call(run, node, ret_value);
-    case BT_NODE_PARENT_CALL: *ret_value = bt_value_null(); return BT_OK;
+    case BT_NODE_PARENT_CALL: return bt_exec_parent_call(run, node);
     case BT_NODE_UNARY: return bt_eval_unary(run, node, ret_value);
     case BT_NODE_BINARY: return eval_binary(run, node, ret_value);
     case BT_NODE_TERNARY: return eval_ternary(run, node, ret_value);

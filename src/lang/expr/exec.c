@@ -122,24 +122,35 @@ static int exec_text(struct bt_run *run, const struct bt_node *node)
     return BT_OK;
 }
 
+static int print(struct bt_run *run, const struct bt_value *value)
+{
+    if (!run->is_plain)
+        return bt_value_print(value, &run->out, run->err);
+    return bt_value_is_null(value) ? BT_OK : bt_java_text(value, &run->out, run->err);
+}
+
 static int exec_print(struct bt_run *run, const struct bt_node *node)
 {
     BT_VALUE value = NULL;
     BT_TRY(bt_eval(run, node->source, &value));
     if (!run->is_typed)
-        return bt_value_print(value, &run->out, run->err);
+        return print(run, value);
     if (bt_value_is_null(value))
         return BT_OK;
     if (run->typed)
         return typed_refuse(run, bt_java_class(value));
-    run->typed = BT_TAKE(value);
-    return BT_OK;
+    if (bt_value_flavor(value) == BT_FLAVOR_SAFE && bt_value_is(value, BT_KIND_STRING))
+        run->typed = bt_value_string(bt_value_str(value));
+    else
+        run->typed = BT_TAKE(value);
+    return run->typed ? BT_OK : bt_raise_mem(run);
 }
 
 /* --- Tags ------------------------------------------------------------------------------------- */
 
 /* A condition of `if`: every failure inside has the same words. */
-static int eval_condition(struct bt_run *run, const struct bt_node *node, bool *ret_is_true)
+static int eval_condition(struct bt_run *run, const struct bt_node *node, uint32_t at,
+                          bool *ret_is_true)
 {
     BT_VALUE value = NULL;
     int rc = bt_eval(run, node, &value);
@@ -147,7 +158,7 @@ static int eval_condition(struct bt_run *run, const struct bt_node *node, bool *
         return BT_OK;
     if (rc < 0 && !bt_eval_is_catchable(rc))
         return rc;
-    return bt_raise(run, node->at, "Wrong operand(s) type in conditional expression");
+    return bt_raise(run, at, "Wrong operand(s) type in conditional expression");
 }
 
 static int exec_if(struct bt_run *run, const struct bt_node *node)
@@ -155,21 +166,11 @@ static int exec_if(struct bt_run *run, const struct bt_node *node)
     for (size_t i = 0; i < node->branches_count; i++) {
         bool is_true = true;
         if (node->branches[i].condition)
-            BT_TRY(eval_condition(run, node->branches[i].condition, &is_true));
+            BT_TRY(eval_condition(run, node->branches[i].condition, node->at, &is_true));
         if (is_true)
             return bt_exec_body(run, &node->branches[i].body);
     }
     return BT_OK;
-}
-
-static struct bt_value *entry_of(const struct bt_value *map, size_t index)
-{
-    struct bt_value *key, *item = bt_map_at(map, index, &key);
-    struct bt_value *entry = bt_map_new(2);
-    if (!entry || bt_map_puts(entry, "key", bt_value_ref(key)) < 0 ||
-        bt_map_puts(entry, "value", bt_value_ref(item)) < 0)
-        return bt_value_unref(entry);
-    return entry;
 }
 
 static struct bt_value *loop_of(size_t index, size_t count)
@@ -181,6 +182,7 @@ static struct bt_value *loop_of(size_t index, size_t count)
         bt_map_puts(loop, "revindex", bt_value_int32((int32_t)(count - index - 1))) < 0 ||
         bt_map_puts(loop, "first", bt_value_bool(index == 0)) < 0)
         return bt_value_unref(loop);
+    bt_map_set_flavor(loop, BT_FLAVOR_LOOP);
     return loop;
 }
 
@@ -188,7 +190,7 @@ static int exec_turn(struct bt_run *run, const struct bt_node *node, const struc
                      size_t index)
 {
     struct bt_value *item = bt_value_is(items, BT_KIND_MAP)
-                                ? entry_of(items, index)
+                                ? bt_java_entry(items, index)
                                 : bt_value_ref(bt_list_at(items, index));
     struct bt_value *loop = loop_of(index, bt_value_count(items));
     if (!item || !loop) {
@@ -213,7 +215,7 @@ static int exec_for(struct bt_run *run, const struct bt_node *node)
     if (bt_value_is_null(source))
         return BT_OK;
     BT_TRY(bt_call_force(run, source, &items));
-    if (!bt_value_is(items, BT_KIND_LIST) && !bt_value_is(items, BT_KIND_MAP)) {
+    if (!bt_value_is(items, BT_KIND_LIST) && !bt_is_map(items)) {
         struct bt_buf text = BT_BUF_INIT(1000);
         (void)bt_java_text(items, &text, NULL); /* A cut text is good enough here. */
         int rc = bt_raise(run, node->at, "Not an iterable object. Value = [%.*s]",
@@ -233,58 +235,85 @@ static int exec_for(struct bt_run *run, const struct bt_node *node)
 }
 
 /* Renders a body into a text of its own. */
-static int capture(struct bt_run *run, const struct bt_body *body, struct bt_value **ret_text)
+static int capture(struct bt_run *run, const struct bt_body *body, enum bt_flavor flavor,
+                   struct bt_value **ret_text)
 {
     struct bt_buf outer = run->out;
-    bool is_typed = run->is_typed;
+    bool is_typed = run->is_typed, is_plain = run->is_plain;
     run->out = (struct bt_buf)BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
     run->is_typed = false;
+    run->is_plain = true;
     int rc = bt_exec_body(run, body);
-    struct bt_value *text = rc == BT_OK ? bt_value_string(bt_buf_str(&run->out)) : NULL;
+    struct bt_value *text =
+        rc == BT_OK ? bt_value_text(bt_buf_str(&run->out), BT_KIND_STRING, flavor) : NULL;
     bt_eval_charge(run, run->out.len);
     bt_buf_done(&run->out);
     run->out = outer;
     run->is_typed = is_typed;
+    run->is_plain = is_plain;
     if (rc < 0)
         return rc;
     *ret_text = text;
     return text ? BT_OK : bt_raise_mem(run);
 }
 
+static const struct bt_node *block_of(const struct bt_run *run, struct bt_str name)
+{
+    for (size_t i = 0; i < run->template->blocks_count; i++)
+        if (bt_str_eq(run->template->blocks[i]->name, name))
+            return run->template->blocks[i];
+    return NULL;
+}
+
+/* Blocks have no scope of their own. One can show itself through block() or a filter tag. */
+static int show_block(struct bt_run *run, const struct bt_node *block)
+{
+    if (run->blocks >= BT_EXPR_DEPTH_MAX)
+        return bt_fail(run->err, BT_LIMIT, "blocks nest deeper than %d levels", BT_EXPR_DEPTH_MAX);
+    run->blocks++;
+    int rc = bt_exec_body(run, &block->body);
+    run->blocks--;
+    return rc;
+}
+
 static int exec_block(struct bt_run *run, const struct bt_node *node)
 {
-    run->frame++;
-    int rc = bt_exec_body(run, &node->body);
-    drop_frame(run);
-    return rc;
+    const struct bt_node *block = block_of(run, node->name);
+    if (!block)
+        return BT_OK;
+    return show_block(run, block);
 }
 
 int bt_exec_block_call(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value)
 {
     BT_VALUE name = NULL;
-    if (node->args.given_count == 0)
-        return bt_raise(run, node->at, "The 'block' function expects an argument 'name'.");
+    if (node->args.given_count == 0 || node->args.names[0].len)
+        return bt_raise_java(run, node->at, "Index 0 out of bounds for length 0");
     BT_TRY(bt_eval(run, node->args.given[0], &name));
-    for (size_t i = 0; i < run->template->blocks_count; i++) {
-        const struct bt_node *block = run->template->blocks[i];
-        if (!bt_str_eq(block->name, bt_value_str(name)))
-            continue;
-        if (run->macros >= BT_EXPR_DEPTH_MAX || run->frame >= BT_EXPR_DEPTH_MAX)
-            return bt_fail(run->err, BT_LIMIT, "blocks nest deeper than %d levels",
-                           BT_EXPR_DEPTH_MAX);
-        run->frame++;
-        int rc = capture(run, &block->body, ret_value);
-        drop_frame(run);
-        return rc;
-    }
-    return bt_call_give(&(struct bt_call){.run = run}, bt_value_string(BT_STR("")), ret_value);
+    if (!bt_value_is(name, BT_KIND_STRING) && !bt_value_is_null(name))
+        return bt_raise_cast(run, node->at, name, "java.lang.String");
+    const struct bt_node *block = block_of(run, bt_value_str(name));
+    if (!block)
+        return bt_call_give(&(struct bt_call){.run = run}, bt_value_string(BT_STR("")), ret_value);
+    if (run->blocks >= BT_EXPR_DEPTH_MAX)
+        return bt_fail(run->err, BT_LIMIT, "blocks nest deeper than %d levels", BT_EXPR_DEPTH_MAX);
+    run->blocks++;
+    int rc = capture(run, &block->body, BT_FLAVOR_PLAIN, ret_value);
+    run->blocks--;
+    return rc;
+}
+
+int bt_exec_parent_call(struct bt_run *run, const struct bt_node *node)
+{
+    return bt_raise(run, node->at,
+                    "Can not use parent function if template does not extend another template.");
 }
 
 static int exec_filter_tag(struct bt_run *run, const struct bt_node *node)
 {
     BT_VALUE text = NULL;
     BT_VALUE value = NULL;
-    BT_TRY(capture(run, &node->body, &text));
+    BT_TRY(capture(run, &node->body, BT_FLAVOR_PLAIN, &text));
     struct bt_node *chain[BT_EXPR_DEPTH_MAX];
     size_t count = 0;
     for (struct bt_node *filter = node->source; filter; filter = filter->left) {
@@ -310,7 +339,7 @@ static int exec_filter_tag(struct bt_run *run, const struct bt_node *node)
         run->typed = BT_TAKE(value);
         return BT_OK;
     }
-    return bt_value_print(value, &run->out, run->err);
+    return print(run, value);
 }
 
 /* --- Macros ----------------------------------------------------------------------------------- */
@@ -361,13 +390,24 @@ static int eval_arguments(struct bt_run *run, const struct bt_node *node,
     for (size_t i = 0; i < macro->params_count; i++) {
         const struct bt_node *given =
             i < positional ? node->args.given[i] : named_argument(node, macro->params[i]);
-        if (!given)
-            given = macro->defaults[i];
         if (given)
             BT_TRY(bt_eval(run, given, &values[i]));
-        else
-            values[i] = bt_value_null();
     }
+    return BT_OK;
+}
+
+/* All defaults first, each seeing those before it; then what the caller gave. */
+static int put_arguments(struct bt_run *run, const struct bt_macro *macro, struct bt_value **values)
+{
+    for (size_t i = 0; i < macro->params_count; i++) {
+        struct bt_value *value = bt_value_null();
+        if (macro->defaults[i])
+            BT_TRY(bt_eval(run, macro->defaults[i], &value));
+        BT_TRY(put_local(run, macro->params[i], value, 0));
+    }
+    for (size_t i = 0; i < macro->params_count; i++)
+        if (values[i])
+            BT_TRY(put_local(run, macro->params[i], BT_TAKE(values[i]), 0));
     return BT_OK;
 }
 
@@ -376,14 +416,12 @@ static int run_macro(struct bt_run *run, const struct bt_macro *macro, struct bt
 {
     size_t barrier = run->barrier, locals = run->locals_count;
     uint32_t frame = run->frame;
-    int rc = BT_OK;
     run->barrier = locals;
     run->frame = 0;
     run->macros++;
-    for (size_t i = 0; i < macro->params_count && rc == BT_OK; i++)
-        rc = put_local(run, macro->params[i], BT_TAKE(values[i]), 0);
+    int rc = put_arguments(run, macro, values);
     if (rc == BT_OK)
-        rc = capture(run, &macro->body, ret_value);
+        rc = capture(run, &macro->body, BT_FLAVOR_SAFE, ret_value);
     drop_locals(run, locals);
     run->macros--;
     run->frame = frame;

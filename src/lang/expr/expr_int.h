@@ -187,6 +187,7 @@ struct bt_run {
     size_t locals_count, locals_cap;
     size_t barrier;  /* Locals before it are hidden (inside a macro). */
     uint32_t frame;  /* Of the innermost scope; 0 is the template's own. */
+    uint32_t blocks; /* Nested blocks. */
     uint32_t macros; /* Nested macro calls: above 0 the context is hidden. */
     uint32_t depth;  /* Of C recursion. */
     uint32_t rounds; /* Of recursive rendering. */
@@ -198,6 +199,8 @@ struct bt_run {
     bool is_missing;
     uint32_t missing_at;
     struct bt_value *missing; /* Owned STRING. */
+    /* Inside a macro, a filter tag or block(): values print as texts, not as JSON. */
+    bool is_plain;
     /* Typed rendering: the one value. */
     bool is_typed;
     struct bt_value *typed; /* Owned. */
@@ -239,6 +242,7 @@ static inline void bt_eval_charge(struct bt_run *run, size_t bytes)
 int bt_exec_body(struct bt_run *run, const struct bt_body *body);
 int bt_exec_macro(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value);
 int bt_exec_block_call(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value);
+int bt_exec_parent_call(struct bt_run *run, const struct bt_node *node);
 struct bt_local *bt_exec_local(struct bt_run *run, struct bt_str name);
 int bt_exec_root(struct bt_run *run, struct bt_str name, struct bt_value **ret_value);
 
@@ -253,6 +257,8 @@ int bt_raise(struct bt_run *run, uint32_t at, const char *format, ...)
 /* A failure of the original's Java code, told without the engine's words around. */
 int bt_raise_java(struct bt_run *run, uint32_t at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Reflection is refused. */
+int bt_raise_access(struct bt_run *run, uint32_t at, const char *method);
 int bt_raise_cast(struct bt_run *run, uint32_t at, const struct bt_value *value,
                   const char *class_name);
 int bt_raise_missing(struct bt_run *run, uint32_t at, struct bt_str name);
@@ -271,6 +277,8 @@ bool bt_java_equal(const struct bt_value *a, const struct bt_value *b);
 int bt_java_json(const struct bt_value *value, bool is_pretty, struct bt_buf *out,
                  struct bt_err *err);
 int32_t bt_java_hash(struct bt_str text);
+/* An entry of the map: a map of one that prints as k=v. */
+struct bt_value *bt_java_entry(const struct bt_value *map, size_t index);
 /* The map in the order of the original's HashMap of that capacity. Takes the map; owned result. */
 enum { BT_HASHMAP_CAPACITY = 16 };
 struct bt_value *bt_java_order(struct bt_value *map, size_t capacity);
@@ -278,6 +286,7 @@ struct bt_value *bt_java_order(struct bt_value *map, size_t capacity);
 /* Helpers of the tables. */
 bool bt_is_number(const struct bt_value *value);
 bool bt_is_collection(const struct bt_value *value); /* List but no array. */
+bool bt_is_map(const struct bt_value *value);        /* MAP but no entry and no `loop`. */
 bool bt_is_empty(const struct bt_value *value);
 /* The text a filter works on: a STRING as is, others by String.valueOf. Owned. */
 int bt_call_text(struct bt_call *call, const struct bt_value *value, struct bt_value **ret_text);

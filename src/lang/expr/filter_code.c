@@ -86,13 +86,24 @@ static int sha512(struct bt_call *call, struct bt_value **ret_value)
     return digest(call, hash_sha512, SHA512_DIGEST_SIZE, ret_value);
 }
 
-static int base64_encode(struct bt_call *call, struct bt_value **ret_value)
+/* Decoded bytes as a text; frees them. */
+static int take_mended(struct bt_call *call, struct bt_buf *bytes, struct bt_value **ret_value)
 {
     struct bt_buf out = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
+    int rc = bt_buf_check(bytes, "the text", call->run->err);
+    if (rc == BT_OK)
+        (void)bt_utf8_mend(bt_buf_str(bytes), &out); /* Checked by take. */
+    bt_buf_done(bytes);
+    return rc < 0 ? rc : bt_call_take(call, &out, ret_value);
+}
+
+static int base64_encode(struct bt_call *call, struct bt_value **ret_value)
+{
+    BT_VALUE text = NULL;
+    struct bt_buf out = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
     NULL_THROUGH(call, ret_value);
-    if (!is_text(call->input))
-        return bt_raise(call->run, call->node->at, "Need a string to encode\n");
-    (void)bt_base64_encode(bt_value_str(call->input), &out); /* Checked by take. */
+    BT_TRY(bt_call_text(call, call->input, &text));
+    (void)bt_base64_encode(bt_value_str(text), &out); /* Checked by take. */
     return bt_call_take(call, &out, ret_value);
 }
 
@@ -101,15 +112,15 @@ static int base64_decode(struct bt_call *call, struct bt_value **ret_value)
     struct bt_buf out = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
     NULL_THROUGH(call, ret_value);
     if (!is_text(call->input))
-        return bt_raise(call->run, call->node->at, "Need a string to decode\n");
+        return bt_raise(call->run, call->node->at, "This filter applies to String\n");
     int rc = bt_base64_decode(bt_value_str(call->input), &out);
-    if (rc == BT_INVALID || (rc == BT_OK && !bt_utf8_is_valid(bt_buf_str(&out), NULL))) {
+    if (rc == BT_INVALID) {
         bt_buf_done(&out);
         return bt_raise(call->run, call->node->at,
                         "Please provide a correctly Base64 encoded string containing an UTF-8 "
                         "string\n");
     }
-    return bt_call_take(call, &out, ret_value);
+    return take_mended(call, &out, ret_value);
 }
 
 static int url_encode(struct bt_call *call, struct bt_value **ret_value)
@@ -129,12 +140,12 @@ static int url_decode(struct bt_call *call, struct bt_value **ret_value)
     NULL_THROUGH(call, ret_value);
     BT_TRY(bt_call_input_str(call, &text));
     int rc = bt_form_decode(text, &out);
-    if (rc == BT_INVALID || (rc == BT_OK && !bt_utf8_is_valid(bt_buf_str(&out), NULL))) {
+    if (rc == BT_INVALID) {
         bt_buf_done(&out);
         return bt_raise_java(call->run, call->node->at,
                              "URLDecoder: Illegal hex characters in escape (%%) pattern");
     }
-    return bt_call_take(call, &out, ret_value);
+    return take_mended(call, &out, ret_value);
 }
 
 static const struct bt_fn rows[] = {

@@ -80,7 +80,10 @@ static int length(struct bt_call *call, struct bt_value **ret_value)
 {
     BT_VALUE input = NULL;
     BT_TRY(bt_call_force(call->run, call->input, &input));
-    size_t count = is_text(input) ? text_units(bt_value_str(input)) : bt_value_count(input);
+    bool has_items = bt_value_is(input, BT_KIND_LIST) || bt_is_map(input);
+    size_t count = is_text(input) ? text_units(bt_value_str(input))
+                   : has_items    ? bt_value_count(input)
+                                  : 0;
     return bt_call_give(call, bt_value_int32((int32_t)count), ret_value);
 }
 
@@ -133,6 +136,9 @@ static int slice(struct bt_call *call, struct bt_value **ret_value)
                         (long long)count);
     if (bt_call_has(call, 1) && from >= to)
         return bt_raise(call->run, call->node->at, "toIndex must be greater than fromIndex");
+    if (from > to && !is_text(call->input))
+        return bt_raise_java(call->run, call->node->at, "fromIndex(%lld) > toIndex(%lld)",
+                             (long long)from, (long long)to);
     if (from > to)
         return bt_raise_java(call->run, call->node->at, "begin %lld, end %lld, length %lld",
                              (long long)from, (long long)to, (long long)count);
@@ -301,18 +307,28 @@ static struct bt_value *sorted(const struct bt_value *list, int sign)
     return out;
 }
 
+/* Java asks the later of the two, and the earlier one downwards. */
+static int cannot_compare(struct bt_call *call, const struct bt_value *a, const struct bt_value *b,
+                          int sign)
+{
+    const struct bt_value *asked = sign > 0 ? b : a, *other = sign > 0 ? a : b;
+    if (bt_value_is(asked, BT_KIND_LIST) || bt_value_is(asked, BT_KIND_MAP))
+        return bt_raise_cast(call->run, call->node->at, asked, "java.lang.Comparable");
+    return bt_raise_cast(call->run, call->node->at, other, bt_java_class(asked));
+}
+
 static int sort_any(struct bt_call *call, int sign, struct bt_value **ret_value)
 {
     NULL_THROUGH(call, ret_value);
     const struct bt_value *list = call->input;
     size_t count = bt_value_count(list);
     if (!is_list(list) && !is_array(list))
-        return bt_raise(call->run, call->node->at, "Unsupported input type for %s filter",
-                        call->fn->name);
+        return sign < 0
+                   ? bt_raise_cast(call->run, call->node->at, list, "java.util.List")
+                   : bt_raise(call->run, call->node->at, "Unsupported input type for sort filter");
     for (size_t i = 0; i + 1 < count; i++)
         if (!are_comparable(bt_list_at(list, i), bt_list_at(list, i + 1)))
-            return bt_raise_cast(call->run, call->node->at, bt_list_at(list, i),
-                                 bt_java_class(bt_list_at(list, i + 1)));
+            return cannot_compare(call, bt_list_at(list, i), bt_list_at(list, i + 1), sign);
     call->run->steps += (uint32_t)count;
     struct bt_value *out = sorted(list, sign);
     BT_TRY(bt_eval_replace(call->run, list, out, ret_value));
@@ -348,7 +364,7 @@ static int keys(struct bt_call *call, struct bt_value **ret_value)
     BT_TRY(bt_call_force(call->run, call->input, &input));
     if (is_list(input) || is_array(input))
         return index_list(call, bt_value_count(input), ret_value);
-    if (!bt_value_is(input, BT_KIND_MAP))
+    if (!bt_is_map(input))
         return bt_raise(
             call->run, call->node->at,
             "'keys' filter can only be applied to List, Map, Array. Actual type was: %s",
@@ -370,7 +386,7 @@ static int values(struct bt_call *call, struct bt_value **ret_value)
     BT_VALUE input = NULL;
     NULL_THROUGH(call, ret_value);
     BT_TRY(bt_call_force(call->run, call->input, &input));
-    if (!bt_value_is(input, BT_KIND_MAP))
+    if (!bt_is_map(input))
         return bt_raise(call->run, call->node->at,
                         "'values' filter can only be applied to Map. Actual type was: %s",
                         bt_java_class(input));
@@ -401,7 +417,7 @@ static int merge_map(struct bt_call *call, const struct bt_value *map, const str
                      struct bt_value **ret_value)
 {
     size_t count = bt_value_count(items);
-    if (!is_list(items) && !bt_value_is(items, BT_KIND_MAP))
+    if (!is_list(items) && !bt_is_map(items))
         return bt_raise_java(call->run, call->node->at,
                              "Currently, only Maps and Lists can be merged with a Map. Arg2: %s",
                              bt_java_class(items));
@@ -419,18 +435,10 @@ static int merge_map(struct bt_call *call, const struct bt_value *map, const str
     return bt_call_give(call, bt_java_order(BT_TAKE(out), capacity), ret_value);
 }
 
-static struct bt_value *entry_at(const struct bt_value *map, size_t index)
-{
-    struct bt_value *key, *item = bt_map_at(map, index, &key), *entry = bt_map_new(1);
-    if (entry && bt_map_put_key(entry, key, bt_value_ref(item)) < 0)
-        return bt_value_unref(entry);
-    return entry;
-}
-
 static int merge_list(struct bt_call *call, const struct bt_value *list,
                       const struct bt_value *items, struct bt_value **ret_value)
 {
-    bool is_map = bt_value_is(items, BT_KIND_MAP);
+    bool is_map = bt_is_map(items);
     size_t count = bt_value_count(items);
     if (!is_map && (is_array(list) ? !is_array(items) : !is_list(items)))
         return bt_raise(call->run, call->node->at,
@@ -442,7 +450,8 @@ static int merge_list(struct bt_call *call, const struct bt_value *list,
     BT_VALUE out = bt_value_copy(list);
     bt_eval_charge(call->run, (bt_value_count(list) + count) * sizeof(void *));
     for (size_t i = 0; i < count; i++)
-        if (bt_list_push(out, is_map ? entry_at(items, i) : bt_value_ref(bt_list_at(items, i))) < 0)
+        if (bt_list_push(out,
+                         is_map ? bt_java_entry(items, i) : bt_value_ref(bt_list_at(items, i))) < 0)
             return bt_raise_mem(call->run);
     return bt_call_give(call, BT_TAKE(out), ret_value);
 }
@@ -461,7 +470,7 @@ static int merge(struct bt_call *call, struct bt_value **ret_value)
         *ret_value = has_items ? BT_TAKE(items) : BT_TAKE(input);
         return BT_OK;
     }
-    if (bt_value_is(input, BT_KIND_MAP))
+    if (bt_is_map(input))
         return merge_map(call, input, items, ret_value);
     if (is_list(input) || is_array(input))
         return merge_list(call, input, items, ret_value);

@@ -29,9 +29,11 @@ static bool is_space(unsigned char c)
 
 static int change_case(struct bt_call *call, bool is_upper, struct bt_value **ret_value)
 {
-    INPUT_STR(call, text, ret_value);
+    BT_VALUE text = NULL;
+    NULL_THROUGH(call, ret_value);
+    BT_TRY(bt_call_text(call, call->input, &text));
     struct bt_buf buf = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
-    (void)bt_letters_case(text, is_upper, &buf); /* Checked by take. */
+    (void)bt_letters_case(bt_value_str(text), is_upper, &buf); /* Checked by take. */
     return bt_call_take(call, &buf, ret_value);
 }
 
@@ -97,6 +99,10 @@ static int abbreviate(struct bt_call *call, struct bt_value **ret_value)
 {
     INPUT_STR(call, text, ret_value);
     int64_t width;
+    if (!bt_call_has(call, 0))
+        return bt_raise_java(call->run, call->node->at,
+                             "Cannot invoke \"java.lang.Long.intValue()\" because the return value "
+                             "of \"java.util.Map.get(Object)\" is null");
     if (!bt_value_is(bt_call_arg(call, 0), BT_KIND_INT) ||
         bt_value_flavor(bt_call_arg(call, 0)) != BT_FLAVOR_PLAIN)
         return bt_raise_cast(call->run, call->node->at, bt_call_arg(call, 0), "java.lang.Long");
@@ -294,8 +300,8 @@ static int replace_pairs(struct bt_call *call, struct bt_str text, struct bt_buf
         BT_VALUE to = NULL;
         rc = bt_call_text(call, bt_map_at(pairs, i, NULL), &to);
         if (rc == BT_OK && is_regexp)
-            rc = bt_regex_replace(call, bt_buf_str(&now), bt_map_key(pairs, i), bt_value_str(to),
-                                  &next);
+            rc = bt_expr_regex_replace(call, bt_buf_str(&now), bt_map_key(pairs, i),
+                                       bt_value_str(to), &next);
         else if (rc == BT_OK)
             (void)replace_text(bt_buf_str(&now), bt_map_key(pairs, i), bt_value_str(to), &next);
         bt_buf_done(&now);
@@ -448,7 +454,7 @@ static int split(struct bt_call *call, struct bt_value **ret_value)
         return bt_raise(call->run, call->node->at, "missing delimiter parameter in split filter");
     INPUT_STR(call, text, ret_value);
     BT_TRY(bt_call_int(call, 1, 0, &limit));
-    return bt_regex_split(call, text, delimiter, limit, ret_value);
+    return bt_expr_regex_split(call, text, delimiter, limit, ret_value);
 }
 
 static const struct bt_fn rows[] = {

@@ -17,11 +17,22 @@ static const char *text_class(enum bt_flavor flavor)
 {
     switch (flavor) {
     case BT_FLAVOR_CHAR: return "java.lang.Character";
+    case BT_FLAVOR_SAFE: return "io.pebbletemplates.pebble.extension.escaper.SafeString";
     case BT_FLAVOR_DATETIME: return "java.time.ZonedDateTime";
     case BT_FLAVOR_DATE: return "java.time.LocalDate";
     case BT_FLAVOR_TIME: return "java.time.LocalTime";
     case BT_FLAVOR_DURATION: return "java.time.Duration";
     default: return "java.lang.String";
+    }
+}
+
+static const char *map_class(enum bt_flavor flavor)
+{
+    switch (flavor) {
+    case BT_FLAVOR_HASHMAP: return "java.util.HashMap";
+    case BT_FLAVOR_ENTRY: return "java.util.LinkedHashMap$Entry";
+    case BT_FLAVOR_LOOP: return "io.pebbletemplates.pebble.node.ForNode$LoopVariables";
+    default: return "java.util.LinkedHashMap";
     }
 }
 
@@ -42,8 +53,7 @@ const char *bt_java_class(const struct bt_value *value)
             return "[Ljava.lang.String;";
         return flavor == BT_FLAVOR_SET ? "java.util.LinkedHashMap$LinkedKeySet"
                                        : "java.util.ArrayList";
-    case BT_KIND_MAP:
-        return flavor == BT_FLAVOR_HASHMAP ? "java.util.HashMap" : "java.util.LinkedHashMap";
+    case BT_KIND_MAP: return map_class(flavor);
     case BT_KIND_LAZY: return "java.util.LinkedHashMap";
     }
     return "java.lang.Object";
@@ -168,7 +178,9 @@ static int list_text(const struct bt_value *list, struct bt_buf *out, struct bt_
 
 static int map_text(const struct bt_value *map, struct bt_buf *out, struct bt_err *err, int depth)
 {
-    (void)bt_buf_addc(out, '{'); /* Failures stay in the buffer and are checked by text_at(). */
+    bool is_entry = bt_value_flavor(map) == BT_FLAVOR_ENTRY;
+    if (!is_entry)
+        (void)bt_buf_addc(out, '{'); /* Failures stay in the buffer; text_at() checks it. */
     for (size_t i = 0; i < bt_value_count(map); i++) {
         if (i)
             (void)bt_buf_adds(out, ", ");
@@ -176,7 +188,7 @@ static int map_text(const struct bt_value *map, struct bt_buf *out, struct bt_er
         (void)bt_buf_addc(out, '=');
         BT_TRY(text_at(bt_map_at(map, i, NULL), out, err, depth));
     }
-    return bt_buf_addc(out, '}');
+    return is_entry ? BT_OK : bt_buf_addc(out, '}');
 }
 
 static int text_at(const struct bt_value *value, struct bt_buf *out, struct bt_err *err, int depth)
@@ -302,21 +314,13 @@ static int json_nested(struct json *json, const struct bt_value *value)
     return rc;
 }
 
-/* Whole seconds with a fraction: how the original writes a Duration. */
-static int json_duration(struct bt_str text, struct bt_buf *out)
-{
-    return json_str(text, out);
-}
-
 static int json_at(struct json *json, const struct bt_value *value)
 {
     int rc = BT_OK;
     double real = bt_value_as_double(value);
     switch (bt_value_kind(value)) {
     case BT_KIND_STRING:
-        rc = bt_value_flavor(value) == BT_FLAVOR_DURATION
-                 ? json_duration(bt_value_str(value), json->out)
-                 : json_str(bt_value_str(value), json->out);
+        (void)json_str(bt_value_str(value), json->out); /* Checked below. */
         break;
     case BT_KIND_DOUBLE:
         if (isnan(real) || isinf(real)) {
@@ -468,4 +472,13 @@ struct bt_value *bt_java_order(struct bt_value *map, size_t capacity)
     if (out)
         bt_map_set_flavor(out, BT_FLAVOR_HASHMAP);
     return BT_TAKE(out);
+}
+
+struct bt_value *bt_java_entry(const struct bt_value *map, size_t index)
+{
+    struct bt_value *key, *item = bt_map_at(map, index, &key), *entry = bt_map_new(1);
+    if (!entry || bt_map_put_key(entry, key, bt_value_ref(item)) < 0)
+        return bt_value_unref(entry);
+    bt_map_set_flavor(entry, BT_FLAVOR_ENTRY);
+    return entry;
 }

@@ -190,6 +190,8 @@ static int push_bracket(struct lexer *lexer, char bracket)
 
 static int lex_comment(struct lexer *lexer)
 {
+    if (lexer->at == lexer->text.len) /* The original does not look behind the last brace. */
+        return BT_OK;
     ptrdiff_t end = bt_str_find(lexer->text, BT_STR("#}"), lexer->at);
     if (end < 0)
         return bt_fail(lexer->err, BT_INVALID, "Unclosed comment.");

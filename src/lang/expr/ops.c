@@ -22,6 +22,12 @@ bool bt_is_collection(const struct bt_value *value)
     return bt_value_is(value, BT_KIND_LIST) && bt_value_flavor(value) != BT_FLAVOR_ARRAY;
 }
 
+bool bt_is_map(const struct bt_value *value)
+{
+    return bt_value_is(value, BT_KIND_MAP) && bt_value_flavor(value) != BT_FLAVOR_ENTRY &&
+           bt_value_flavor(value) != BT_FLAVOR_LOOP;
+}
+
 bool bt_eval_truth(const struct bt_value *value, bool *ret_is_true)
 {
     if (bt_value_is(value, BT_KIND_BOOL))
@@ -239,14 +245,19 @@ static int list_sub(struct bt_run *run, const struct bt_value *list, const struc
     return bt_eval_replace(run, list, copy, ret_value);
 }
 
+static bool is_joinable(const struct bt_value *value)
+{
+    return bt_value_is(value, BT_KIND_STRING) &&
+           (bt_value_flavor(value) == BT_FLAVOR_PLAIN || bt_value_flavor(value) == BT_FLAVOR_SAFE);
+}
+
 /* BT_INVALID without words: the operands do not fit. */
 static int arith(struct bt_run *run, enum bt_op op, const struct bt_value *a,
                  const struct bt_value *b, struct bt_value **ret_value)
 {
     if (bt_is_number(a) && bt_is_number(b))
         return number_arith(op, a, b, ret_value);
-    bool is_text = (bt_value_is(a, BT_KIND_STRING) && bt_value_flavor(a) == BT_FLAVOR_PLAIN) ||
-                   (bt_value_is(b, BT_KIND_STRING) && bt_value_flavor(b) == BT_FLAVOR_PLAIN);
+    bool is_text = is_joinable(a) || is_joinable(b);
     bool is_list = bt_is_collection(a) && bt_value_flavor(a) != BT_FLAVOR_SET;
     if (op == BT_OP_ADD && is_text)
         return concat_text(run, a, b, ret_value);
@@ -262,11 +273,13 @@ static const char *const op_words[BT_OP_COUNT] = {
     [BT_OP_SUB] = "subtraction",
     [BT_OP_MUL] = "multiplication",
     [BT_OP_DIV] = "division",
-    [BT_OP_MOD] = "modulus",
+    [BT_OP_MOD] = "greater modulus", /* The original's slips, kept as people know them. */
     [BT_OP_GT] = "greater than comparison",
-    [BT_OP_LT] = "less than comparison",
+    [BT_OP_LT] = "greater modulus",
     [BT_OP_GE] = "greater than or equals comparison",
     [BT_OP_LE] = "less than or equals comparison",
+    [BT_OP_EQ] = "equals comparison",
+    [BT_OP_NE] = "not equals comparison",
 };
 
 static int compare(enum bt_op op, const struct bt_value *a, const struct bt_value *b,
@@ -298,6 +311,13 @@ int bt_eval_compare(struct bt_run *run, enum bt_op op, const struct bt_value *a,
     return BT_OK;
 }
 
+static int arith_failed(struct bt_run *run, const struct bt_node *node, int rc)
+{
+    if (!bt_eval_is_catchable(rc))
+        return rc == BT_NO_MEM ? bt_raise_mem(run) : rc;
+    return bt_raise(run, node->at, "Could not perform %s", op_words[node->op]);
+}
+
 /* Arithmetic and comparison: any failure inside is told as a failure of the operator. */
 static int eval_arith(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value)
 {
@@ -310,9 +330,7 @@ static int eval_arith(struct bt_run *run, const struct bt_node *node, struct bt_
         rc = node->op >= BT_OP_GT && node->op <= BT_OP_LE
                  ? compare(node->op, left, right, ret_value)
                  : arith(run, node->op, left, right, ret_value);
-    if (!bt_eval_is_catchable(rc))
-        return rc == BT_NO_MEM ? bt_raise_mem(run) : rc;
-    return bt_raise(run, node->at, "Could not perform %s", op_words[node->op]);
+    return rc < 0 ? arith_failed(run, node, rc) : rc;
 }
 
 int bt_eval_unary(struct bt_run *run, const struct bt_node *node, struct bt_value **ret_value)
@@ -348,9 +366,12 @@ static int eval_equals(struct bt_run *run, const struct bt_node *node, struct bt
 {
     BT_VALUE left = NULL;
     BT_VALUE right = NULL;
-    BT_TRY(bt_eval(run, node->left, &left));
-    BT_TRY(bt_eval(run, node->right, &right));
     bool is_equal;
+    int rc = bt_eval(run, node->left, &left);
+    if (rc == BT_OK)
+        rc = bt_eval(run, node->right, &right);
+    if (rc < 0)
+        return arith_failed(run, node, rc);
     int order = 1;
     if (bt_is_number(left) && bt_is_number(right))
         is_equal = number_compare(left, right, &order) == BT_OK && order == 0;
@@ -390,28 +411,24 @@ static int contains(struct bt_run *run, const struct bt_node *node, const struct
                     const struct bt_value *right, bool *ret_is_true)
 {
     struct bt_buf text = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
-    switch (bt_value_kind(left)) {
-    case BT_KIND_NULL: *ret_is_true = false; return BT_OK;
-    case BT_KIND_LIST: return contains_list(run, left, right, ret_is_true);
-    case BT_KIND_STRING:
-    case BT_KIND_MAP:
-    case BT_KIND_LAZY: break;
-    case BT_KIND_BOOL:
-    case BT_KIND_INT:
-    case BT_KIND_DOUBLE:
-    case BT_KIND_DECIMAL:
-        return bt_raise(
-            run, node->at,
-            "Contains operator can only be used on Collections, Maps and arrays. Actual "
-            "type was: %s",
-            bt_java_class(left));
+    if (bt_value_is_null(left)) {
+        *ret_is_true = false;
+        return BT_OK;
     }
+    if (bt_value_is(left, BT_KIND_LIST))
+        return contains_list(run, left, right, ret_is_true);
+    bool is_text = bt_value_is(left, BT_KIND_STRING) && bt_value_flavor(left) != BT_FLAVOR_SAFE;
+    if (!is_text && !bt_is_map(left) && !bt_value_is(left, BT_KIND_LAZY))
+        return bt_raise(run, node->at,
+                        "Contains operator can only be used on Collections, Maps and arrays. "
+                        "Actual type was: %s",
+                        bt_java_class(left));
     int rc = bt_java_text(right, &text, run->err);
     struct bt_str part = bt_buf_str(&text);
     if (rc == BT_OK && bt_value_is(left, BT_KIND_STRING)) {
         *ret_is_true = bt_str_find(bt_value_str(left), part, 0) >= 0;
     } else if (rc == BT_OK && bt_value_is(left, BT_KIND_MAP)) {
-        *ret_is_true = bt_map_get(left, part) != NULL;
+        *ret_is_true = bt_map_get(left, part) != NULL && bt_value_flavor(right) != BT_FLAVOR_SAFE;
     } else if (rc == BT_OK) {
         BT_VALUE found = NULL;
         rc = bt_lazy_get(left, part, &found, run->err);

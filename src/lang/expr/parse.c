@@ -252,14 +252,17 @@ static int parse_set(struct bt_parser *parser, struct bt_node **ret_node)
     return bt_parse_expect(parser, BT_TOKEN_EXECUTE_END, NULL);
 }
 
+/* Of several blocks of a name, the last to begin is shown at all their places. */
 static int add_block(struct bt_parser *parser, struct bt_node *node)
 {
     struct bt_template *template = parser->template;
+    if (parser->unseen)
+        return BT_OK;
     for (size_t i = 0; i < template->blocks_count; i++)
-        if (bt_str_eq(template->blocks[i]->name, node->name))
-            return bt_parse_fail(parser, node->at,
-                                 "More than one block can not share the same name: %.*s",
-                                 BT_FMT(node->name));
+        if (bt_str_eq(template->blocks[i]->name, node->name)) {
+            template->blocks[i] = node;
+            return BT_OK;
+        }
     struct bt_vec vec = {(void **)template->blocks, template->blocks_count, template->blocks_count};
     BT_TRY(bt_parse_push(parser, &vec, node));
     template->blocks = (struct bt_node **)vec.items;
@@ -280,6 +283,7 @@ static int parse_block(struct bt_parser *parser, struct bt_node **ret_node)
     node->name = token->text;
     bt_parse_next(parser);
     BT_TRY(bt_parse_expect(parser, BT_TOKEN_EXECUTE_END, NULL));
+    BT_TRY(add_block(parser, node));
     BT_TRY(parse_body(parser, end, &node->body));
     if (!bt_parse_is(parser, BT_TOKEN_NAME, "endblock")) {
         uint32_t line, col;
@@ -293,19 +297,20 @@ static int parse_block(struct bt_parser *parser, struct bt_node **ret_node)
     if ((token->type == BT_TOKEN_NAME || token->type == BT_TOKEN_STRING) &&
         bt_str_eq(token->text, node->name))
         bt_parse_next(parser);
-    BT_TRY(add_block(parser, node));
     *ret_node = node;
     return bt_parse_expect(parser, BT_TOKEN_EXECUTE_END, NULL);
 }
 
-static int add_macro(struct bt_parser *parser, const struct bt_macro *macro, uint32_t at)
+static int add_macro(struct bt_parser *parser, const struct bt_macro *macro)
 {
     struct bt_template *template = parser->template;
+    if (parser->unseen)
+        return BT_OK;
     for (size_t i = 0; i < template->macros_count; i++)
-        if (bt_str_eq(template->macros[i].name, macro->name))
-            return bt_parse_fail(parser, at,
-                                 "More than one macro can not share the same name: %.*s",
-                                 BT_FMT(macro->name));
+        if (bt_str_eq(template->macros[i].name, macro->name)) {
+            parser->twice = macro->name;
+            return BT_OK;
+        }
     struct bt_macro *macros =
         bt_arena_alloc(&template->arena, (template->macros_count + 1) * sizeof *macros);
     if (!macros)
@@ -321,7 +326,6 @@ static int parse_macro(struct bt_parser *parser, struct bt_node **ret_node)
 {
     static const char *const end[] = {"endmacro", NULL};
     struct bt_macro macro = {0};
-    uint32_t at = bt_parse_token(parser)->at;
     bt_parse_next(parser);
     macro.name = bt_parse_token(parser)->text;
     BT_TRY(bt_parse_expect(parser, BT_TOKEN_NAME, NULL));
@@ -330,7 +334,7 @@ static int parse_macro(struct bt_parser *parser, struct bt_node **ret_node)
     BT_TRY(parse_body(parser, end, &macro.body));
     BT_TRY(expect_end(parser, "endmacro"));
     *ret_node = NULL;
-    return add_macro(parser, &macro, at);
+    return add_macro(parser, &macro);
 }
 
 static int parse_filter_tag(struct bt_parser *parser, struct bt_node **ret_node)
@@ -347,9 +351,12 @@ static int parse_filter_tag(struct bt_parser *parser, struct bt_node **ret_node)
     node->source = filter;
     BT_TRY(bt_parse_deepen(parser, node, filter));
     BT_TRY(bt_parse_expect(parser, BT_TOKEN_EXECUTE_END, NULL));
-    BT_TRY(parse_body(parser, end, &node->body));
+    /* The original overlooks what is declared inside. */
+    parser->unseen++;
+    int rc = parse_body(parser, end, &node->body);
+    parser->unseen--;
     *ret_node = node;
-    return expect_end(parser, "endfilter");
+    return rc < 0 ? rc : expect_end(parser, "endfilter");
 }
 
 static const struct {
@@ -441,5 +448,11 @@ int bt_expr_parse(struct bt_template *template, struct bt_err *err)
             *err = lex_err;
         return rc;
     }
-    return parse_body(&parser, NULL, &template->body);
+    BT_TRY(parse_body(&parser, NULL, &template->body));
+    if (parser.twice.len)
+        return bt_fail(err, BT_INVALID,
+                       "io.pebbletemplates.pebble.error.PebbleException: More than one macro can "
+                       "not share the same name: %.*s (?:?)",
+                       BT_FMT(parser.twice));
+    return BT_OK;
 }

@@ -344,8 +344,8 @@ static int parse_number(struct bt_parser *parser, struct bt_node **ret_node)
         while (digits.len > 1 && digits.at[0] == '0')
             digits = bt_str_slice(digits, 1, digits.len);
         if (!bt_parse_i64(digits, &number))
-            return bt_parse_fail(parser, token->at, "For input string: \"%.*s\"",
-                                 BT_FMT(token->text));
+            return bt_fail(parser->err, BT_INVALID, "For input string: \"%.*s\"",
+                           BT_FMT(token->text));
         value = bt_value_int(number);
     }
     BT_TRY(literal(parser, value, ret_node));

@@ -5,9 +5,11 @@
 struct bt_parser {
     struct bt_template *template;
     struct bt_tokens tokens;
-    size_t at;      /* Current token. */
-    uint32_t nodes; /* Made so far. */
-    uint32_t depth; /* Of nesting now. */
+    size_t at;           /* Current token. */
+    uint32_t nodes;      /* Made so far. */
+    uint32_t depth;      /* Of nesting now. */
+    struct bt_str twice; /* A macro declared again: told after all errors of syntax. */
+    uint32_t unseen;     /* Filter tags around: their blocks and macros do not count. */
     struct bt_err *err;
 };
 

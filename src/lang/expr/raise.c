@@ -42,6 +42,19 @@ int bt_raise(struct bt_run *run, uint32_t at, const char *format, ...)
     return told(run, at, "io.pebbletemplates.pebble.error.PebbleException: ", message);
 }
 
+int bt_raise_access(struct bt_run *run, uint32_t at, const char *method)
+{
+    char message[200];
+    forget_missing(run);
+    if (!run->err)
+        return BT_INVALID;
+    (void)snprintf(message, sizeof message,
+                   "For security reasons access to public final native java.lang.Class "
+                   "java.lang.Object.%s() method is denied.",
+                   method); /* Names are short. */
+    return told(run, at, "io.pebbletemplates.pebble.error.ClassAccessException: ", message);
+}
+
 int bt_raise_java(struct bt_run *run, uint32_t at, const char *format, ...)
 {
     char message[500];

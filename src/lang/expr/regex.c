@@ -17,6 +17,7 @@ struct regex {
     pcre2_code *code;
     pcre2_match_data *data;
     pcre2_match_context *context;
+    bool is_once; /* Only the first match is replaced. */
 };
 
 static void regex_done(struct regex *regex)
@@ -222,6 +223,8 @@ static int replace_all(struct bt_call *call, struct regex *regex, struct bt_str 
         BT_TRY(add_replacement(call, regex, text, to, out));
         at = last;
         from = last > first ? last : last + (last < text.len ? rune_len(text, last) : 1);
+        if (regex->is_once)
+            break;
         if (++call->run->steps > BT_EXPR_STEPS_MAX)
             return bt_fail(call->run->err, BT_LIMIT, "a regular expression takes too long");
     }
@@ -229,12 +232,37 @@ static int replace_all(struct bt_call *call, struct regex *regex, struct bt_str 
     return BT_OK;
 }
 
-int bt_regex_replace(struct bt_call *call, struct bt_str text, struct bt_str pattern,
-                     struct bt_str to, struct bt_buf *out)
+int bt_expr_regex_replace(struct bt_call *call, struct bt_str text, struct bt_str pattern,
+                          struct bt_str to, struct bt_buf *out)
 {
     struct regex regex;
     BT_TRY(regex_init(call, pattern, &regex));
     int rc = replace_all(call, &regex, text, to, out);
+    regex_done(&regex);
+    return rc;
+}
+
+int bt_expr_regex_replace_first(struct bt_call *call, struct bt_str text, struct bt_str pattern,
+                                struct bt_str to, struct bt_buf *out)
+{
+    struct regex regex;
+    BT_TRY(regex_init(call, pattern, &regex));
+    regex.is_once = true;
+    int rc = replace_all(call, &regex, text, to, out);
+    regex_done(&regex);
+    return rc;
+}
+
+int bt_expr_regex_matches(struct bt_call *call, struct bt_str text, struct bt_str pattern,
+                          bool *ret_is_match)
+{
+    struct regex regex;
+    struct bt_buf whole = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
+    (void)bt_buf_addf(&whole, "\\A(?:%.*s)\\z", BT_FMT(pattern)); /* A cut one does not compile. */
+    int rc = regex_init(call, bt_buf_str(&whole), &regex);
+    bt_buf_done(&whole);
+    BT_TRY(rc);
+    rc = next_match(call, &regex, text, 0, ret_is_match);
     regex_done(&regex);
     return rc;
 }
@@ -287,8 +315,8 @@ static int without_empty_end(struct bt_call *call, const struct bt_value *list, 
     return bt_call_give(call, BT_TAKE(out), ret_value);
 }
 
-int bt_regex_split(struct bt_call *call, struct bt_str text, struct bt_str pattern, int64_t limit,
-                   struct bt_value **ret_value)
+int bt_expr_regex_split(struct bt_call *call, struct bt_str text, struct bt_str pattern,
+                        int64_t limit, struct bt_value **ret_value)
 {
     struct regex regex;
     BT_VALUE list = bt_list_new(0);

@@ -126,7 +126,7 @@ int bt_call_str(struct bt_call *call, size_t index, struct bt_str *ret_text)
     *ret_text = BT_STR_NONE;
     if (bt_value_is_null(arg))
         return BT_OK;
-    if (!bt_value_is(arg, BT_KIND_STRING))
+    if (!bt_value_is(arg, BT_KIND_STRING) || bt_value_flavor(arg) == BT_FLAVOR_SAFE)
         return bt_raise_cast(call->run, call->node->at, arg, "java.lang.String");
     *ret_text = bt_value_str(arg);
     return BT_OK;

@@ -389,8 +389,11 @@ int bt_value_print(const struct bt_value *value, struct bt_buf *out, struct bt_e
 {
     switch (bt_value_kind(value)) {
     case BT_KIND_NULL: return BT_OK;
-    case BT_KIND_LIST:
     case BT_KIND_MAP:
+        if (bt_value_flavor(value) == BT_FLAVOR_LOOP)
+            return bt_java_text(value, out, err);
+        return bt_java_json(value, false, out, err);
+    case BT_KIND_LIST:
     case BT_KIND_LAZY: return bt_java_json(value, false, out, err);
     case BT_KIND_BOOL:
     case BT_KIND_INT:

@@ -52,8 +52,10 @@ bool bt_is_empty(const struct bt_value *value)
 static int parity(struct bt_call *call, int64_t want, struct bt_value **ret_value)
 {
     if (bt_value_is_null(call->input))
-        return bt_raise(call->run, call->node->at, "Can not pass null value to \"%s\" test.",
-                        call->fn->name);
+        return want ? bt_raise_java(call->run, call->node->at,
+                                    "Can not pass null value to \"odd\" test.")
+                    : bt_raise(call->run, call->node->at,
+                               "Can not pass null value to \"even\" test.");
     if (!bt_value_is(call->input, BT_KIND_INT))
         return bt_raise_cast(call->run, call->node->at, call->input, "java.lang.Long");
     return give(ret_value, (bt_value_as_int(call->input) & 1) == want);
@@ -71,13 +73,12 @@ static int is_odd(struct bt_call *call, struct bt_value **ret_value)
 
 static int is_iterable(struct bt_call *call, struct bt_value **ret_value)
 {
-    return give(ret_value, bt_is_collection(call->input));
+    return give(ret_value, bt_value_is(call->input, BT_KIND_LIST));
 }
 
 static int is_map(struct bt_call *call, struct bt_value **ret_value)
 {
-    return give(ret_value,
-                bt_value_is(call->input, BT_KIND_MAP) || bt_value_is(call->input, BT_KIND_LAZY));
+    return give(ret_value, bt_is_map(call->input) || bt_value_is(call->input, BT_KIND_LAZY));
 }
 
 static int is_json(struct bt_call *call, struct bt_value **ret_value)
