@@ -99,7 +99,7 @@ static bool is_plain_quick(double number, char text[40])
 
 int bt_java_double(struct bt_buf *out, double number, bool is_float)
 {
-    char digits[24], quick[40];
+    char digits[24] = "", quick[40];
     int exponent;
     if (isnan(number))
         return bt_buf_adds(out, "NaN");
