@@ -55,6 +55,7 @@ class Cluster:
         return subprocess.Popen(args, stdout=self.log, stderr=self.log)
 
     def start_server(self):
+        (self.data / "control.sock").unlink(missing_ok=True)  # A killed server's: it is not ready by it.
         self.server = self.start([self.baton, "server", "--data", str(self.data), "--no-worker",
                                   "--worker-listen", f"127.0.0.1:{self.port}", "--heartbeat-ms", "200",
                                   "--lost-ms", "1500"])

@@ -38,7 +38,7 @@ struct bt_client {
     char id[40];
     struct bt_files *files;
     struct bt_worker *worker;
-    pthread_t thread;
+    pthread_t thread, fence_thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* Under the mutex: */
@@ -49,12 +49,23 @@ struct bt_client {
     /* Of the client's thread: */
     BT_VEC(struct bt_flow *) flows;
     BT_VEC(char *) flow_keys;
-    int64_t heartbeat_us, lost_us, sent_us, lease_us;
+    int64_t heartbeat_us, sent_us;
+    /* Of both threads: */
+    _Atomic int64_t lost_us, lease_us;
+    _Atomic bool is_fence_over;
 };
 
 static int64_t mono_us(void)
 {
     return bt_clock_mono_us(bt_clock_system());
+}
+
+/* Whatever runs here may be running elsewhere soon. */
+static bool is_lease_over(struct bt_client *client)
+{
+    int64_t lost_us = client->lost_us,
+            margin_us = lost_us / 3; /* Killing and the ticks take time. */
+    return lost_us && mono_us() - client->lease_us > lost_us - margin_us;
 }
 
 static void lock(struct bt_client *client)
@@ -194,11 +205,11 @@ static void take_job(struct bt_client *client, const struct bt_value *message)
         return;
     }
     lock(client);
-    bool is_draining = client->is_draining;
-    if (!is_draining)
+    bool is_refused = client->is_draining || is_lease_over(client);
+    if (!is_refused)
         bt_vec_push(&client->running, ((struct running){.token = token}));
     unlock(client);
-    if (is_draining) {
+    if (is_refused) {
         send_now(client, BT_FRAME_GIVE_BACK, bt_frame_map1("token", bt_wire_token(token)));
         bt_job_free(job);
         return;
@@ -293,8 +304,8 @@ static int connect_once(struct bt_client *client, struct bt_buf *buf, struct bt_
         return rc;
     }
     client->heartbeat_us = bt_value_as_int(bt_map_gets(welcome, "heartbeatMs")) * 1000;
-    client->lost_us = bt_value_as_int(bt_map_gets(welcome, "lostMs")) * 1000;
     client->lease_us = client->sent_us = sent_us;
+    client->lost_us = bt_value_as_int(bt_map_gets(welcome, "lostMs")) * 1000;
     drop_flows(client); /* The server sends them anew on each connection. */
     go_online(client, fd);
     return BT_OK;
@@ -309,7 +320,6 @@ static void go_offline(struct bt_client *client)
     unlock(client);
 }
 
-/* The lease is over: whatever runs here may be running elsewhere by now. */
 static void fence(struct bt_client *client)
 {
     BT_VEC(uint64_t) tokens = {0};
@@ -331,19 +341,24 @@ static void fence(struct bt_client *client)
     bt_vec_done(&tokens);
 }
 
-static void check_lease(struct bt_client *client)
-{
-    int64_t margin_us = client->lost_us / 3; /* Killing and the ticks take time. */
-    if (client->lost_us && mono_us() - client->lease_us > client->lost_us - margin_us)
-        fence(client);
-}
-
 static bool is_stopping(struct bt_client *client)
 {
     lock(client);
     bool is_stopping = client->is_stopping;
     unlock(client);
     return is_stopping;
+}
+
+/* A thread of its own: the client's may wait for a connection or a full socket. */
+static void *fence_main(void *data)
+{
+    struct bt_client *client = data;
+    while (!client->is_fence_over) {
+        (void)poll(NULL, 0, LEASE_TICK_MS);
+        if (is_lease_over(client))
+            fence(client);
+    }
+    return NULL;
 }
 
 /* Reads until the connection is lost or the client stops. */
@@ -357,7 +372,6 @@ static void stay_connected(struct bt_client *client, struct bt_buf *buf)
         }
         struct pollfd poll_fd = {client->fd, POLLIN, 0};
         int ready = poll(&poll_fd, 1, (int)(client->heartbeat_us / 4000) + 1);
-        check_lease(client);
         if (ready == 0 && mono_us() - heard_us > client->lost_us)
             return;
         if (ready <= 0)
@@ -372,10 +386,8 @@ static void stay_connected(struct bt_client *client, struct bt_buf *buf)
 
 static void wait_for_retry(struct bt_client *client)
 {
-    for (int ms = 0; ms < RETRY_MS && !is_stopping(client); ms += LEASE_TICK_MS) {
+    for (int ms = 0; ms < RETRY_MS && !is_stopping(client); ms += LEASE_TICK_MS)
         (void)poll(NULL, 0, LEASE_TICK_MS);
-        check_lease(client);
-    }
 }
 
 static void *thread_main(void *data)
@@ -397,7 +409,6 @@ static void *thread_main(void *data)
             if (!was_told)
                 note(client, err.msg);
             was_told = true;
-            check_lease(client);
             wait_for_retry(client);
             continue;
         }
@@ -409,6 +420,12 @@ static void *thread_main(void *data)
     }
     bt_buf_done(&buf);
     return NULL;
+}
+
+static void stop_fence(struct bt_client *client)
+{
+    client->is_fence_over = true;
+    (void)pthread_join(client->fence_thread, NULL);
 }
 
 /* --- Starting and stopping ---------------------------------------------------------------------
@@ -445,9 +462,13 @@ static int open_all(struct bt_client *client, struct bt_err *err)
         .sink = {client, on_logs, on_started, on_result},
     };
     BT_TRY(bt_worker_start(&worker, &client->worker, err));
-    int rc = pthread_create(&client->thread, NULL, thread_main, client);
-    if (rc == 0)
-        return BT_OK;
+    int rc = pthread_create(&client->fence_thread, NULL, fence_main, client);
+    if (rc == 0) {
+        rc = pthread_create(&client->thread, NULL, thread_main, client);
+        if (rc == 0)
+            return BT_OK;
+        stop_fence(client);
+    }
     client->worker = bt_worker_stop(client->worker, true);
     return bt_fail_errno(err, BT_IO, rc, "cannot start the worker's thread");
 }
@@ -517,6 +538,7 @@ struct bt_client *bt_client_stop(struct bt_client *client, unsigned grace_ms)
     unlock(client);
     while (!has_ended && !is_idle(client) && mono_us() < until_us)
         (void)poll(NULL, 0, 20);
+    stop_fence(client);
     drop_all(client); /* Each is handed back when it is dead: no attempt lives twice. */
     client->worker = bt_worker_stop(client->worker, true);
     lock(client);

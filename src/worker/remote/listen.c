@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TICK_MS = 100, READ_BYTES = 256 << 10, LINES_MAX = 4096 };
+enum { TICK_MS = 100, STALL_US_MIN = 150000, READ_BYTES = 256 << 10, LINES_MAX = 4096 };
 #define HELLO_US_MAX 5000000
 #define OUT_BYTES_MAX (64u << 20)
 
@@ -423,10 +423,26 @@ static void peer_free(struct bt_listener *listener, struct peer *peer)
     free(peer);
 }
 
+/* While this thread stood still (a slow disk, a stopped machine) nobody could be heard: that time
+ * is no silence of the workers. */
+static void forgive_stall(struct bt_listener *listener, int64_t now_us)
+{
+    int64_t stall_us = now_us - listener->ticked_us - STALL_US_MIN;
+    listener->ticked_us = now_us;
+    if (stall_us <= 0)
+        return;
+    listener->started_us += stall_us;
+    for (size_t i = 0; i < listener->peers.count; i++) {
+        struct peer *peer = listener->peers.items[i];
+        peer->heard_us = peer->heard_us + stall_us < now_us ? peer->heard_us + stall_us : now_us;
+    }
+}
+
 /* Lost workers, connections that never said HELLO, and everything that has output. */
 static void tick(struct bt_listener *listener)
 {
     int64_t now_us = mono_us();
+    forgive_stall(listener, now_us);
     if (!listener->has_expired &&
         now_us - listener->started_us > (int64_t)listener->config.lost_ms * 1000) {
         listener->has_expired = true;
@@ -519,7 +535,7 @@ int bt_listener_start(const struct bt_listener_config *config, struct bt_listene
     listener->config.heartbeat_ms = config->heartbeat_ms ? config->heartbeat_ms : 1000;
     listener->config.lost_ms = config->lost_ms ? config->lost_ms : 5000;
     listener->listen_fd = listener->epoll_fd = listener->wake_fd = -1;
-    listener->started_us = mono_us();
+    listener->started_us = listener->ticked_us = mono_us();
     (void)pthread_mutex_init(&listener->lock, NULL); /* Cannot fail with default attributes. */
     (void)pthread_cond_init(&listener->files_done, NULL);
     listener->token = bt_str_dup(bt_str_of(config->token));

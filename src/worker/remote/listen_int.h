@@ -40,7 +40,7 @@ struct bt_listener {
     pthread_t thread;
     bool is_stopping;
     bool has_expired; /* Orphans of an earlier server were given up. */
-    int64_t started_us;
+    int64_t started_us, ticked_us;
     pthread_mutex_t lock;
     pthread_cond_t files_done;
     unsigned file_threads;
