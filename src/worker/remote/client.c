@@ -206,15 +206,15 @@ static void take_job(struct bt_client *client, const struct bt_value *message)
     }
     lock(client);
     bool is_refused = client->is_draining || is_lease_over(client);
-    if (!is_refused)
+    if (!is_refused) { /* Both at once: what the fence finds it can kill. */
         bt_vec_push(&client->running, ((struct running){.token = token}));
+        bt_worker_submit(client->worker, job);
+    }
     unlock(client);
     if (is_refused) {
         send_now(client, BT_FRAME_GIVE_BACK, bt_frame_map1("token", bt_wire_token(token)));
         bt_job_free(job);
-        return;
     }
-    bt_worker_submit(client->worker, job);
 }
 
 static void on_ack(struct bt_client *client, uint64_t token)
