@@ -305,3 +305,12 @@ int bt_call_int(struct bt_call *call, size_t index, int64_t fallback, int64_t *r
 int bt_call_str(struct bt_call *call, size_t index, struct bt_str *ret_text);
 /* Materialises a lazy value; others get a reference. */
 int bt_call_force(struct bt_run *run, const struct bt_value *value, struct bt_value **ret_value);
+
+/* Null in, null out: what most filters begin with. */
+#define BT_NULL_THROUGH(call, ret_value)                                                           \
+    do {                                                                                           \
+        if (bt_value_is_null((call)->input)) {                                                     \
+            *(ret_value) = bt_value_null();                                                        \
+            return BT_OK;                                                                          \
+        }                                                                                          \
+    } while (0)

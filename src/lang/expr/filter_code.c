@@ -8,14 +8,6 @@
 #include <nettle/sha1.h>
 #include <nettle/sha2.h>
 
-#define NULL_THROUGH(call, ret_value)                                                              \
-    do {                                                                                           \
-        if (bt_value_is_null((call)->input)) {                                                     \
-            *(ret_value) = bt_value_null();                                                        \
-            return BT_OK;                                                                          \
-        }                                                                                          \
-    } while (0)
-
 static bool is_text(const struct bt_value *value)
 {
     return bt_value_is(value, BT_KIND_STRING) && bt_value_flavor(value) == BT_FLAVOR_PLAIN;
@@ -26,7 +18,7 @@ static int digest(struct bt_call *call, void (*hash)(struct bt_str text, uint8_t
 {
     uint8_t bytes[SHA512_DIGEST_SIZE];
     struct bt_buf out = BT_BUF_INIT(2 * SHA512_DIGEST_SIZE);
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     if (!is_text(call->input))
         return bt_raise(call->run, call->node->at, "Need a string to hash\n");
     hash(bt_value_str(call->input), bytes);
@@ -101,7 +93,7 @@ static int base64_encode(struct bt_call *call, struct bt_value **ret_value)
 {
     BT_VALUE text = NULL;
     struct bt_buf out = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     BT_TRY(bt_call_text(call, call->input, &text));
     (void)bt_base64_encode(bt_value_str(text), &out); /* Checked by take. */
     return bt_call_take(call, &out, ret_value);
@@ -110,7 +102,7 @@ static int base64_encode(struct bt_call *call, struct bt_value **ret_value)
 static int base64_decode(struct bt_call *call, struct bt_value **ret_value)
 {
     struct bt_buf out = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     if (!is_text(call->input))
         return bt_raise(call->run, call->node->at, "This filter applies to String\n");
     int rc = bt_base64_decode(bt_value_str(call->input), &out);
@@ -127,7 +119,7 @@ static int url_encode(struct bt_call *call, struct bt_value **ret_value)
 {
     struct bt_str text;
     struct bt_buf out = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     BT_TRY(bt_call_input_str(call, &text));
     (void)bt_form_encode(text, &out); /* Checked by take. */
     return bt_call_take(call, &out, ret_value);
@@ -137,7 +129,7 @@ static int url_decode(struct bt_call *call, struct bt_value **ret_value)
 {
     struct bt_str text;
     struct bt_buf out = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     BT_TRY(bt_call_input_str(call, &text));
     int rc = bt_form_decode(text, &out);
     if (rc == BT_INVALID) {

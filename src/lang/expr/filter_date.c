@@ -4,14 +4,6 @@
 
 #include "value/time.h"
 
-#define NULL_THROUGH(call, ret_value)                                                              \
-    do {                                                                                           \
-        if (bt_value_is_null((call)->input)) {                                                     \
-            *(ret_value) = bt_value_null();                                                        \
-            return BT_OK;                                                                          \
-        }                                                                                          \
-    } while (0)
-
 /* Puts a failure of the time room in this room's words. */
 static int retell(struct bt_call *call, int rc, const struct bt_err *err)
 {
@@ -86,7 +78,7 @@ static int date(struct bt_call *call, struct bt_value **ret_value)
 {
     struct bt_zone zone;
     struct bt_moment moment;
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     BT_TRY(zone_of(call, 1, &zone));
     BT_TRY(moment_of(call, &zone, 2, &moment));
     moment.zone = zone;
@@ -100,7 +92,7 @@ static int date_add(struct bt_call *call, struct bt_value **ret_value)
     struct bt_str unit;
     struct bt_err err = BT_ERR_INIT;
     const struct bt_value *amount = bt_call_arg(call, 0);
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     if (bt_value_is_null(amount) || !bt_call_has(call, 1))
         return bt_raise_java(call->run, call->node->at,
                              "The 'dateAdd' filter expects the arguments 'amount' and 'unit'.");
@@ -121,6 +113,7 @@ static int stamp(struct bt_call *call, size_t zone_index, size_t existing,
                  struct bt_moment *ret_moment)
 {
     struct bt_zone zone;
+    *ret_moment = (struct bt_moment){0};
     BT_TRY(zone_of(call, zone_index, &zone));
     return moment_of(call, &zone, existing, ret_moment);
 }
@@ -128,7 +121,7 @@ static int stamp(struct bt_call *call, size_t zone_index, size_t existing,
 static int timestamp(struct bt_call *call, struct bt_value **ret_value)
 {
     struct bt_moment moment;
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     BT_TRY(stamp(call, 0, 1, &moment));
     return bt_call_give(call, bt_value_int(moment.epoch_s), ret_value);
 }
@@ -149,7 +142,7 @@ static int give_number_text(struct bt_call *call, int64_t seconds, int64_t rest,
 static int timestamp_micro(struct bt_call *call, struct bt_value **ret_value)
 {
     struct bt_moment moment;
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     BT_TRY(stamp(call, 0, 1, &moment));
     return give_number_text(call, moment.epoch_s, moment.nano / 1000, ret_value);
 }
@@ -157,7 +150,7 @@ static int timestamp_micro(struct bt_call *call, struct bt_value **ret_value)
 static int timestamp_nano(struct bt_call *call, struct bt_value **ret_value)
 {
     struct bt_moment moment;
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     BT_TRY(stamp(call, 0, 1, &moment));
     return give_number_text(call, moment.epoch_s, moment.nano, ret_value);
 }

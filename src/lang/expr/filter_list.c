@@ -8,14 +8,6 @@
 
 #include <assert.h>
 
-#define NULL_THROUGH(call, ret_value)                                                              \
-    do {                                                                                           \
-        if (bt_value_is_null((call)->input)) {                                                     \
-            *(ret_value) = bt_value_null();                                                        \
-            return BT_OK;                                                                          \
-        }                                                                                          \
-    } while (0)
-
 static bool is_list(const struct bt_value *value)
 {
     return bt_value_is(value, BT_KIND_LIST) && bt_value_flavor(value) != BT_FLAVOR_ARRAY &&
@@ -36,7 +28,7 @@ static bool is_text(const struct bt_value *value)
 
 static int edge(struct bt_call *call, bool is_last, struct bt_value **ret_value)
 {
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     const struct bt_value *input = call->input;
     if (is_text(input)) {
         struct bt_str text = bt_value_str(input);
@@ -116,7 +108,7 @@ static int slice_index(struct bt_call *call, size_t index, const char *name, int
 
 static int slice(struct bt_call *call, struct bt_value **ret_value)
 {
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     int64_t from = 0, to;
     BT_TRY(slice_index(call, 0, "fromIndex", &from));
     if (from < 0)
@@ -165,7 +157,7 @@ static int chunk_list(struct bt_call *call, size_t size, struct bt_value **ret_v
 
 static int chunk(struct bt_call *call, struct bt_value **ret_value)
 {
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     const struct bt_value *size = bt_call_arg(call, 0);
     if (!size)
         return bt_raise(call->run, call->node->at, "'chunk' filter expects an argument 'size'.");
@@ -185,7 +177,7 @@ static int chunk(struct bt_call *call, struct bt_value **ret_value)
 
 static int flatten(struct bt_call *call, struct bt_value **ret_value)
 {
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     if (!is_list(call->input))
         return bt_raise(call->run, call->node->at,
                         "The 'flatten' filter can only be applied to lists.");
@@ -207,7 +199,7 @@ static int flatten(struct bt_call *call, struct bt_value **ret_value)
 static int join(struct bt_call *call, struct bt_value **ret_value)
 {
     struct bt_str separator;
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     BT_TRY(bt_call_str(call, 0, &separator));
     if (!bt_value_is(call->input, BT_KIND_LIST))
         return bt_raise(call->run, call->node->at,
@@ -239,7 +231,7 @@ static struct bt_value *reversed(const struct bt_value *list)
 
 static int reverse(struct bt_call *call, struct bt_value **ret_value)
 {
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     if (!is_list(call->input))
         return bt_raise_cast(call->run, call->node->at, call->input, "java.util.List");
     bt_eval_charge(call->run, bt_value_count(call->input) * sizeof(void *));
@@ -319,7 +311,7 @@ static int cannot_compare(struct bt_call *call, const struct bt_value *a, const 
 
 static int sort_any(struct bt_call *call, int sign, struct bt_value **ret_value)
 {
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     const struct bt_value *list = call->input;
     size_t count = bt_value_count(list);
     if (!is_list(list) && !is_array(list))
@@ -360,7 +352,7 @@ static int index_list(struct bt_call *call, size_t count, struct bt_value **ret_
 static int keys(struct bt_call *call, struct bt_value **ret_value)
 {
     BT_VALUE input = NULL;
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     BT_TRY(bt_call_force(call->run, call->input, &input));
     if (is_list(input) || is_array(input))
         return index_list(call, bt_value_count(input), ret_value);
@@ -384,7 +376,7 @@ static int keys(struct bt_call *call, struct bt_value **ret_value)
 static int values(struct bt_call *call, struct bt_value **ret_value)
 {
     BT_VALUE input = NULL;
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     BT_TRY(bt_call_force(call->run, call->input, &input));
     if (!bt_is_map(input))
         return bt_raise(call->run, call->node->at,

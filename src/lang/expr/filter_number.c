@@ -6,14 +6,6 @@
 
 #include <math.h>
 
-#define NULL_THROUGH(call, ret_value)                                                              \
-    do {                                                                                           \
-        if (bt_value_is_null((call)->input)) {                                                     \
-            *(ret_value) = bt_value_null();                                                        \
-            return BT_OK;                                                                          \
-        }                                                                                          \
-    } while (0)
-
 static int absolute(struct bt_call *call, struct bt_value **ret_value)
 {
     const struct bt_value *input = call->input;
@@ -200,7 +192,7 @@ static int number(struct bt_call *call, struct bt_value **ret_value)
     static const char *const types[] = {"INT",    "FLOAT",      "LONG",
                                         "DOUBLE", "BIGDECIMAL", "BIGINTEGER"};
     struct bt_str type;
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     if (!bt_value_is(call->input, BT_KIND_STRING) ||
         bt_value_flavor(call->input) != BT_FLAVOR_PLAIN)
         return bt_raise(call->run, call->node->at,
@@ -221,7 +213,7 @@ static int number_format(struct bt_call *call, struct bt_value **ret_value)
     struct bt_str pattern = BT_STR("#,##0.###");
     struct bt_buf text = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX), out = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
     double real = bt_value_as_double(call->input);
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     if (!bt_is_number(call->input))
         return bt_raise(call->run, call->node->at,
                         "The input for the 'NumberFormat' filter has to be a number.");

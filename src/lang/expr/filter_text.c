@@ -5,19 +5,10 @@
 #include "lang/expr/letters.h"
 #include "lang/expr/regex.h"
 
-/* Null in, null out: what most filters begin with. */
-#define NULL_THROUGH(call, ret_value)                                                              \
-    do {                                                                                           \
-        if (bt_value_is_null((call)->input)) {                                                     \
-            *(ret_value) = bt_value_null();                                                        \
-            return BT_OK;                                                                          \
-        }                                                                                          \
-    } while (0)
-
 /* The engine's own filters want a string and nothing else. */
 #define INPUT_STR(call, text, ret_value)                                                           \
     struct bt_str text;                                                                            \
-    NULL_THROUGH(call, ret_value);                                                                 \
+    BT_NULL_THROUGH(call, ret_value);                                                              \
     BT_TRY(bt_call_input_str(call, &text))
 
 static bool is_space(unsigned char c)
@@ -30,7 +21,7 @@ static bool is_space(unsigned char c)
 static int change_case(struct bt_call *call, bool is_upper, struct bt_value **ret_value)
 {
     BT_VALUE text = NULL;
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     BT_TRY(bt_call_text(call, call->input, &text));
     struct bt_buf buf = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
     (void)bt_letters_case(bt_value_str(text), is_upper, &buf); /* Checked by take. */
@@ -136,7 +127,7 @@ static int cut(struct bt_call *call, bool is_after, bool is_last, struct bt_valu
 {
     BT_VALUE input = NULL;
     struct bt_str separator;
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     if (!bt_call_arg(call, 0))
         return bt_raise(call->run, call->node->at,
                         "The '%s' filter expects an argument 'separator'.", call->fn->name);
@@ -318,7 +309,7 @@ static int replace_pairs(struct bt_call *call, struct bt_str text, struct bt_buf
 static int replace(struct bt_call *call, struct bt_value **ret_value)
 {
     const struct bt_value *flag = bt_call_arg(call, 1);
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     if (!bt_call_has(call, 0))
         return bt_raise(call->run, call->node->at, "The argument 'replace_pairs' is required.");
     if (flag && !bt_value_is(flag, BT_KIND_BOOL))
@@ -350,7 +341,7 @@ static int escape_text(struct bt_call *call, struct bt_str text, struct bt_buf *
 
 static int escape_char(struct bt_call *call, struct bt_value **ret_value)
 {
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     if (!bt_call_arg(call, 0))
         return bt_raise(call->run, call->node->at,
                         "The 'escapeChar' filter expects an argument 'type'.");
@@ -399,7 +390,7 @@ static int indent_text(struct bt_call *call, struct bt_str text, bool is_first,
 static int indent_any(struct bt_call *call, bool is_first, struct bt_value **ret_value)
 {
     BT_VALUE input = NULL;
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     BT_TRY(bt_call_text(call, call->input, &input));
     if (bt_value_str(input).len == 0)
         return bt_call_give(call, BT_TAKE(input), ret_value);
@@ -424,7 +415,7 @@ static int nindent(struct bt_call *call, struct bt_value **ret_value)
 static int slugify(struct bt_call *call, struct bt_value **ret_value)
 {
     BT_VALUE input = NULL;
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     BT_TRY(bt_call_text(call, call->input, &input));
     struct bt_str text = bt_value_str(input);
     struct bt_buf buf = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
@@ -448,7 +439,7 @@ static int split(struct bt_call *call, struct bt_value **ret_value)
 {
     int64_t limit;
     struct bt_str delimiter;
-    NULL_THROUGH(call, ret_value);
+    BT_NULL_THROUGH(call, ret_value);
     BT_TRY(bt_call_str(call, 0, &delimiter));
     if (!bt_call_has(call, 0))
         return bt_raise(call->run, call->node->at, "missing delimiter parameter in split filter");
