@@ -3,7 +3,7 @@
 set -euo pipefail
 jobs=$(nproc)
 seeds=${SEEDS:-3000}
-seconds=${SECONDS_PER_TARGET:-40}
+seconds=${SECONDS_PER_TARGET:-25}
 passed=0
 
 stage() {
@@ -41,5 +41,5 @@ stage "unit tests with TSan" tests build-tsan
 stage "scenarios with TSan" test/scenario/run.py --baton build-tsan/baton --jobs 2
 stage "fuzz build" build build-fuzz all -DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=address,undefined \
     -DBT_FUZZ=ON -DCMAKE_C_COMPILER=clang-14
-stage "fuzzing, $seconds s a target" tools/fuzz.sh build-fuzz "$seconds"
+stage "fuzzing, $seconds s a target" tools/fuzz.sh build-fuzz "$seconds" "${FUZZ_SEED:-1}"
 echo "$passed passed, 0 failed"

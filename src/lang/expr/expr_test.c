@@ -321,6 +321,7 @@ static const struct row list_filters[] = {
     {"{{ 'a,b' | split(',') | reverse }}", 0, "!cannot be cast to class java.util.List"},
     {"{{ 'abcd' | slice(1, 3) }} {{ [1, 2, 3] | slice(1) }}", 0, "bc [2,3]"},
     {"{{ [1] | slice(0, 5) }}", 0, "!toIndex must be smaller than input size: 1"},
+    {"{{ [1] | slice(0, '1e30' | number('BIGDECIMAL')) }}", 0, "!toIndex must be smaller"},
     {"{{ [1] | slice(-1) }}", 0, "!fromIndex must be greater than 0"},
     {"{{ [1, 2] | slice(1, 1) }}", 0, "!toIndex must be greater than fromIndex"},
 };

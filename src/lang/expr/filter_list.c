@@ -101,8 +101,12 @@ static int slice_index(struct bt_call *call, size_t index, const char *name, int
     if (!bt_is_number(arg))
         return bt_raise(call->run, call->node->at, "Argument %s must be a number. Actual type: %s",
                         name, bt_java_class(arg));
-    *ret_number =
-        bt_value_is(arg, BT_KIND_DECIMAL) ? (int64_t)bt_value_as_double(arg) : bt_value_as_int(arg);
+    if (bt_value_is(arg, BT_KIND_DECIMAL)) {
+        BT_VALUE real = bt_value_double(bt_value_as_double(arg));
+        *ret_number = bt_value_as_int(real); /* Cut to what an integer holds. */
+        return real ? BT_OK : bt_raise_mem(call->run);
+    }
+    *ret_number = bt_value_as_int(arg);
     return BT_OK;
 }
 

@@ -11,10 +11,11 @@ static bool is_slice(const struct bt_value *key)
     return bt_value_is(key, BT_KIND_MAP);
 }
 
+/* Not-a-number is before every list: nothing is there. */
 static int64_t position(const struct bt_value *key)
 {
     double number = floor(bt_value_as_double(key));
-    return number > 1e9 ? 1000000000 : number < -1e9 ? -1000000000 : (int64_t)number;
+    return number > 1e9 ? 1000000000 : number >= -1e9 ? (int64_t)number : -1000000000;
 }
 
 /* All positions of a part in a list. */
@@ -74,8 +75,7 @@ static void bounds(const struct bt_value *from, const struct bt_value *to, size_
             bt_value_is_null(ends[i]) ? (i ? (double)count : 0) : bt_value_as_double(ends[i]);
         number += number < 0 ? (double)count : 0;
         number = i ? ceil(number) : floor(number);
-        number = number < 0 ? 0 : number > (double)count ? (double)count : number;
-        ret[i] = (size_t)number;
+        ret[i] = number > 0 ? (size_t)fmin(number, (double)count) : 0; /* Not a number is 0. */
     }
     ret[1] = ret[1] < ret[0] ? ret[0] : ret[1];
 }

@@ -220,7 +220,7 @@ int bt_jq_fn_todate(struct bt_jq *jq, const struct bt_value *in, const struct bt
     struct bt_zone utc = bt_zone_utc();
     struct bt_buf buf = BT_BUF_INIT(100);
     (void)args;
-    if (!bt_jq_is_number(in) || fabs(bt_value_as_double(in)) > 1e12)
+    if (!bt_jq_is_number(in) || !(fabs(bt_value_as_double(in)) <= 1e12))
         return bt_jq_raise(jq, "strftime/1 requires a number of seconds");
     struct bt_moment moment = {.epoch_s = (int64_t)floor(bt_value_as_double(in)), .zone = utc};
     int rc = bt_moment_format(&moment, BT_STR("iso_sec"), BT_STR(""), &buf, jq->err);
