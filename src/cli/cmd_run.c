@@ -85,7 +85,7 @@ static int add_file(struct options *options, struct bt_str name, const char *pat
     if (!copy)
         bt_die("out of memory");
     bt_vec_push(&options->owned, copy);
-    bt_vec_push(&options->files, ((struct bt_input_file){copy, *path == '@' ? path + 1 : path}));
+    bt_vec_push(&options->files, ((struct bt_input_file){copy, *path == '@' ? path + 1 : path, 0}));
     return BT_OK;
 }
 
@@ -330,7 +330,7 @@ static int start(const struct options *options, struct session *session, struct 
     struct bt_str source = bt_buf_str(&options->source);
     struct bt_diags diags = BT_DIAGS_INIT;
     BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
-    int rc = bt_service_push_flow(service, &principal, source, &flow, &diags, &err);
+    int rc = bt_service_put_flow(service, &principal, &(struct bt_flow_push){.source = source, .diags = &diags}, &flow, &err);
     if (diags.count)
         bt_cli_print_diags(stderr, options->path, source, &diags);
     size_t errors = diags.errors;

@@ -5,6 +5,7 @@
 #include "cli/options.h"
 
 #include "base/own.h"
+#include "server/server.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,13 +14,17 @@
 #include <unistd.h>
 
 static const char help[] =
-    "Usage: baton server --data DIR [OPTIONS]\n"
+    "Usage: baton server [OPTIONS]\n"
     "\n"
-    "Runs the engine over DIR until SIGTERM or Ctrl-C. What was unfinished there goes on.\n"
-    "While it runs, 'baton run FLOW.yml --data DIR' hands its flow to the server.\n"
+    "Serves page and API, and runs the engine, until SIGTERM or Ctrl-C. What was unfinished in\n"
+    "the data directory goes on. While it runs, 'baton run FLOW.yml --data DIR' hands its flow\n"
+    "to the server.\n"
     "\n"
     "Options:\n"
-    "  -d, --data DIR            The data directory (made when missing)\n"
+    "  -p, --port N              Where page and API are (default 8080; 0: a free one)\n"
+    "      --bind ADDR           On which address (default 127.0.0.1: this machine only). Others\n"
+    "                            need the token in DIR/api.token\n"
+    "  -d, --data DIR            The data directory (made when missing; default ./baton-data)\n"
     "      --worker-listen ADDR  Where remote workers connect: host:port, :port (loopback) or\n"
     "                            unix:/path (default: unix:DIR/worker.sock)\n"
     "      --no-worker           Run no jobs here: remote workers do\n"
@@ -31,13 +36,16 @@ static const char help[] =
     "Remote workers need the token in DIR/worker.token, made at the first start (mode 0600).\n";
 
 struct options {
-    const char *data, *listen, *no_worker, *slots, *heartbeat, *lost;
+    const char *data, *listen, *no_worker, *slots, *heartbeat, *lost, *port, *bind;
+    unsigned port_number;
 };
 
 static int read_options(int argc, char **argv, struct options *options,
                         struct bt_instance_config *config, struct bt_err *err)
 {
     const struct bt_flag flags[] = {
+        {'p', "--port", true, &options->port},
+        {0, "--bind", true, &options->bind},
         {'d', "--data", true, &options->data},
         {0, "--worker-listen", true, &options->listen},
         {0, "--no-worker", false, &options->no_worker},
@@ -47,10 +55,12 @@ static int read_options(int argc, char **argv, struct options *options,
     };
     struct bt_options spec = {.command = "server", .flags = flags, .flag_count = BT_COUNT(flags)};
     BT_TRY(bt_options_read(&spec, argc, argv, err));
-    if (!options->data) {
-        (void)bt_fail(err, BT_INVALID, "which data directory?");
-        return bt_hint(err, "baton server --data DIR");
-    }
+    if (!options->data)
+        options->data = "baton-data";
+    if (!options->bind)
+        options->bind = "127.0.0.1";
+    static const struct bt_number_option port = {"--port", 0, 65535, 8080};
+    BT_TRY(bt_option_number(&port, options->port, &options->port_number, err));
     static const struct bt_number_option slots = {"--slots", 1, 10000, 0};
     static const struct bt_number_option heartbeat = {"--heartbeat-ms", 50, 60000, 1000};
     static const struct bt_number_option lost = {"--lost-ms", 200, 600000, 5000};
@@ -86,9 +96,30 @@ static void block_signals(void)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
-static int serve(struct bt_instance_config *config, struct bt_control *control, struct bt_err *err)
+static int open_http(const struct options *options, struct bt_instance *instance,
+                     struct bt_server **ret_server, struct bt_err *err)
+{
+    BT_CLEANUP(bt_buf_done) struct bt_buf local = BT_BUF_INIT(8192), upload = BT_BUF_INIT(8192);
+    (void)bt_buf_addf(&local, "%s/api.sock", bt_instance_dir(instance)); /* Checked below. */
+    (void)bt_buf_addf(&upload, "%s/work", bt_instance_dir(instance));
+    struct bt_server_config config = {
+        .service = bt_instance_service(instance),
+        .bind = options->bind,
+        .port = (uint16_t)options->port_number,
+        .local_path = bt_buf_cstr(&local),
+        .token = bt_instance_api_token(instance),
+        .upload_dir = bt_buf_cstr(&upload),
+    };
+    if (!config.local_path || !config.upload_dir)
+        return bt_fail(err, BT_INVALID, "the path of the data directory is too long");
+    return bt_server_start(&config, ret_server, err);
+}
+
+static int serve(const struct options *options, struct bt_instance_config *config,
+                 struct bt_control *control, struct bt_err *err)
 {
     struct bt_instance *instance = NULL;
+    struct bt_server *server = NULL;
     config->listener = (struct bt_listener){control, bt_control_changes, NULL};
     BT_TRY(bt_instance_open(config, &instance, err));
     size_t unfinished;
@@ -96,15 +127,19 @@ static int serve(struct bt_instance_config *config, struct bt_control *control, 
     int rc = bt_instance_start(instance, err);
     if (rc == BT_OK)
         rc = bt_control_start(control, instance, err);
+    if (rc == BT_OK)
+        rc = open_http(options, instance, &server, err);
     if (rc == BT_OK) {
-        (void)printf("baton server: ready over '%s'; workers connect to %s\n",
-                     bt_instance_dir(instance), bt_instance_worker_address(instance));
+        (void)printf("baton server: ready at %s over '%s'; workers connect to %s\n",
+                     bt_server_address(server), bt_instance_dir(instance),
+                     bt_instance_worker_address(instance));
         if (unfinished)
             (void)printf("baton server: %zu unfinished executions go on\n", unfinished);
         (void)fflush(stdout);
         (void)wait_for_signal();
         (void)printf("baton server: stopping\n");
     }
+    bt_server_stop(server);
     bt_control_stop(control);
     bt_instance_close(instance, false);
     return rc;
@@ -131,6 +166,6 @@ int bt_cmd_server(int argc, char **argv)
     if (!control)
         rc = bt_fail_mem(&err, "server");
     else
-        rc = serve(&config, control, &err);
+        rc = serve(&options, &config, control, &err);
     return rc < 0 ? bt_cli_fail("server", &err, BT_EXIT_FAILED) : BT_EXIT_OK;
 }

@@ -164,7 +164,7 @@ static int start(struct client *client, const struct bt_value *message)
     struct bt_err err = BT_ERR_INIT;
     BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
     char *name = bt_str_dup(bt_map_str(message, "path"));
-    int rc = bt_service_push_flow(service, &principal, source, &flow, &diags, &err);
+    int rc = bt_service_put_flow(service, &principal, &(struct bt_flow_push){.source = source, .diags = &diags}, &flow, &err);
     if (name && diags.count)
         send_diags(client, name, source, &diags, diags.errors > 0);
     else if (rc < 0)
@@ -178,7 +178,7 @@ static int start(struct client *client, const struct bt_value *message)
     for (size_t i = 0; i < bt_value_count(list); i++) {
         const struct bt_value *pair = bt_list_at(list, i);
         bt_vec_push(&files, ((struct bt_input_file){bt_value_str(bt_list_at(pair, 0)).at,
-                                                    bt_value_str(bt_list_at(pair, 1)).at}));
+                                                    bt_value_str(bt_list_at(pair, 1)).at, 0}));
     }
     watch(client, bt_value_as_bool(bt_map_gets(message, "quiet")));
     struct bt_start_request request = {.id = client->id,

@@ -20,7 +20,7 @@
 
 extern char **environ;
 
-enum { SLOTS_PER_CORE = 8, WORKER_TOKEN_SIZE = 65 };
+enum { SLOTS_PER_CORE = 8, TOKEN_SIZE = 65 };
 
 struct bt_instance {
     char *dir;
@@ -36,8 +36,13 @@ struct bt_instance {
     struct bt_member *member; /* The worker of this process. */
     struct bt_worker *worker;
     struct bt_listener *listener;
-    char token[WORKER_TOKEN_SIZE];
+    char token[TOKEN_SIZE];
+    char api_token[TOKEN_SIZE];
     struct bt_service service;
+    struct bt_store *store;
+    struct bt_flow_cache *flows;
+    struct bt_bus *bus;
+    struct bt_listener listener_out; /* Of who opened it. */
     struct bt_value *envs;
     BT_VEC(uint64_t) unfinished;
     size_t unreadable;
@@ -153,7 +158,13 @@ static int open_stores(struct bt_instance *self, struct bt_err *err)
     if (rc == BT_OK)
         rc = bt_logs_open(logs, !self->is_temporary, &self->logs, err);
     if (rc == BT_OK)
+        rc = bt_store_sqlite(db, self->logs, &self->store, err);
+    if (rc == BT_OK)
         rc = bt_files_open_local(storage, &self->files, err);
+    self->flows = bt_flow_cache_new();
+    self->bus = bt_bus_new();
+    if (rc == BT_OK && (!self->flows || !self->bus))
+        rc = bt_fail_mem(err, "data directory");
     free(db);
     free(logs);
     free(storage);
@@ -202,6 +213,21 @@ static void keep_orphan(void *data, const struct bt_job_row *row, uint32_t attem
     bt_hub_orphan(data, &stub);
 }
 
+/* Everybody who wants to know of changes: who opened the instance, and the bus. */
+static void on_changes(void *data, const struct bt_change *changes, size_t count)
+{
+    struct bt_instance *self = data;
+    if (self->listener_out.changes)
+        self->listener_out.changes(self->listener_out.data, changes, count);
+    bt_bus_publish(self->bus, changes, count);
+}
+
+static void on_trouble(void *data, const struct bt_err *err)
+{
+    struct bt_instance *self = data;
+    self->listener_out.trouble(self->listener_out.data, err);
+}
+
 static int open_runner(struct bt_instance *self, const struct bt_instance_config *config,
                        struct bt_err *err)
 {
@@ -211,7 +237,7 @@ static int open_runner(struct bt_instance *self, const struct bt_instance_config
         .clock = bt_clock_system(),
         .seed = bt_random_u64(),
         .dispatcher = {.data = self->hub, .submit = bt_hub_submit, .kill = bt_hub_kill},
-        .listener = config->listener,
+        .listener = {self, on_changes, config->listener.trouble ? on_trouble : NULL},
         .envs = self->envs,
     };
     if (config->worker_listen)
@@ -224,7 +250,11 @@ static int open_runner(struct bt_instance *self, const struct bt_instance_config
     BT_TRY(bt_runner_new(&runner, &self->runner, err));
     bt_hub_set_sink(self->hub, &(struct bt_worker_sink){self->runner, bt_runner_logs,
                                                         bt_runner_started, bt_runner_result});
-    self->service = (struct bt_service){.runner = self->runner, .files = self->files};
+    self->service = (struct bt_service){.runner = self->runner,
+                                        .files = self->files,
+                                        .store = self->store,
+                                        .flows = self->flows,
+                                        .bus = self->bus};
     return bt_runner_recover(self->runner, err);
 }
 
@@ -313,35 +343,36 @@ static int open_all(struct bt_instance *self, const struct bt_instance_config *c
 /* --- Remote workers -----------------------------------------------------------------------------
  */
 
-/* The token of DIR/worker.token, made at the first start. */
-static int read_token(struct bt_instance *self, struct bt_err *err)
+/* The token in a file of the directory, made at the first start. */
+static int read_token(struct bt_instance *self, const char *name, char token[TOKEN_SIZE],
+                      struct bt_err *err)
 {
     BT_FD dir = -1, fd = -1;
     BT_TRY(bt_fs_open_root(self->dir, &dir, err));
-    int rc = bt_fs_open(dir, "worker.token", O_RDONLY, &fd, err);
+    int rc = bt_fs_open(dir, name, O_RDONLY, &fd, err);
     if (rc == BT_OK) {
-        ssize_t len = read(fd, self->token, WORKER_TOKEN_SIZE - 1);
-        self->token[len > 0 ? len : 0] = '\0';
-        self->token[strcspn(self->token, "\r\n ")] = '\0';
-        return strlen(self->token) >= 16
+        ssize_t len = read(fd, token, TOKEN_SIZE - 1);
+        token[len > 0 ? len : 0] = '\0';
+        token[strcspn(token, "\r\n ")] = '\0';
+        return strlen(token) >= 16
                    ? BT_OK
-                   : bt_fail(err, BT_INVALID,
-                             "'%s/worker.token' holds no token of at least 16 characters",
-                             self->dir);
+                   : bt_fail(err, BT_INVALID, "'%s/%s' holds no token of at least 16 characters",
+                             self->dir, name);
     }
     if (rc != BT_NOT_FOUND)
         return rc;
-    (void)snprintf(self->token, sizeof self->token, "%016llx%016llx",
-                   (unsigned long long)bt_random_u64(), (unsigned long long)bt_random_u64());
-    BT_TRY(bt_fs_open(dir, "worker.token", O_WRONLY | O_CREAT | O_EXCL, &fd, err));
-    BT_TRY(bt_fs_write(fd, self->token, strlen(self->token), err));
+    (void)snprintf(token, TOKEN_SIZE, "%016llx%016llx", (unsigned long long)bt_random_u64(),
+                   (unsigned long long)bt_random_u64());
+    BT_TRY(bt_fs_open(dir, name, O_WRONLY | O_CREAT | O_EXCL, &fd, err));
+    BT_TRY(bt_fs_write(fd, token, strlen(token), err));
     return bt_fs_write(fd, "\n", 1, err);
 }
 
 static int open_listener(struct bt_instance *self, const struct bt_instance_config *config,
                          struct bt_err *err)
 {
-    BT_TRY(read_token(self, err));
+    BT_TRY(read_token(self, "worker.token", self->token, err));
+    BT_TRY(read_token(self, "api.token", self->api_token, err));
     struct bt_listener_config listener = {
         .hub = self->hub,
         .files = self->files,
@@ -360,6 +391,7 @@ int bt_instance_open(const struct bt_instance_config *config, struct bt_instance
     if (!self)
         return bt_fail_mem(err, "Baton");
     self->lock_fd = -1;
+    self->listener_out = config->listener;
     int rc = open_all(self, config, err);
     if (rc == BT_OK && !config->has_no_worker)
         rc = open_worker(self, config, err);
@@ -404,6 +436,11 @@ const char *bt_instance_worker_address(const struct bt_instance *self)
     return self->listener ? bt_listener_address(self->listener) : NULL;
 }
 
+const char *bt_instance_api_token(const struct bt_instance *self)
+{
+    return self->api_token;
+}
+
 const char *bt_instance_worker_token(const struct bt_instance *self)
 {
     return self->token;
@@ -432,6 +469,10 @@ struct bt_instance *bt_instance_close(struct bt_instance *self, bool is_now)
         bt_hub_leave(self->member);
     bt_runner_free(self->runner);
     bt_hub_free(self->hub);
+    if (self->store)
+        self->store->ops->close(self->store);
+    bt_flow_cache_free(self->flows);
+    bt_bus_free(self->bus);
     if (self->journal)
         self->journal->ops->close(self->journal);
     bt_logs_close(self->logs);

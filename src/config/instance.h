@@ -31,6 +31,8 @@ const char *bt_instance_dir(const struct bt_instance *instance);
 const char *bt_instance_worker_address(const struct bt_instance *instance);
 /* What they must say (also in DIR/worker.token). Borrowed. */
 const char *bt_instance_worker_token(const struct bt_instance *instance);
+/* What clients of the API must say from outside of this machine (also in DIR/api.token). */
+const char *bt_instance_api_token(const struct bt_instance *instance);
 /* Stops worker and runner and frees. `is_now`: running processes get no grace; what they did is
  * taken up again at the next open. Accepts NULL. */
 struct bt_instance *bt_instance_close(struct bt_instance *instance, bool is_now);

@@ -31,6 +31,7 @@ struct bt_flow_row {
     uint32_t revision;
     struct bt_str source;
     int64_t created_us;
+    bool is_deleted; /* This revision says that the flow is gone. */
 };
 
 struct bt_run_row {
@@ -115,7 +116,8 @@ struct bt_journal_ops {
     /* Lines logged so far by an execution. */
     int (*log_lines)(struct bt_journal *journal, uint64_t exec, uint64_t *ret_lines,
                      struct bt_err *err);
-    /* A revision's source (revision 0: the latest), as an owned STRING. */
+    /* A revision's source (revision 0: the latest), as an owned STRING. The latest of a deleted flow
+     * has a revision but no source (NULL). */
     int (*flow)(struct bt_journal *journal, const char *tenant, const char *namespace,
                 const char *id, uint32_t *revision, struct bt_value **ret_source,
                 struct bt_err *err);

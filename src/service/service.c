@@ -11,28 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int bt_service_push_flow(struct bt_service *service, const struct bt_principal *principal,
-                         struct bt_str source, struct bt_flow **ret_flow, struct bt_diags *diags,
-                         struct bt_err *err)
-{
-    BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
-    int rc = bt_flow_parse(source, &flow, diags);
-    if (rc < 0)
-        return bt_fail(err, (enum bt_code)rc, "the flow has errors");
-    struct bt_reply *reply = bt_reply_new();
-    if (!reply)
-        return bt_fail_mem(err, "flow");
-    rc = bt_runner_put_flow(service->runner, principal->tenant, flow, reply);
-    if (rc == BT_OK)
-        rc = bt_reply_wait(reply, err);
-    bt_reply_free(reply);
-    if (rc == BT_OK)
-        *ret_flow = BT_TAKE(flow);
-    return rc;
-}
-
-/* --- Starting --------------------------------------------------------------------------------- */
-
 static const struct bt_input *find_input(const struct bt_flow *flow, const char *id)
 {
     for (uint32_t i = 0; i < flow->input_count; i++)
@@ -64,7 +42,8 @@ static int input_uri(const struct bt_exec *exec, const struct bt_input_file *fil
 /* Only files: a pipe could keep the caller waiting for ever, and a device has no end. */
 static int open_input(const struct bt_input_file *file, int *ret_fd, struct bt_err *err)
 {
-    BT_FD fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    BT_FD fd = file->fd ? fcntl(file->fd, F_DUPFD_CLOEXEC, 0)
+                        : open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return bt_fail_errno(err, BT_INVALID, errno, "input '%s': cannot open '%s'", file->input,
                              file->path);

@@ -4,23 +4,63 @@
 #pragma once
 #include "files/files.h"
 #include "journal/runner/runner.h"
+#include "service/bus.h"
+#include "service/flow_cache.h"
 #include "service/principal.h"
+#include "store/store.h"
 
-struct bt_service {
-    struct bt_runner *runner; /* Borrowed. */
-    struct bt_files *files;   /* Borrowed. */
+/* All borrowed. Only `runner` and `files` are needed to start executions. */
+struct bt_flow_ref_key {
+    struct bt_str namespace, id;
+    uint32_t revision; /* 0: the newest. */
 };
 
-/* Checks and stores a flow. All that is wrong is in *diags (BT_INVALID). On success *ret_flow is
- * owned and has its revision. */
-int bt_service_push_flow(struct bt_service *service, const struct bt_principal *principal,
-                         struct bt_str source, struct bt_flow **ret_flow, struct bt_diags *diags,
-                         struct bt_err *err);
+struct bt_service {
+    struct bt_runner *runner;
+    struct bt_files *files;
+    struct bt_store *store;
+    struct bt_flow_cache *flows;
+    struct bt_bus *bus;
+};
+
+/* --- Flows ------------------------------------------------------------------------------------ */
+
+struct bt_flow_push {
+    struct bt_str source;
+    enum bt_put put;
+    struct bt_str namespace, id; /* What the source must be about; empty: anything. */
+    struct bt_diags *diags;      /* All that is wrong with the source. */
+};
+/* Checks and stores a flow. BT_INVALID: see the diagnostics; BT_EXISTS, BT_NOT_FOUND by `put`. On
+ * success *ret_flow is owned and has its revision. */
+int bt_service_put_flow(struct bt_service *service, const struct bt_principal *principal,
+                        const struct bt_flow_push *push, struct bt_flow **ret_flow,
+                        struct bt_err *err);
+int bt_service_delete_flow(struct bt_service *service, const struct bt_principal *principal,
+                           struct bt_str namespace, struct bt_str id, struct bt_err *err);
+/* A stored revision (0: the newest), compiled. The newest of a deleted flow is BT_NOT_FOUND unless
+ * ret_is_deleted is given. *ret_flow is owned. */
+int bt_service_flow(struct bt_service *service, const struct bt_principal *principal,
+                    const struct bt_flow_ref_key *key, struct bt_flow **ret_flow,
+                    bool *ret_is_deleted, struct bt_err *err);
+/* The newest revisions by namespace and id. `each` borrows the flow; a negative result ends it. */
+int bt_service_flows(struct bt_service *service, const struct bt_principal *principal,
+                     struct bt_flow_query *query,
+                     int (*each)(void *data, struct bt_flow *flow, bool is_deleted), void *data,
+                     struct bt_err *err);
+/* All revisions, oldest first. */
+int bt_service_revisions(struct bt_service *service, const struct bt_principal *principal,
+                         const struct bt_flow_ref_key *key,
+                         int (*each)(void *data, struct bt_flow *flow, bool is_deleted),
+                         void *data, struct bt_err *err);
+
+/* --- Executions ------------------------------------------------------------------------------- */
 
 /* A file given as an input. */
 struct bt_input_file {
     const char *input; /* Id of a FILE input. */
-    const char *path;  /* On this machine. */
+    const char *path;  /* On this machine; or only its name, with `fd`. */
+    int fd;            /* An open file, borrowed; 0: `path` is opened. */
 };
 
 struct bt_start_request {
@@ -41,4 +81,24 @@ int bt_service_start(struct bt_service *service, const struct bt_principal *prin
                      struct bt_err *err);
 /* Asks that an execution ends; returns when that is durable. */
 int bt_service_kill(struct bt_service *service, const struct bt_principal *principal, uint64_t key,
+                    struct bt_err *err);
+/* By public id; *ret_exec is owned. */
+int bt_service_exec(struct bt_service *service, const struct bt_principal *principal,
+                    struct bt_str id, struct bt_exec **ret_exec, struct bt_err *err);
+/* Appends the execution as clients see it, from `{` up to before `}`; `has_runs`: with all task
+ * runs. */
+int bt_service_exec_json(struct bt_service *service, const struct bt_exec *exec, bool has_runs,
+                         struct bt_buf *out, struct bt_err *err);
+/* The matching lines in order, each as JSON or text; `line` is its number within the execution.
+ * `each` borrows the text; a negative result ends it and is returned. */
+struct bt_log_filter {
+    uint32_t levels;              /* Bit per enum bt_level; 0: all. */
+    struct bt_str run_id, task_id; /* Empty: all. */
+    int attempt;                  /* 0-based; -1: all. */
+    uint64_t first_line;
+    bool is_text; /* "time LEVEL message" a line, instead of JSON. */
+};
+int bt_service_logs(struct bt_service *service, const struct bt_exec *exec,
+                    const struct bt_log_filter *filter,
+                    int (*each)(void *data, struct bt_str text, uint64_t line), void *data,
                     struct bt_err *err);

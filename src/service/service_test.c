@@ -79,8 +79,7 @@ static int push(struct bench *bench, const char *source, size_t *ret_errors)
     struct bt_diags diags = BT_DIAGS_INIT;
     struct bt_err err = BT_ERR_INIT;
     bench->flow = bt_flow_unref(bench->flow);
-    int rc = bt_service_push_flow(&bench->service, &bench->principal, bt_str_of(source),
-                                  &bench->flow, &diags, &err);
+    int rc = bt_service_put_flow(&bench->service, &bench->principal, &(struct bt_flow_push){.source = bt_str_of(source), .diags = &diags}, &bench->flow, &err);
     *ret_errors = diags.errors;
     bt_diags_done(&diags);
     return rc;
@@ -131,7 +130,7 @@ static void test_start(void **state)
     assert_int_equal(bt_map_puts(inputs, "n", bt_value_cstr("42")), BT_OK);
     assert_int_equal(bt_map_puts(labels, "size", bt_value_cstr("small")), BT_OK);
     assert_int_equal(bt_map_puts(labels, "run", bt_value_cstr("1")), BT_OK);
-    struct bt_input_file file = {"data", bench->file};
+    struct bt_input_file file = {"data", bench->file, 0};
     struct bt_start_request request = {
         .flow = bench->flow, .inputs = inputs, .labels = labels, .files = &file, .file_count = 1};
     struct bt_start_result result;
@@ -205,7 +204,7 @@ static void test_refused_files(void **state)
     push_source(bench);
     BT_VALUE inputs = bt_map_new(1);
     assert_int_equal(bt_map_puts(inputs, "n", bt_value_cstr("many")), BT_OK);
-    struct bt_input_file file = {"data", bench->file};
+    struct bt_input_file file = {"data", bench->file, 0};
     struct bt_start_request request = {
         .flow = bench->flow, .inputs = inputs, .files = &file, .file_count = 1};
     struct bt_start_result result;

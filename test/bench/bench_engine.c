@@ -113,7 +113,7 @@ static void run_all(struct bt_runner *runner, size_t count)
 static void put_flow(struct bt_runner *runner, const struct bt_flow *flow)
 {
     int64_t wake_us;
-    (void)bt_runner_put_flow(runner, "main", flow, NULL);
+    (void)bt_runner_put_flow(runner, "main", flow, BT_PUT_ANY, NULL);
     (void)bt_runner_turn(runner, &wake_us);
 }
 

@@ -309,7 +309,7 @@ static void add_flow(struct world *world)
         world_fail(world, "generated flow: %s\n%s", diags.items[0].msg, source);
     bt_diags_done(&diags);
     int64_t wake_us;
-    (void)bt_runner_put_flow(world->runner, "main", flow, NULL);
+    (void)bt_runner_put_flow(world->runner, "main", flow, BT_PUT_ANY, NULL);
     (void)world_turn(world, &wake_us);
     bt_vec_push(&world->flows, flow);
     bt_vec_push(&world->sources, source);

@@ -125,11 +125,12 @@ static struct message *take_inbox(struct bt_runner *runner)
 }
 
 int bt_runner_put_flow(struct bt_runner *runner, const char *tenant, const struct bt_flow *flow,
-                       struct bt_reply *reply)
+                       enum bt_put put, struct bt_reply *reply)
 {
     struct message *message = message_new(MESSAGE_FLOW);
     message->tenant = bt_str_dup(bt_str_of(tenant));
     message->flow = bt_flow_ref(flow);
+    message->put = put;
     message->reply = reply;
     if (!message->tenant)
         bt_die("out of memory");

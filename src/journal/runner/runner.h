@@ -71,10 +71,16 @@ bool bt_reply_is_done(struct bt_reply *reply);
 int bt_reply_wait(struct bt_reply *reply, struct bt_err *err);
 uint64_t bt_reply_number(struct bt_reply *reply); /* A key or a revision, after success. */
 
+enum bt_put {
+    BT_PUT_ANY,
+    BT_PUT_NEW,     /* BT_EXISTS when there is one already. */
+    BT_PUT_OLD,     /* BT_NOT_FOUND when there is none. */
+    BT_PUT_DELETED, /* The same, and from then on there is none. */
+};
 /* Stores a flow: a new revision, or the current one when the source is equal. Takes no reference.
  * The reply's number is the revision. `reply` may be NULL. */
 int bt_runner_put_flow(struct bt_runner *runner, const char *tenant, const struct bt_flow *flow,
-                       struct bt_reply *reply);
+                       enum bt_put put, struct bt_reply *reply);
 /* Creates an execution (taken: tenant, namespace, flow id, revision, labels, inputs, trigger are
  * set; the runner gives key, id (unless set), state). The reply's number is its key. */
 int bt_runner_create(struct bt_runner *runner, struct bt_exec *exec, struct bt_reply *reply);

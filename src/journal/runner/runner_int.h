@@ -20,6 +20,7 @@ struct message {
     struct bt_exec *exec;         /* CREATE */
     char *tenant;                 /* FLOW */
     struct bt_flow *flow;         /* FLOW: a reference. */
+    enum bt_put put;              /* FLOW */
     struct bt_log_entry *entries; /* LOGS: one block; texts inside it. */
     size_t entry_count;
     size_t bytes;           /* Counted against the inbox's bound. */

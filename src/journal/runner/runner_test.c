@@ -328,9 +328,9 @@ static uint64_t push(struct bench *bench, const char *source, bool is_settled)
 {
     struct bt_flow *flow = parse(source);
     struct bt_reply *reply = bt_reply_new();
-    (void)bt_runner_put_flow(bench->runner, "main", flow, reply);
+    (void)bt_runner_put_flow(bench->runner, "main", flow, BT_PUT_ANY, reply);
     if (!is_settled) {
-        (void)bt_runner_put_flow(bench->runner, "main", flow, NULL);
+        (void)bt_runner_put_flow(bench->runner, "main", flow, BT_PUT_ANY, NULL);
     }
     settle(bench);
     assert_int_equal(bt_reply_wait(reply, NULL), BT_OK);
@@ -353,8 +353,8 @@ static void test_revisions(void **state)
     assert_int_equal(push(&bench, JOB_FLOW "# 4\n", false), 4); /* Twice in one batch. */
     struct bt_flow *five = parse(JOB_FLOW "# 5\n"), *six = parse(JOB_FLOW "# 6\n");
     struct bt_reply *one = bt_reply_new(), *two = bt_reply_new();
-    (void)bt_runner_put_flow(bench.runner, "main", five, one);
-    (void)bt_runner_put_flow(bench.runner, "main", six, two);
+    (void)bt_runner_put_flow(bench.runner, "main", five, BT_PUT_ANY, one);
+    (void)bt_runner_put_flow(bench.runner, "main", six, BT_PUT_ANY, two);
     settle(&bench);
     assert_int_equal(bt_reply_wait(one, NULL), BT_OK);
     assert_int_equal(bt_reply_wait(two, NULL), BT_OK);

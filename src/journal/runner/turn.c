@@ -88,7 +88,8 @@ int runner_actor(struct bt_runner *runner, uint64_t key, struct actor **ret_acto
 
 /* --- Messages --------------------------------------------------------------------------------- */
 
-/* The current revision of a flow: put in this batch, or stored. *ret_revision 0: there is none. */
+/* The current revision of a flow: put in this batch, or stored. *ret_revision 0: there never was
+ * one; *ret_source NULL: there is none now. */
 static int current_flow(struct bt_runner *runner, const struct message *message,
                         uint32_t *ret_revision, struct bt_value **ret_source, struct bt_err *err)
 {
@@ -99,8 +100,8 @@ static int current_flow(struct bt_runner *runner, const struct message *message,
             strcmp(row->tenant, message->tenant) != 0)
             continue;
         *ret_revision = row->revision;
-        *ret_source = bt_value_string(row->source);
-        return *ret_source ? BT_OK : bt_fail_mem(err, "flow");
+        *ret_source = row->is_deleted ? NULL : bt_value_string(row->source);
+        return *ret_source || row->is_deleted ? BT_OK : bt_fail_mem(err, "flow");
     }
     struct bt_journal *journal = runner->config.journal;
     int rc = journal->ops->flow(journal, message->tenant, flow->namespace, flow->id, ret_revision,
@@ -114,7 +115,13 @@ static int apply_flow(struct bt_runner *runner, struct message *message, struct 
     uint32_t revision = 0;
     BT_VALUE source = NULL;
     BT_TRY(current_flow(runner, message, &revision, &source, err));
-    bool is_same = source && bt_str_eq(bt_value_str(source), flow->source);
+    if (source && message->put == BT_PUT_NEW)
+        return bt_fail(err, BT_EXISTS, "Flow id already exists");
+    if (!source && (message->put == BT_PUT_OLD || message->put == BT_PUT_DELETED))
+        return bt_fail(err, BT_NOT_FOUND, "the flow %s.%s does not exist", flow->namespace,
+                       flow->id);
+    bool is_deleted = message->put == BT_PUT_DELETED;
+    bool is_same = source && !is_deleted && bt_str_eq(bt_value_str(source), flow->source);
     flow->revision = is_same ? revision : revision + 1;
     message->number = flow->revision;
     if (is_same)
@@ -124,7 +131,8 @@ static int apply_flow(struct bt_runner *runner, struct message *message, struct 
                                                           .id = flow->id,
                                                           .revision = flow->revision,
                                                           .source = flow->source,
-                                                          .created_us = runner->now_us}));
+                                                          .created_us = runner->now_us,
+                                                          .is_deleted = is_deleted}));
     runner_keep_flow(runner, message->tenant, flow);
     return BT_OK;
 }

@@ -28,8 +28,12 @@ static const char sql_put_chunk[] =
     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)";
 static const char sql_put_now[] = "INSERT OR REPLACE INTO numbers VALUES('now_us',?1)";
 static const char sql_put_flow[] =
-    "INSERT INTO flow_revisions(tenant,namespace,id,revision,source,created_us)"
-    " VALUES(?1,?2,?3,?4,?5,?6)";
+    "INSERT INTO flow_revisions(tenant,namespace,id,revision,source,created_us,is_deleted)"
+    " VALUES(?1,?2,?3,?4,?5,?6,?7)";
+static const char sql_put_newest[] =
+    "INSERT INTO flows(tenant,namespace,id,revision,updated_us,is_deleted)"
+    " VALUES(?1,?2,?3,?4,?6,?7) ON CONFLICT(tenant,namespace,id) DO UPDATE SET"
+    " revision=?4,updated_us=?6,is_deleted=?7";
 
 /* Prepares, binds the leading integers, and gives the statement. */
 static int open_write(struct sqlite_journal *self, const char *sql, const int64_t *numbers,
@@ -118,17 +122,26 @@ static int put_event(struct sqlite_journal *self, const struct bt_event_row *row
     return bt_db_run(self->db, statement, err);
 }
 
-static int put_flow(struct sqlite_journal *self, const struct bt_flow_row *row, struct bt_err *err)
+static int put_flow_row(struct sqlite_journal *self, const char *sql, const struct bt_flow_row *row,
+                        struct bt_err *err)
 {
     sqlite3_stmt *statement;
-    BT_TRY(bt_db_prepare(self->db, sql_put_flow, &statement, err));
+    BT_TRY(bt_db_prepare(self->db, sql, &statement, err));
     bt_db_bind(statement, 1, bt_str_of(row->tenant));
     bt_db_bind(statement, 2, bt_str_of(row->namespace));
     bt_db_bind(statement, 3, bt_str_of(row->id));
     (void)sqlite3_bind_int64(statement, 4, row->revision);
-    bt_db_bind(statement, 5, row->source);
+    if (sql == sql_put_flow)
+        bt_db_bind(statement, 5, row->source);
     (void)sqlite3_bind_int64(statement, 6, row->created_us);
+    (void)sqlite3_bind_int64(statement, 7, row->is_deleted);
     return bt_db_run(self->db, statement, err);
+}
+
+static int put_flow(struct sqlite_journal *self, const struct bt_flow_row *row, struct bt_err *err)
+{
+    BT_TRY(put_flow_row(self, sql_put_flow, row, err));
+    return put_flow_row(self, sql_put_newest, row, err);
 }
 
 static int put_timers(struct sqlite_journal *self, const struct bt_batch *batch, struct bt_err *err)

@@ -27,7 +27,7 @@ static const char sql_last_key[] = "SELECT coalesce(max(key),0) FROM executions"
 static const char sql_last_now[] = "SELECT value FROM numbers WHERE name='now_us'";
 static const char sql_log_lines[] = "SELECT first_line+lines FROM log_chunks WHERE exec=?1"
                                     " ORDER BY first_line DESC LIMIT 1";
-static const char sql_flow[] = "SELECT source,revision FROM flow_revisions WHERE tenant=?1 AND"
+static const char sql_flow[] = "SELECT source,revision,is_deleted FROM flow_revisions WHERE tenant=?1 AND"
                                " namespace=?2 AND id=?3 AND (?4=0 OR revision=?4)"
                                " ORDER BY revision DESC LIMIT 1";
 
@@ -284,10 +284,11 @@ static int read_flow(struct bt_journal *journal, const char *tenant, const char 
     bt_db_bind(statement, 3, bt_str_of(id));
     (void)sqlite3_bind_int64(statement, 4, *revision);
     BT_TRY(one_row(self, statement, "the flow", err));
-    *ret_source = bt_value_string(bt_db_text(statement, 0));
+    bool is_gone = *revision == 0 && sqlite3_column_int(statement, 2);
+    *ret_source = is_gone ? NULL : bt_value_string(bt_db_text(statement, 0));
     *revision = (uint32_t)sqlite3_column_int64(statement, 1);
     (void)sqlite3_reset(statement);
-    return *ret_source ? BT_OK : bt_fail_mem(err, "flow");
+    return *ret_source || is_gone ? BT_OK : bt_fail_mem(err, "flow");
 }
 
 static void close_journal(struct bt_journal *journal)

@@ -44,6 +44,15 @@ static const char *const migrations[BT_SCHEMA_VERSION] = {
     " lines INTEGER NOT NULL, levels INTEGER NOT NULL, from_us INTEGER NOT NULL,"
     " to_us INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL,"
     " length INTEGER NOT NULL, PRIMARY KEY(exec, first_line)) WITHOUT ROWID;",
+
+    /* 2: the newest revision of each flow, for lists. */
+    "CREATE TABLE flows("
+    " key INTEGER PRIMARY KEY, tenant TEXT NOT NULL, namespace TEXT NOT NULL, id TEXT NOT NULL,"
+    " revision INTEGER NOT NULL, is_deleted INTEGER NOT NULL, updated_us INTEGER NOT NULL,"
+    " UNIQUE(tenant, namespace, id));"
+    "INSERT INTO flows(tenant,namespace,id,revision,is_deleted,updated_us)"
+    " SELECT tenant,namespace,id,max(revision),is_deleted,created_us FROM flow_revisions"
+    " GROUP BY tenant,namespace,id;",
 };
 
 struct bt_db_statement {

@@ -1,0 +1,105 @@
+/* access.c — Who may ask at all: the one place where a request gets its principal.
+ *
+ * Every route needs authentication unless its row says BT_ROUTE_ANONYMOUS. Until there are accounts
+ * this is: the local socket (its file belongs to this user), the server's token, or, when the
+ * server listens on loopback only, anybody on this machine. A page of another site that makes a
+ * browser ask us is refused: its Host or Origin is not ours. */
+#include "server/http_int.h"
+
+#include <nettle/base64.h>
+#include <nettle/memops.h>
+#include <sys/socket.h>
+
+/* The host without its port. */
+static struct bt_str host_name(struct bt_str host)
+{
+    if (host.len && host.at[0] == '[') {
+        ptrdiff_t end = bt_str_find(host, BT_STR("]"), 0);
+        return end < 0 ? host : bt_str_slice(host, 1, (size_t)end);
+    }
+    ptrdiff_t colon = bt_str_find(host, BT_STR(":"), 0);
+    return colon < 0 ? host : bt_str_slice(host, 0, (size_t)colon);
+}
+
+static bool is_this_machine(struct bt_str host)
+{
+    struct bt_str name = host_name(host);
+    return bt_str_is(name, "localhost") || bt_str_ends(name, BT_STR(".localhost")) ||
+           bt_str_starts(name, BT_STR("127.")) || bt_str_is(name, "::1") || host.len == 0;
+}
+
+static bool is_token(const struct bt_server *server, struct bt_str given)
+{
+    struct bt_str token = bt_str_of(server->config.token);
+    return token.len && given.len == token.len && nettle_memeql_sec(given.at, token.at, token.len);
+}
+
+/* "user:password" of HTTP Basic: the password is the token. */
+static bool is_basic(const struct bt_server *server, struct bt_str text)
+{
+    struct base64_decode_ctx base64;
+    uint8_t out[600];
+    size_t len = sizeof out;
+    nettle_base64_decode_init(&base64);
+    if (text.len > 700 || !nettle_base64_decode_update(&base64, &len, out, text.len, text.at))
+        return false;
+    struct bt_str pair = {(const char *)out, len};
+    ptrdiff_t colon = bt_str_find(pair, BT_STR(":"), 0);
+    return colon >= 0 && is_token(server, bt_str_slice(pair, (size_t)colon + 1, len));
+}
+
+static bool is_authorised(const struct exchange *exchange)
+{
+    struct bt_str header = bt_header(&exchange->request, "Authorization");
+    if (bt_str_starts(header, BT_STR("Bearer ")))
+        return is_token(exchange->server, bt_str_slice(header, 7, header.len));
+    if (bt_str_starts(header, BT_STR("Basic ")))
+        return is_basic(exchange->server, bt_str_slice(header, 6, header.len));
+    return false;
+}
+
+/* A browser says from which page a request comes. */
+static bool is_same_origin(const struct bt_request *request)
+{
+    struct bt_str origin = bt_header(request, "Origin");
+    if (!origin.len)
+        return !bt_str_is(bt_header(request, "Sec-Fetch-Site"), "cross-site");
+    ptrdiff_t slashes = bt_str_find(origin, BT_STR("://"), 0);
+    return slashes >= 0 &&
+           bt_str_eq(bt_str_slice(origin, (size_t)slashes + 3, origin.len), request->host);
+}
+
+static bool is_local(const struct exchange *exchange)
+{
+    const union MHD_ConnectionInfo *info = bt_mhd.get_connection_info(
+        exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return exchange->server->local && info && info->client_addr &&
+           info->client_addr->sa_family == AF_UNIX;
+}
+
+int access_check(struct exchange *exchange, struct bt_err *err)
+{
+    struct bt_request *request = &exchange->request;
+    request->principal = (struct bt_principal){.tenant = "main", .user = "anonymous"};
+    if (is_local(exchange)) {
+        request->principal.user = "local";
+        return BT_OK;
+    }
+    if (is_authorised(exchange)) {
+        request->principal.user = "token";
+        return BT_OK;
+    }
+    if (request->route->flags & BT_ROUTE_ANONYMOUS)
+        return BT_OK;
+    if (!exchange->server->is_open) {
+        bt_respond_header(request, "WWW-Authenticate", "Basic realm=\"Baton\"");
+        return bt_respond_error(request, 401, BT_STR("Unauthorized: send the server's token"),
+                                NULL);
+    }
+    if (!is_this_machine(request->host))
+        return bt_fail(err, BT_DENIED, "this server answers to localhost only, not to '%.*s'",
+                       BT_FMT(request->host));
+    if (request->method != BT_GET && !is_same_origin(request))
+        return bt_fail(err, BT_DENIED, "a page of another site may not do this");
+    return BT_OK;
+}

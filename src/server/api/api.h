@@ -1,0 +1,27 @@
+/* api.h — What the handlers of the resources share: paging, filters, conditions. */
+#pragma once
+#include "server/http.h"
+
+struct bt_paging {
+    int64_t page, size;
+};
+/* "page" from 1 and "size" from 1 (default 10). */
+int bt_paging_of(const struct bt_request *request, struct bt_paging *ret_paging,
+                 struct bt_err *err);
+/* The body and answers of every list: fills skip and limit. */
+static inline uint64_t bt_paging_skip(const struct bt_paging *paging)
+{
+    return (uint64_t)(paging->page - 1) * (uint64_t)paging->size;
+}
+/* A filter: "name=value" or "filters[name][EQUALS]=value"; .at is NULL when it is absent. */
+struct bt_str bt_filter(const struct bt_request *request, const char *name);
+/* Levels from `minLevel` on as a bit set (0: all). */
+int bt_levels_of(const struct bt_request *request, uint32_t *ret_levels, struct bt_err *err);
+/* An instant of the query; *ret_us 0 when absent. */
+int bt_query_time(const struct bt_request *request, const char *name, int64_t *ret_us,
+                  struct bt_err *err);
+/* Answers with all that is wrong with a flow: 422 in the original's shape. */
+int bt_respond_violations(struct bt_request *request, const struct bt_diags *diags,
+                          struct bt_err *err);
+/* A part of a form by name, or NULL. */
+const struct bt_part *bt_part(const struct bt_request *request, const char *name);

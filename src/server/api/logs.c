@@ -1,0 +1,87 @@
+/* logs.c — The routes of log lines: translation only. */
+#include "server/api/api.h"
+
+#include "base/own.h"
+#include "server/follow.h"
+#include "server/router.h"
+
+struct writing {
+    struct bt_buf *out;
+    size_t count;
+    bool is_text;
+};
+
+static int add(void *data, struct bt_str text, uint64_t line)
+{
+    struct writing *writing = data;
+    (void)line;
+    if (writing->count++)
+        (void)bt_buf_addc(writing->out, writing->is_text ? '\n' : ','); /* Sticky. */
+    return bt_buf_add(writing->out, text);
+}
+
+static int read_filter(struct bt_request *request, struct bt_log_filter *filter,
+                       struct bt_err *err)
+{
+    int64_t attempt;
+    BT_TRY(bt_levels_of(request, &filter->levels, err));
+    BT_TRY(bt_query_int(request, "attempt", -1, &attempt, err));
+    filter->attempt = attempt < -1 || attempt > 1000000 ? 1000000 : (int)attempt;
+    filter->run_id = bt_query(request, "taskRunId");
+    filter->task_id = bt_query(request, "taskId");
+    return BT_OK;
+}
+
+static int write_all(struct bt_request *request, bool is_text, struct bt_err *err)
+{
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    struct bt_log_filter filter = {.is_text = is_text};
+    struct writing writing = {&request->response.body, 0, is_text};
+    BT_TRY(bt_service_exec(request->service, &request->principal, request->params[0], &exec, err));
+    BT_TRY(read_filter(request, &filter, err));
+    int rc = bt_service_logs(request->service, exec, &filter, add, &writing, err);
+    return writing.out->failed ? bt_buf_check(writing.out, "the logs", err) : rc;
+}
+
+static int get(struct bt_request *request, struct bt_err *err)
+{
+    (void)bt_buf_addc(&request->response.body, '['); /* Checked by what follows. */
+    BT_TRY(write_all(request, false, err));
+    (void)bt_buf_addc(&request->response.body, ']');
+    return bt_respond_text(request, "application/json", err);
+}
+
+static int download(struct bt_request *request, struct bt_err *err)
+{
+    BT_TRY(write_all(request, true, err));
+    bt_respond_header(request, "Content-Disposition", "attachment; filename=\"%.*s.log\"",
+                      BT_FMT(request->params[0]));
+    return bt_respond_text(request, "text/plain; charset=utf-8", err);
+}
+
+static int follow(struct bt_request *request, struct bt_err *err)
+{
+    struct bt_exec *exec = NULL;
+    uint32_t levels;
+    BT_TRY(bt_levels_of(request, &levels, err));
+    BT_TRY(bt_service_exec(request->service, &request->principal, request->params[0], &exec, err));
+    return bt_follow_begin(request, BT_FOLLOW_LOGS, exec, levels, err);
+}
+
+static const struct bt_param queries[] = {
+    {"minLevel", "string", "This level and more severe ones"},
+    {"taskRunId", "string", "Lines of this task run"},
+    {"taskId", "string", "Lines of this task"},
+    {"attempt", "integer", "Lines of this attempt, from 0"},
+    {0},
+};
+
+const struct bt_route bt_routes_logs[] = {
+    {BT_GET, "/logs/{executionId}", get, 0, "getLogs", "Logs", "Get the logs of an execution",
+     NULL, "LogEntries", queries},
+    {BT_GET, "/logs/{executionId}/download", download, 0, "downloadLogs", "Logs",
+     "Download the logs of an execution as text", NULL, "Text", queries},
+    {BT_GET, "/logs/{executionId}/follow", follow, 0, "followLogs", "Logs",
+     "Follow the logs of an execution (server-sent events)", NULL, "EventStream", queries},
+    {0},
+};

@@ -1,0 +1,46 @@
+/* misc.c — Health and what clients ask when they begin. */
+#include "server/api/api.h"
+
+#include "server/router.h"
+
+static int ping(struct bt_request *request, struct bt_err *err)
+{
+    (void)err;
+    request->response.constant = BT_STR("pong");
+    request->response.type = "text/plain";
+    return bt_respond(request, 200);
+}
+
+static int health(struct bt_request *request, struct bt_err *err)
+{
+    (void)err;
+    request->response.constant = BT_STR("{\"name\":\"baton\",\"status\":\"UP\"}");
+    request->response.type = "application/json";
+    return bt_respond(request, 200);
+}
+
+static int configs(struct bt_request *request, struct bt_err *err)
+{
+    (void)bt_buf_adds(
+        &request->response.body,
+        "{\"version\":\"" BT_VERSION "\",\"isCustomDashboardsEnabled\":false,"
+        "\"isTaskRunEnabled\":true,\"isAnonymousUsageEnabled\":false,"
+        "\"isTemplateEnabled\":false,\"preview\":{\"initial\":100,\"max\":5000},"
+        "\"isBasicAuthEnabled\":false,\"systemNamespace\":\"system\","
+        "\"hiddenLabelsPrefixes\":[\"system.\",\"internal.\"]}"); /* Checked by what follows. */
+    return bt_respond_text(request, "application/json", err);
+}
+
+#define QUICK (BT_ROUTE_QUICK | BT_ROUTE_ANONYMOUS | BT_ROUTE_HIDDEN)
+
+const struct bt_route bt_routes_misc[] = {
+    {BT_GET, "//ping", ping, QUICK, "ping", "Misc", "Is anybody there", NULL, "Text", NULL},
+    {BT_GET, "//health", health, QUICK, "health", "Misc", "Health", NULL, "Health", NULL},
+    {BT_GET, "//health/liveness", health, QUICK, "liveness", "Misc", "Health", NULL, "Health",
+     NULL},
+    {BT_GET, "//health/readiness", health, QUICK, "readiness", "Misc", "Health", NULL, "Health",
+     NULL},
+    {BT_GET, "/configs", configs, BT_ROUTE_QUICK, "getConfiguration", "Misc", "Configuration",
+     NULL, "Configuration", NULL},
+    {0},
+};

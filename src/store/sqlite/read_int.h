@@ -1,0 +1,37 @@
+/* read_int.h — What the parts of the SQLite read model share. Stays in this room. */
+#pragma once
+#include "store/sqlite/db.h"
+#include "store/store.h"
+
+#include <pthread.h>
+
+struct reader {
+    struct reader *next;
+    struct bt_db db;
+};
+
+struct sqlite_store {
+    struct bt_store store;
+    char *path;
+    struct bt_logs *logs;
+    pthread_mutex_t lock;
+    struct reader *idle; /* Connections that nobody uses. */
+};
+
+/* A connection for one call; given back afterwards with all statements reset. */
+int store_take(struct sqlite_store *self, struct reader **ret_reader, struct bt_err *err);
+void store_give(struct sqlite_store *self, struct reader *reader);
+
+/* Columns: namespace, id, revision, is_deleted, time, source. */
+int each_flow_row(struct bt_db *db, sqlite3_stmt *statement, bool has_source,
+                  int (*each)(void *data, struct bt_stored_flow *flow), void *data,
+                  struct bt_err *err);
+int read_flow_row(sqlite3_stmt *statement, bool has_source, struct bt_stored_flow *ret_flow,
+                  struct bt_err *err);
+/* list.c */
+int list_flows(struct bt_store *store, const struct bt_flow_query *query,
+               int (*each)(void *data, struct bt_stored_flow *flow), void *data,
+               struct bt_err *err);
+int list_execs(struct bt_store *store, const struct bt_exec_query *query,
+               int (*each)(void *data, struct bt_exec *exec), void *data, int64_t *ret_total,
+               bool *ret_is_capped, struct bt_err *err);

@@ -1,0 +1,93 @@
+/* store.h — The read model: what lists, pages and the API read. Never writes.
+ *
+ * Answers come from committed state only. Any thread; a call may block on the disk. Strings in rows
+ * are owned by the row. Implementations: sqlite/ (the journal's own tables). */
+#pragma once
+#include "engine/execution/rows.h"
+#include "store/logs/logs.h"
+
+struct bt_stored_flow {
+    char *namespace, *id; /* Owned. */
+    uint32_t revision;
+    bool is_deleted;
+    int64_t updated_us;
+    struct bt_value *source; /* STRING, owned; NULL when it was not asked for. */
+};
+void bt_stored_flow_done(struct bt_stored_flow *flow);
+
+/* Which flows: the newest revision of each. */
+struct bt_flow_query {
+    const char *tenant;
+    struct bt_str namespace; /* Empty: all. */
+    bool is_exact;           /* Not its children. */
+    bool has_deleted;
+    bool has_source;
+};
+
+/* Which executions. Empty strings and NULLs do not filter. */
+struct bt_exec_query {
+    const char *tenant;
+    struct bt_str namespace; /* This one and its children; exact with a flow. */
+    struct bt_str flow_id;
+    struct bt_str text;            /* Words, each the beginning of one in namespace, flow, id. */
+    uint32_t states;               /* Bit per enum bt_state; 0: all. */
+    int64_t from_us, to_us;        /* Of the start; 0: open. */
+    const struct bt_value *labels; /* Map of texts; all must be there. */
+    enum bt_exec_sort {
+        BT_SORT_START,
+        BT_SORT_END,
+        BT_SORT_DURATION,
+        BT_SORT_ID,
+        BT_SORT_NAMESPACE,
+        BT_SORT_FLOW,
+        BT_SORT_STATE,
+    } sort;
+    bool is_ascending;
+    uint64_t skip, limit;
+};
+
+struct bt_log_query {
+    uint64_t exec;
+    uint32_t levels;     /* Bit per enum bt_level; 0: all. */
+    uint64_t first_line; /* Lines before it are left out. */
+};
+
+struct bt_store;
+struct bt_store_ops {
+    /* Revision 0: the newest, which may be a deletion. */
+    int (*flow)(struct bt_store *store, const char *tenant, struct bt_str namespace,
+                struct bt_str id, uint32_t revision, struct bt_stored_flow *ret_flow,
+                struct bt_err *err);
+    /* By namespace and id. `each` takes the row's content. */
+    int (*flows)(struct bt_store *store, const struct bt_flow_query *query,
+                 int (*each)(void *data, struct bt_stored_flow *flow), void *data,
+                 struct bt_err *err);
+    /* All revisions, oldest first. */
+    int (*revisions)(struct bt_store *store, const char *tenant, struct bt_str namespace,
+                     struct bt_str id, int (*each)(void *data, struct bt_stored_flow *flow),
+                     void *data, struct bt_err *err);
+    int (*exec)(struct bt_store *store, const char *tenant, struct bt_str id,
+                struct bt_exec **ret_exec, struct bt_err *err);
+    /* Task runs by number from `from_n` on, at most `limit`. */
+    int (*runs)(struct bt_store *store, uint64_t exec, uint32_t from_n, uint32_t limit,
+                int (*each)(void *data, const struct bt_taskrun *run, const char *task_id),
+                void *data, struct bt_err *err);
+    /* `each` takes the execution. *ret_total counts all that match; *ret_is_capped: at least. */
+    int (*execs)(struct bt_store *store, const struct bt_exec_query *query,
+                 int (*each)(void *data, struct bt_exec *exec), void *data, int64_t *ret_total,
+                 bool *ret_is_capped, struct bt_err *err);
+    /* Lines in order. `line`: its number within the execution. */
+    int (*logs)(struct bt_store *store, const struct bt_log_query *query,
+                int (*each)(void *data, uint64_t line, const struct bt_log_entry *entry),
+                void *data, struct bt_err *err);
+    void (*close)(struct bt_store *store);
+};
+
+/* Implementations embed this first. */
+struct bt_store {
+    const struct bt_store_ops *ops;
+};
+
+/* Over a database file that a journal writes; `logs` is borrowed. */
+int bt_store_sqlite(const char *path, struct bt_logs *logs, struct bt_store **ret_store,
+                    struct bt_err *err);
