@@ -54,10 +54,12 @@ static void on_change(void *data, const struct bt_change *change)
 {
     struct follower *follower = data;
     struct follow *follow = follower->follow;
+    bool is_over = change->kind == BT_CHANGE_EXEC && change->exec->is_drained;
+    if (follower->request && !is_over)
+        return; /* It waits for the end only. */
     (void)pthread_mutex_lock(&follow->lock); /* Cannot fail on a default mutex. */
-    follower->is_changed = true;
-    if (change->kind == BT_CHANGE_EXEC && change->exec->is_drained)
-        follower->is_ended = true;
+    follower->is_changed |= !follower->request;
+    follower->is_ended |= follower->request && is_over;
     follow->has_news = true;
     (void)pthread_cond_signal(&follow->wake);
     (void)pthread_mutex_unlock(&follow->lock);
