@@ -67,17 +67,17 @@
 #define BT_ROW_BYTES_MAX (16u << 20)      /* One row of a row file. */
 
 /* The HTTP server. */
-#define BT_HTTP_CONNECTIONS_MAX 12000u      /* As far as descriptors are allowed. */
-#define BT_HTTP_MEMORY_BYTES 16384u         /* Of one connection: request line and headers. */
-#define BT_HTTP_BODY_MAX (16u << 20)        /* A body that is no form. */
-#define BT_HTTP_FORM_MAX (1ull << 40)       /* A form, with its files. */
-#define BT_FORM_TEXT_MAX (16u << 20)        /* All plain fields of one form. */
-#define BT_FORM_PARTS_MAX 2000u             /* Fields and files of one form. */
-#define BT_HTTP_QUEUE_MAX 2000u             /* Requests that wait for a thread: more get 429. */
-#define BT_HTTP_POOL_MAX 32u                /* Threads that run handlers. */
-#define BT_HTTP_HEADERS_S 30                /* For the headers, and between two requests. */
-#define BT_HTTP_BODY_S 600                  /* For a body, or for taking an answer. */
-#define BT_STREAM_BYTES_MAX (1u << 20)      /* Events that one client has not taken yet. */
-#define BT_STREAMS_MAX 10000u               /* Clients that follow something. */
-#define BT_STREAM_KEEP_ALIVE_S 15           /* Between comments of an idle stream. */
-#define BT_PAGE_SIZE_MAX 10000u             /* Rows of one page of a list. */
+#define BT_HTTP_CONNECTIONS_MAX 12000u /* As far as descriptors are allowed. */
+#define BT_HTTP_MEMORY_BYTES 16384u    /* Of one connection: request line and headers. */
+#define BT_HTTP_BODY_MAX (16u << 20)   /* A body that is no form. */
+#define BT_HTTP_FORM_MAX (1ull << 40)  /* A form, with its files. */
+#define BT_FORM_TEXT_MAX (16u << 20)   /* All plain fields of one form. */
+#define BT_FORM_PARTS_MAX 2000u        /* Fields and files of one form. */
+#define BT_HTTP_QUEUE_MAX 2000u        /* Requests that wait for a thread: more get 429. */
+#define BT_HTTP_POOL_MAX 32u           /* Threads that run handlers. */
+#define BT_HTTP_HEADERS_S 30           /* For the headers, and between two requests. */
+#define BT_HTTP_BODY_S 600             /* For a body, or for taking an answer. */
+#define BT_STREAM_BYTES_MAX (1u << 20) /* Events that one client has not taken yet. */
+#define BT_STREAMS_MAX 10000u          /* Clients that follow something. */
+#define BT_STREAM_KEEP_ALIVE_S 15      /* Between comments of an idle stream. */
+#define BT_PAGE_SIZE_MAX 10000u        /* Rows of one page of a list. */

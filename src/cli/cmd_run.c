@@ -330,7 +330,9 @@ static int start(const struct options *options, struct session *session, struct 
     struct bt_str source = bt_buf_str(&options->source);
     struct bt_diags diags = BT_DIAGS_INIT;
     BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
-    int rc = bt_service_put_flow(service, &principal, &(struct bt_flow_push){.source = source, .diags = &diags}, &flow, &err);
+    int rc =
+        bt_service_put_flow(service, &principal,
+                            &(struct bt_flow_push){.source = source, .diags = &diags}, &flow, &err);
     if (diags.count)
         bt_cli_print_diags(stderr, options->path, source, &diags);
     size_t errors = diags.errors;

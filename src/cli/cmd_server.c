@@ -99,18 +99,17 @@ static void block_signals(void)
 static int open_http(const struct options *options, struct bt_instance *instance,
                      struct bt_server **ret_server, struct bt_err *err)
 {
-    BT_CLEANUP(bt_buf_done) struct bt_buf local = BT_BUF_INIT(8192), upload = BT_BUF_INIT(8192);
+    BT_CLEANUP(bt_buf_done) struct bt_buf local = BT_BUF_INIT(8192);
     (void)bt_buf_addf(&local, "%s/api.sock", bt_instance_dir(instance)); /* Checked below. */
-    (void)bt_buf_addf(&upload, "%s/work", bt_instance_dir(instance));
     struct bt_server_config config = {
         .service = bt_instance_service(instance),
         .bind = options->bind,
         .port = (uint16_t)options->port_number,
         .local_path = bt_buf_cstr(&local),
         .token = bt_instance_api_token(instance),
-        .upload_dir = bt_buf_cstr(&upload),
+        .upload_dir = bt_instance_dir(instance), /* The files there have no name. */
     };
-    if (!config.local_path || !config.upload_dir)
+    if (!config.local_path)
         return bt_fail(err, BT_INVALID, "the path of the data directory is too long");
     return bt_server_start(&config, ret_server, err);
 }

@@ -164,7 +164,9 @@ static int start(struct client *client, const struct bt_value *message)
     struct bt_err err = BT_ERR_INIT;
     BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
     char *name = bt_str_dup(bt_map_str(message, "path"));
-    int rc = bt_service_put_flow(service, &principal, &(struct bt_flow_push){.source = source, .diags = &diags}, &flow, &err);
+    int rc =
+        bt_service_put_flow(service, &principal,
+                            &(struct bt_flow_push){.source = source, .diags = &diags}, &flow, &err);
     if (name && diags.count)
         send_diags(client, name, source, &diags, diags.errors > 0);
     else if (rc < 0)

@@ -116,8 +116,8 @@ struct bt_journal_ops {
     /* Lines logged so far by an execution. */
     int (*log_lines)(struct bt_journal *journal, uint64_t exec, uint64_t *ret_lines,
                      struct bt_err *err);
-    /* A revision's source (revision 0: the latest), as an owned STRING. The latest of a deleted flow
-     * has a revision but no source (NULL). */
+    /* A revision's source (revision 0: the latest), as an owned STRING. The latest of a deleted
+     * flow has a revision but no source (NULL). */
     int (*flow)(struct bt_journal *journal, const char *tenant, const char *namespace,
                 const char *id, uint32_t *revision, struct bt_value **ret_source,
                 struct bt_err *err);

@@ -7,9 +7,7 @@
 #include "server/stream.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { QUIET_US = 100000 };
 
@@ -56,7 +54,7 @@ static void on_change(void *data, const struct bt_change *change)
     struct follow *follow = follower->follow;
     bool is_over = change->kind == BT_CHANGE_EXEC && change->exec->is_drained;
     if (follower->request && !is_over)
-        return; /* It waits for the end only. */
+        return;                              /* It waits for the end only. */
     (void)pthread_mutex_lock(&follow->lock); /* Cannot fail on a default mutex. */
     follower->is_changed |= !follower->request;
     follower->is_ended |= follower->request && is_over;
@@ -111,7 +109,8 @@ static bool send_logs(struct follower *follower, const struct bt_exec *exec)
 {
     struct bt_log_filter filter = {
         .levels = follower->levels, .attempt = -1, .first_line = follower->line};
-    if (bt_service_logs(follower->service, exec, &filter, send_line, follower, NULL) < 0)
+    if (bt_service_logs(follower->service, exec, &filter,
+                        &(struct bt_line_sink){send_line, follower}, NULL) < 0)
         return false;
     return !is_over(exec) ||
            bt_stream_send(follower->stream, BT_STR("end"), BT_STR_NONE, BT_STR("{}"));
@@ -169,8 +168,7 @@ enum due { DUE_NOT, DUE_SERVE, DUE_ALIVE, DUE_REMOVE };
 
 static enum due due_of(const struct follower *follower, bool is_stopping, int64_t at_us)
 {
-    if (follower->request &&
-        (is_stopping || follower->is_ended || at_us >= follower->until_us))
+    if (follower->request && (is_stopping || follower->is_ended || at_us >= follower->until_us))
         return DUE_REMOVE;
     if (follower->is_gone)
         return DUE_REMOVE;
@@ -228,14 +226,9 @@ static void *run(void *data)
     bool is_soon = false;
     (void)pthread_mutex_lock(&follow->lock);
     while (!follow->is_stopping || follow->followers) {
-        struct timespec until;
-        (void)clock_gettime(CLOCK_REALTIME, &until); /* Only to wait; cannot fail. */
-        int64_t ns = until.tv_nsec + (is_soon || follow->is_stopping ? QUIET_US / 4 : 1000000) *
-                                         1000ll;
-        until.tv_sec += ns / 1000000000;
-        until.tv_nsec = ns % 1000000000;
         if (!follow->has_news)
-            (void)pthread_cond_timedwait(&follow->wake, &follow->lock, &until);
+            bt_clock_wait(&follow->wake, &follow->lock,
+                          is_soon || follow->is_stopping ? QUIET_US / 4 : 1000000);
         follow->has_news = false;
         if (follow->is_stopping)
             end_all(follow);
@@ -251,8 +244,7 @@ static int join(struct bt_request *request, struct follower *follower, struct bt
 {
     struct follow *follow = follower->follow;
     int rc = BT_OK;
-    follower->watch =
-        bt_bus_watch(request->service->bus, follower->key, on_change, follower);
+    follower->watch = bt_bus_watch(request->service->bus, follower->key, on_change, follower);
     if (!follower->watch)
         return bt_fail_mem(err, "stream");
     (void)pthread_mutex_lock(&follow->lock);

@@ -5,7 +5,6 @@
 #include "server/stream.h"
 #include "sys/fs.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <netdb.h>
@@ -15,7 +14,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { IDLE_S = 60, BACKLOG = 1024 };
@@ -75,8 +73,8 @@ static int check_length(struct exchange *exchange, struct bt_err *err)
 {
     struct bt_request *request = &exchange->request;
     struct bt_str length = bt_header(request, "Content-Length");
-    bool is_form = request->route->flags & BT_ROUTE_FORM &&
-                   form_is_wanted(bt_header(request, "Content-Type"));
+    bool is_form =
+        request->route->flags & BT_ROUTE_FORM && form_is_wanted(bt_header(request, "Content-Type"));
     uint64_t most = is_form ? BT_HTTP_FORM_MAX : BT_HTTP_BODY_MAX;
     unsigned long long number = length.len && length.len < 20 ? strtoull(length.at, NULL, 10) : 0;
     if (length.len >= 20 || number > most)
@@ -89,8 +87,8 @@ static enum MHD_Result begin(struct exchange *exchange, const char *method)
 {
     struct bt_request *request = &exchange->request;
     struct bt_err err = BT_ERR_INIT;
-    const union MHD_ConnectionInfo *info = bt_mhd.get_connection_info(
-        exchange->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const union MHD_ConnectionInfo *info =
+        bt_mhd.get_connection_info(exchange->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     exchange->link = info ? info->socket_context : NULL;
     watch_waits(exchange->server, exchange->link, true);
     if (!exchange->uri_text)
@@ -224,8 +222,7 @@ static unsigned connections_max(void)
 static struct MHD_Daemon *start_daemon(struct bt_server *server, int fd, unsigned threads)
 {
     return bt_mhd.start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-            MHD_USE_ITC,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC,
         0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0u,
         MHD_OPTION_CONNECTION_LIMIT, connections_max(), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -248,16 +245,9 @@ static int bind_address(const struct addrinfo *info, int *ret_fd)
     return 0;
 }
 
-static bool is_loopback(const struct sockaddr *address)
-{
-    if (address->sa_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
-    return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
-}
-
 static void name_address(struct bt_server *server, int fd)
 {
-    struct sockaddr_storage address = {0};
+    struct sockaddr_storage address = {.ss_family = AF_INET};
     socklen_t len = sizeof address;
     char host[80] = "?", port[16] = "?";
     (void)getsockname(fd, (struct sockaddr *)&address, &len); /* It is bound. */
@@ -266,7 +256,7 @@ static void name_address(struct bt_server *server, int fd)
     bool is_v6 = strchr(host, ':') != NULL;
     (void)snprintf(server->address, sizeof server->address, "http://%s%s%s:%s", is_v6 ? "[" : "",
                    host, is_v6 ? "]" : "", port);
-    server->is_open = is_loopback((struct sockaddr *)&address);
+    server->is_open = strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
 }
 
 static int listen_tcp(struct bt_server *server, int *ret_fd, struct bt_err *err)
@@ -312,10 +302,10 @@ static int listen_local(struct bt_server *server, int *ret_fd, struct bt_err *er
 
 static int open_daemons(struct bt_server *server, struct bt_err *err)
 {
-    BT_FD fd = -1, local = -1;
+    BT_FD fd = -1;
+    BT_FD local = -1;
     BT_TRY(listen_tcp(server, &fd, err));
-    server->daemon =
-        start_daemon(server, fd, server->config.threads ? server->config.threads : 2);
+    server->daemon = start_daemon(server, fd, server->config.threads ? server->config.threads : 2);
     if (!server->daemon)
         return bt_fail(err, BT_IO, "cannot start the HTTP server");
     (void)bt_fd_take(&fd); /* The daemon closes it. */
@@ -379,7 +369,7 @@ struct bt_server *bt_server_stop(struct bt_server *server)
     atomic_store(&server->is_stopping, true);
     follow_stop(server);
     while (atomic_load(&server->working)) /* Every handler comes to its end. */
-        (void)nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+        bt_clock_pause(5000);
     watch_stop(server);
     if (server->thread_count)
         pool_stop(server);

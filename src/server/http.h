@@ -25,8 +25,8 @@ enum bt_route_flags {
 
 /* A parameter in the query. */
 struct bt_param {
-    const char *name, *type, *doc; /* Type as in OpenAPI: "string", "integer", "boolean", "date-time",
-                                      "duration", "string[]". */
+    const char *name, *type, *doc; /* Type as in OpenAPI: "string", "integer", "boolean",
+                                      "date-time", "duration", "string[]". */
 };
 
 struct bt_route {
@@ -51,7 +51,7 @@ struct bt_pair {
 struct bt_part {
     struct bt_str name, file_name; /* file_name.at NULL: a plain field. */
     struct bt_str text;            /* Of a plain field. */
-    int fd;                        /* Of a file: an unnamed temporary file, at its start; else -1. */
+    int fd; /* Of a file: an unnamed temporary file, at its start; else -1. */
     uint64_t size_bytes;
 };
 

@@ -9,7 +9,9 @@
 
 static int hex(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+    return c >= '0' && c <= '9'                 ? c - '0'
+           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                : -1;
 }
 
 /* Decodes %XX (and + in a query) into `out`, which has room for text.len bytes. */
@@ -56,7 +58,7 @@ static int split_path(struct bt_request *request, struct bt_str path, struct bt_
             continue;
         if (count == SEGMENTS_MAX)
             return bt_fail(err, BT_NOT_FOUND, "the path has too many parts");
-        size_t len;
+        size_t len = 0;
         BT_TRY(decode(bt_str_slice(path, at, end), false, out, &len, err));
         segments[count++] = (struct bt_str){out, len};
         out[len] = '/';
@@ -123,11 +125,10 @@ static bool read_method(const char *text, enum bt_method *ret_method)
 
 static void allow(struct bt_request *request, unsigned methods)
 {
-    bt_respond_header(request, "Allow", "%s%s%s%s%s", methods & 1u << BT_GET ? "GET, HEAD, " : "",
-                      methods & 1u << BT_POST ? "POST, " : "",
-                      methods & 1u << BT_PUT ? "PUT, " : "",
-                      methods & 1u << BT_PATCH ? "PATCH, " : "",
-                      methods & 1u << BT_DELETE ? "DELETE, " : "");
+    bt_respond_header(
+        request, "Allow", "%s%s%s%s%s", methods & 1u << BT_GET ? "GET, HEAD, " : "",
+        methods & 1u << BT_POST ? "POST, " : "", methods & 1u << BT_PUT ? "PUT, " : "",
+        methods & 1u << BT_PATCH ? "PATCH, " : "", methods & 1u << BT_DELETE ? "DELETE, " : "");
     struct bt_str *value = &request->response.headers[request->response.header_count - 1].value;
     if (value->len > 2)
         value->len -= 2;
@@ -136,7 +137,7 @@ static void allow(struct bt_request *request, unsigned methods)
 int request_parse(struct exchange *exchange, const char *method, struct bt_err *err)
 {
     struct bt_request *request = &exchange->request;
-    struct bt_str segments[64];
+    struct bt_str segments[64] = {0};
     size_t count = 0;
     struct bt_match match;
     ptrdiff_t mark = bt_str_find(request->uri, BT_STR("?"), 0);
@@ -162,8 +163,7 @@ int request_parse(struct exchange *exchange, const char *method, struct bt_err *
 struct bt_str bt_header(const struct bt_request *request, const char *name)
 {
     const struct exchange *exchange = (const struct exchange *)request;
-    return bt_str_of(
-        bt_mhd.lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name));
+    return bt_str_of(bt_mhd.lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name));
 }
 
 struct bt_str bt_query(const struct bt_request *request, const char *name)

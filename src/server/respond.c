@@ -15,19 +15,26 @@ static const struct {
     int status;
     const char *words;
 } statuses[] = {
-    {BT_INVALID, 422, "Illegal argument"},   {BT_NOT_FOUND, 404, "Not Found"},
-    {BT_EXISTS, 422, "Illegal argument"},    {BT_CONFLICT, 409, "Illegal state"},
-    {BT_LIMIT, 413, "Content Too Large"},    {BT_TIMEOUT, 408, "Request Timeout"},
-    {BT_BUSY, 429, "Too Many Requests"},     {BT_DENIED, 403, "Forbidden"},
-    {BT_CORRUPT, 423, "Locked"},             {BT_UNAVAILABLE, 503, "Service Unavailable"},
-    {BT_ABORTED, 503, "Service Unavailable"}, {BT_NO_MEM, 503, "Service Unavailable"},
-    {BT_IO, 500, "Internal server error"},   {BT_NEED, 500, "Internal server error"},
+    {BT_INVALID, 422, "Illegal argument"},
+    {BT_NOT_FOUND, 404, "Not Found"},
+    {BT_EXISTS, 422, "Illegal argument"},
+    {BT_CONFLICT, 409, "Illegal state"},
+    {BT_LIMIT, 413, "Content Too Large"},
+    {BT_TIMEOUT, 408, "Request Timeout"},
+    {BT_BUSY, 429, "Too Many Requests"},
+    {BT_DENIED, 403, "Forbidden"},
+    {BT_CORRUPT, 423, "Locked"},
+    {BT_UNAVAILABLE, 503, "Service Unavailable"},
+    {BT_ABORTED, 503, "Service Unavailable"},
+    {BT_NO_MEM, 503, "Service Unavailable"},
+    {BT_IO, 500, "Internal server error"},
+    {BT_NEED, 500, "Internal server error"},
 };
 
 /* Messages that already begin with the original's words stay as they are. */
-static const char *const own_words[] = {"Invalid entity: ", "Invalid json: ", "Invalid format: ",
-                                        "Invalid type: ",   "Bad Request",    "Resource has expired",
-                                        "Illegal argument: ", "Illegal state: "};
+static const char *const own_words[] = {
+    "Invalid entity: ", "Invalid json: ",       "Invalid format: ",   "Invalid type: ",
+    "Bad Request",      "Resource has expired", "Illegal argument: ", "Illegal state: "};
 
 int bt_respond(struct bt_request *request, int status)
 {
@@ -86,8 +93,8 @@ void bt_respond_header(struct bt_request *request, const char *name, const char 
 
 static struct bt_value *self_link(struct bt_str uri)
 {
-    static const char *const empties[] = {"profile", "deprecation", "title",
-                                          "hreflang", "type", "name"};
+    static const char *const empties[] = {"profile",  "deprecation", "title",
+                                          "hreflang", "type",        "name"};
     BT_VALUE self = bt_map_new(8);
     int rc = bt_map_puts(self, "href", bt_value_string(uri));
     rc |= bt_map_puts(self, "templated", bt_value_bool(false));
@@ -112,8 +119,7 @@ int bt_respond_error(struct bt_request *request, int status, struct bt_str messa
     rc |= bt_map_puts(body, "_links", self_link(request->uri));
     rc |= bt_map_puts(body, "_embedded", BT_TAKE(embedded));
     bt_buf_clear(&request->response.body);
-    if (rc != BT_OK ||
-        bt_json_write(body, BT_JSON_COMPACT, &request->response.body, NULL) < 0)
+    if (rc != BT_OK || bt_json_write(body, BT_JSON_COMPACT, &request->response.body, NULL) < 0)
         bt_buf_clear(&request->response.body); /* The status must do. */
     request->response.type = "application/json";
     return bt_respond(request, status);
@@ -161,8 +167,9 @@ static struct MHD_Response *make_response(struct bt_response *response)
         return made;
     }
     if (response->constant.at)
-        return bt_mhd.create_response_from_buffer(
-            response->constant.len, (void *)(uintptr_t)response->constant.at, MHD_RESPMEM_PERSISTENT);
+        return bt_mhd.create_response_from_buffer(response->constant.len,
+                                                  (void *)(uintptr_t)response->constant.at,
+                                                  MHD_RESPMEM_PERSISTENT);
     if (!response->body.at)
         return bt_mhd.create_response_from_buffer(0, (void *)(uintptr_t) "",
                                                   MHD_RESPMEM_PERSISTENT);

@@ -6,16 +6,14 @@
 
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
 struct link *watch_add(struct bt_server *server, struct MHD_Connection *connection, int fd)
 {
     struct link *link = calloc(1, sizeof *link);
     if (!link)
         return NULL;
-    *link = (struct link){.connection = connection,
-                          .fd = fd,
-                          .since_us = bt_clock_mono_us(bt_clock_system())};
+    *link = (struct link){
+        .connection = connection, .fd = fd, .since_us = bt_clock_mono_us(bt_clock_system())};
     (void)pthread_mutex_lock(&server->links_lock);
     link->next = server->links;
     if (link->next)
@@ -79,10 +77,7 @@ static void *watch(void *data)
     struct bt_server *server = data;
     (void)pthread_mutex_lock(&server->lock);
     while (!atomic_load(&server->is_stopping)) {
-        struct timespec until;
-        (void)clock_gettime(CLOCK_REALTIME, &until); /* Only to wait; cannot fail. */
-        until.tv_sec += 1;
-        (void)pthread_cond_timedwait(&server->watch_changed, &server->lock, &until);
+        bt_clock_wait(&server->watch_changed, &server->lock, 1000000);
         (void)pthread_mutex_unlock(&server->lock);
         close_slow(server);
         (void)pthread_mutex_lock(&server->lock);

@@ -63,13 +63,13 @@ static int add_run(void *data, const struct bt_taskrun *run, const char *task_id
 int bt_service_exec_json(struct bt_service *service, const struct bt_exec *exec, bool has_runs,
                          struct bt_buf *out, struct bt_err *err)
 {
-    struct runs runs = {
-        .exec = exec, .now_us = bt_clock_wall_us(bt_clock_system()), .out = out};
+    struct runs runs = {.exec = exec, .now_us = bt_clock_wall_us(bt_clock_system()), .out = out};
     bt_shape_exec(exec, runs.now_us, out);
     int rc = BT_OK;
     if (has_runs)
-        rc = service->store->ops->runs(service->store, exec->key, 1, UINT32_MAX, add_run, &runs,
-                                       err);
+        rc = service->store->ops->runs(service->store,
+                                       &(struct bt_run_query){exec->key, 1, UINT32_MAX},
+                                       &(struct bt_run_sink){add_run, &runs}, err);
     if (runs.count)
         (void)bt_buf_addc(out, ']'); /* Checked below. */
     parents_done(&runs.parents);
@@ -91,8 +91,7 @@ struct log_walk {
     const struct bt_log_filter *filter;
     struct bt_map64 runs; /* Number → struct named_run, owned. */
     struct bt_buf text;   /* Of one line. */
-    int (*each)(void *data, struct bt_str text, uint64_t line);
-    void *data;
+    const struct bt_line_sink *sink;
     struct bt_err *err;
 };
 
@@ -115,7 +114,8 @@ static int name_run(struct log_walk *walk, uint32_t n, const struct named_run **
     *ret_named = n ? bt_map64_get(&walk->runs, n) : NULL;
     if (*ret_named || !n)
         return BT_OK;
-    BT_TRY(store->ops->runs(store, walk->exec->key, n, 1, keep_name, walk, walk->err));
+    BT_TRY(store->ops->runs(store, &(struct bt_run_query){walk->exec->key, n, 1},
+                            &(struct bt_run_sink){keep_name, walk}, walk->err));
     *ret_named = bt_map64_get(&walk->runs, n);
     return BT_OK;
 }
@@ -156,23 +156,22 @@ static int add_line(void *data, uint64_t line, const struct bt_log_entry *entry)
         bt_shape_log(walk->exec, named ? &named->id : NULL, named ? named->task_id : NULL, entry,
                      &walk->text);
     BT_TRY(bt_buf_check(&walk->text, "a log line", walk->err));
-    return walk->each(walk->data, bt_buf_str(&walk->text), line);
+    return walk->sink->each(walk->sink->data, bt_buf_str(&walk->text), line);
 }
 
 int bt_service_logs(struct bt_service *service, const struct bt_exec *exec,
-                    const struct bt_log_filter *filter,
-                    int (*each)(void *data, struct bt_str text, uint64_t line), void *data,
+                    const struct bt_log_filter *filter, const struct bt_line_sink *sink,
                     struct bt_err *err)
 {
     struct log_walk walk = {.service = service,
                             .exec = exec,
                             .filter = filter,
                             .text = BT_BUF_INIT(BT_JSON_BYTES_MAX),
-                            .each = each,
-                            .data = data,
+                            .sink = sink,
                             .err = err};
     struct bt_log_query query = {exec->key, filter->levels, filter->first_line};
-    int rc = service->store->ops->logs(service->store, &query, add_line, &walk, err);
+    int rc = service->store->ops->logs(service->store, &query,
+                                       &(struct bt_log_sink){add_line, &walk}, err);
     for (size_t i = 0; i < walk.runs.cap; i++)
         free(walk.runs.slots[i].value);
     bt_map64_done(&walk.runs);

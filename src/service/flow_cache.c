@@ -37,23 +37,22 @@ struct bt_flow_cache *bt_flow_cache_free(struct bt_flow_cache *cache)
     return NULL;
 }
 
-static uint64_t hash_of(const char *tenant, struct bt_str namespace, struct bt_str id,
-                        uint32_t revision)
+static uint64_t hash_of(const struct bt_flow_key *key)
 {
-    uint64_t hash = bt_str_hash(bt_str_of(tenant), revision);
-    return bt_str_hash(id, bt_str_hash(namespace, hash));
+    uint64_t hash = bt_str_hash(bt_str_of(key->tenant), key->revision);
+    return bt_str_hash(key->id, bt_str_hash(key->namespace, hash));
 }
 
-struct bt_flow *bt_flow_cache_get(struct bt_flow_cache *cache, const char *tenant,
-                                  struct bt_str namespace, struct bt_str id, uint32_t revision)
+struct bt_flow *bt_flow_cache_get(struct bt_flow_cache *cache, const struct bt_flow_key *key)
 {
-    uint64_t hash = hash_of(tenant, namespace, id, revision);
+    uint64_t hash = hash_of(key);
     struct bt_flow *found = NULL;
     (void)pthread_mutex_lock(&cache->lock);
     for (size_t i = 0; i < WAYS; i++) {
         struct entry *entry = &cache->entries[hash % SETS][i];
-        if (!entry->flow || entry->hash != hash || entry->flow->revision != revision ||
-            !bt_str_is(id, entry->flow->id) || !bt_str_is(namespace, entry->flow->namespace))
+        if (!entry->flow || entry->hash != hash || entry->flow->revision != key->revision ||
+            !bt_str_is(key->id, entry->flow->id) ||
+            !bt_str_is(key->namespace, entry->flow->namespace))
             continue;
         entry->used = ++cache->clock;
         found = bt_flow_ref(entry->flow);
@@ -64,8 +63,9 @@ struct bt_flow *bt_flow_cache_get(struct bt_flow_cache *cache, const char *tenan
 
 void bt_flow_cache_put(struct bt_flow_cache *cache, const char *tenant, struct bt_flow *flow)
 {
-    uint64_t hash =
-        hash_of(tenant, bt_str_of(flow->namespace), bt_str_of(flow->id), flow->revision);
+    struct bt_flow_key key = {tenant, bt_str_of(flow->namespace), bt_str_of(flow->id),
+                              flow->revision};
+    uint64_t hash = hash_of(&key);
     (void)pthread_mutex_lock(&cache->lock);
     struct entry *oldest = &cache->entries[hash % SETS][0];
     for (size_t i = 0; i < WAYS; i++) {

@@ -50,10 +50,11 @@ int bt_service_put_flow(struct bt_service *service, const struct bt_principal *p
 int bt_service_delete_flow(struct bt_service *service, const struct bt_principal *principal,
                            struct bt_str namespace, struct bt_str id, struct bt_err *err)
 {
-    BT_CLEANUP(bt_flow_unref_p) struct bt_flow *stored = NULL, *flow = NULL;
+    BT_CLEANUP(bt_flow_unref_p) struct bt_flow *stored = NULL;
+    BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
     struct bt_diags diags = BT_DIAGS_INIT;
-    BT_TRY(bt_service_flow(service, principal, &(struct bt_flow_ref_key){namespace, id, 0},
-                           &stored, NULL, err));
+    struct bt_flow_key key = {.namespace = namespace, .id = id};
+    BT_TRY(bt_service_live_flow(service, principal, &key, &stored, err));
     /* A revision of its own: the stored one is shared and stays as it is. */
     int rc = bt_flow_parse(stored->source, &flow, &diags);
     bt_diags_done(&diags);
@@ -64,13 +65,14 @@ int bt_service_delete_flow(struct bt_service *service, const struct bt_principal
 /* --- Looking up ------------------------------------------------------------------------------- */
 
 /* Compiles a stored revision, or finds it compiled. */
-static int compile(struct bt_service *service, const struct bt_principal *principal,
+static int compile(struct bt_service *service, const char *tenant,
                    const struct bt_stored_flow *stored, struct bt_flow **ret_flow,
                    struct bt_err *err)
 {
     struct bt_diags diags = BT_DIAGS_INIT;
-    *ret_flow = bt_flow_cache_get(service->flows, principal->tenant, bt_str_of(stored->namespace),
-                                  bt_str_of(stored->id), stored->revision);
+    struct bt_flow_key key = {tenant, bt_str_of(stored->namespace), bt_str_of(stored->id),
+                              stored->revision};
+    *ret_flow = bt_flow_cache_get(service->flows, &key);
     if (*ret_flow)
         return BT_OK;
     int rc = bt_flow_parse(bt_value_str(stored->source), ret_flow, &diags);
@@ -79,39 +81,42 @@ static int compile(struct bt_service *service, const struct bt_principal *princi
         return bt_fail(err, BT_CORRUPT, "the stored flow %s.%s is not readable any more",
                        stored->namespace, stored->id);
     (*ret_flow)->revision = stored->revision;
-    bt_flow_cache_put(service->flows, principal->tenant, *ret_flow);
+    bt_flow_cache_put(service->flows, tenant, *ret_flow);
     return BT_OK;
 }
 
 int bt_service_flow(struct bt_service *service, const struct bt_principal *principal,
-                    const struct bt_flow_ref_key *key, struct bt_flow **ret_flow,
-                    bool *ret_is_deleted, struct bt_err *err)
+                    const struct bt_flow_key *key, struct bt_found_flow *ret_found,
+                    struct bt_err *err)
 {
     struct bt_stored_flow stored = {0};
-    if (key->revision && !ret_is_deleted) {
-        *ret_flow = bt_flow_cache_get(service->flows, principal->tenant, key->namespace, key->id,
-                                      key->revision);
-        if (*ret_flow)
-            return BT_OK;
-    }
-    BT_TRY(service->store->ops->flow(service->store, principal->tenant, key->namespace, key->id,
-                                     key->revision, &stored, err));
-    int rc = BT_OK;
-    if (stored.is_deleted && !key->revision && !ret_is_deleted)
-        rc = bt_fail(err, BT_NOT_FOUND, "%s", "");
-    if (rc == BT_OK)
-        rc = compile(service, principal, &stored, ret_flow, err);
-    if (rc == BT_OK && ret_is_deleted)
-        *ret_is_deleted = stored.is_deleted;
+    struct bt_flow_key mine = *key;
+    mine.tenant = principal->tenant;
+    BT_TRY(service->store->ops->flow(service->store, &mine, &stored, err));
+    int rc = compile(service, mine.tenant, &stored, &ret_found->flow, err);
+    ret_found->is_deleted = stored.is_deleted;
     bt_stored_flow_done(&stored);
     return rc;
 }
 
+int bt_service_live_flow(struct bt_service *service, const struct bt_principal *principal,
+                         const struct bt_flow_key *key, struct bt_flow **ret_flow,
+                         struct bt_err *err)
+{
+    struct bt_found_flow found = {0};
+    BT_TRY(bt_service_flow(service, principal, key, &found, err));
+    if (!found.is_deleted) {
+        *ret_flow = found.flow;
+        return BT_OK;
+    }
+    bt_flow_unref(found.flow);
+    return bt_fail(err, BT_NOT_FOUND, "%s", "");
+}
+
 struct walk {
     struct bt_service *service;
-    const struct bt_principal *principal;
-    int (*each)(void *data, struct bt_flow *flow, bool is_deleted);
-    void *data;
+    const char *tenant;
+    const struct bt_found_sink *sink;
     struct bt_err *err;
 };
 
@@ -119,9 +124,9 @@ static int each_stored(void *data, struct bt_stored_flow *stored)
 {
     struct walk *walk = data;
     BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
-    int rc = compile(walk->service, walk->principal, stored, &flow, walk->err);
+    int rc = compile(walk->service, walk->tenant, stored, &flow, walk->err);
     if (rc == BT_OK)
-        rc = walk->each(walk->data, flow, stored->is_deleted);
+        rc = walk->sink->each(walk->sink->data, &(struct bt_found_flow){flow, stored->is_deleted});
     else if (rc == BT_CORRUPT)
         rc = BT_OK; /* One that cannot be read does not hide the others. */
     bt_stored_flow_done(stored);
@@ -129,22 +134,24 @@ static int each_stored(void *data, struct bt_stored_flow *stored)
 }
 
 int bt_service_flows(struct bt_service *service, const struct bt_principal *principal,
-                     struct bt_flow_query *query,
-                     int (*each)(void *data, struct bt_flow *flow, bool is_deleted), void *data,
+                     const struct bt_flow_query *query, const struct bt_found_sink *sink,
                      struct bt_err *err)
 {
-    struct walk walk = {service, principal, each, data, err};
-    query->tenant = principal->tenant;
-    query->has_source = true;
-    return service->store->ops->flows(service->store, query, each_stored, &walk, err);
+    struct walk walk = {service, principal->tenant, sink, err};
+    struct bt_flow_query mine = *query;
+    mine.tenant = principal->tenant;
+    mine.has_source = true;
+    return service->store->ops->flows(service->store, &mine,
+                                      &(struct bt_flow_sink){each_stored, &walk}, err);
 }
 
 int bt_service_revisions(struct bt_service *service, const struct bt_principal *principal,
-                         const struct bt_flow_ref_key *key,
-                         int (*each)(void *data, struct bt_flow *flow, bool is_deleted),
-                         void *data, struct bt_err *err)
+                         const struct bt_flow_key *key, const struct bt_found_sink *sink,
+                         struct bt_err *err)
 {
-    struct walk walk = {service, principal, each, data, err};
-    return service->store->ops->revisions(service->store, principal->tenant, key->namespace,
-                                          key->id, each_stored, &walk, err);
+    struct walk walk = {service, principal->tenant, sink, err};
+    struct bt_flow_key mine = *key;
+    mine.tenant = principal->tenant;
+    return service->store->ops->revisions(service->store, &mine,
+                                          &(struct bt_flow_sink){each_stored, &walk}, err);
 }

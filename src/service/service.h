@@ -10,11 +10,6 @@
 #include "store/store.h"
 
 /* All borrowed. Only `runner` and `files` are needed to start executions. */
-struct bt_flow_ref_key {
-    struct bt_str namespace, id;
-    uint32_t revision; /* 0: the newest. */
-};
-
 struct bt_service {
     struct bt_runner *runner;
     struct bt_files *files;
@@ -38,21 +33,32 @@ int bt_service_put_flow(struct bt_service *service, const struct bt_principal *p
                         struct bt_err *err);
 int bt_service_delete_flow(struct bt_service *service, const struct bt_principal *principal,
                            struct bt_str namespace, struct bt_str id, struct bt_err *err);
-/* A stored revision (0: the newest), compiled. The newest of a deleted flow is BT_NOT_FOUND unless
- * ret_is_deleted is given. *ret_flow is owned. */
+struct bt_found_flow {
+    struct bt_flow *flow; /* Owned. */
+    bool is_deleted;
+};
+/* A stored revision, compiled; the tenant of the key is the principal's. The newest of a deleted
+ * flow is found too. */
 int bt_service_flow(struct bt_service *service, const struct bt_principal *principal,
-                    const struct bt_flow_ref_key *key, struct bt_flow **ret_flow,
-                    bool *ret_is_deleted, struct bt_err *err);
-/* The newest revisions by namespace and id. `each` borrows the flow; a negative result ends it. */
+                    const struct bt_flow_key *key, struct bt_found_flow *ret_found,
+                    struct bt_err *err);
+/* The same, but a deleted flow is BT_NOT_FOUND. *ret_flow is owned. */
+int bt_service_live_flow(struct bt_service *service, const struct bt_principal *principal,
+                         const struct bt_flow_key *key, struct bt_flow **ret_flow,
+                         struct bt_err *err);
+/* Receives flows; borrows. A negative result ends it and is returned. */
+struct bt_found_sink {
+    int (*each)(void *data, const struct bt_found_flow *found);
+    void *data;
+};
+/* The newest revisions by namespace and id. */
 int bt_service_flows(struct bt_service *service, const struct bt_principal *principal,
-                     struct bt_flow_query *query,
-                     int (*each)(void *data, struct bt_flow *flow, bool is_deleted), void *data,
+                     const struct bt_flow_query *query, const struct bt_found_sink *sink,
                      struct bt_err *err);
 /* All revisions, oldest first. */
 int bt_service_revisions(struct bt_service *service, const struct bt_principal *principal,
-                         const struct bt_flow_ref_key *key,
-                         int (*each)(void *data, struct bt_flow *flow, bool is_deleted),
-                         void *data, struct bt_err *err);
+                         const struct bt_flow_key *key, const struct bt_found_sink *sink,
+                         struct bt_err *err);
 
 /* --- Executions ------------------------------------------------------------------------------- */
 
@@ -89,16 +95,20 @@ int bt_service_exec(struct bt_service *service, const struct bt_principal *princ
  * runs. */
 int bt_service_exec_json(struct bt_service *service, const struct bt_exec *exec, bool has_runs,
                          struct bt_buf *out, struct bt_err *err);
-/* The matching lines in order, each as JSON or text; `line` is its number within the execution.
- * `each` borrows the text; a negative result ends it and is returned. */
+/* Receives lines, each as JSON or text, with its number within the execution; borrows. A negative
+ * result ends it and is returned. */
+struct bt_line_sink {
+    int (*each)(void *data, struct bt_str text, uint64_t line);
+    void *data;
+};
+/* The matching lines in order. */
 struct bt_log_filter {
-    uint32_t levels;              /* Bit per enum bt_level; 0: all. */
+    uint32_t levels;               /* Bit per enum bt_level; 0: all. */
     struct bt_str run_id, task_id; /* Empty: all. */
-    int attempt;                  /* 0-based; -1: all. */
+    int attempt;                   /* 0-based; -1: all. */
     uint64_t first_line;
     bool is_text; /* "time LEVEL message" a line, instead of JSON. */
 };
 int bt_service_logs(struct bt_service *service, const struct bt_exec *exec,
-                    const struct bt_log_filter *filter,
-                    int (*each)(void *data, struct bt_str text, uint64_t line), void *data,
+                    const struct bt_log_filter *filter, const struct bt_line_sink *sink,
                     struct bt_err *err);

@@ -79,7 +79,9 @@ static int push(struct bench *bench, const char *source, size_t *ret_errors)
     struct bt_diags diags = BT_DIAGS_INIT;
     struct bt_err err = BT_ERR_INIT;
     bench->flow = bt_flow_unref(bench->flow);
-    int rc = bt_service_put_flow(&bench->service, &bench->principal, &(struct bt_flow_push){.source = bt_str_of(source), .diags = &diags}, &bench->flow, &err);
+    int rc = bt_service_put_flow(
+        &bench->service, &bench->principal,
+        &(struct bt_flow_push){.source = bt_str_of(source), .diags = &diags}, &bench->flow, &err);
     *ret_errors = diags.errors;
     bt_diags_done(&diags);
     return rc;
@@ -178,7 +180,7 @@ static void test_refused(void **state)
             assert_int_equal(bt_map_puts(inputs, rows[i].input, bt_value_cstr(rows[i].value)),
                              BT_OK);
         struct bt_input_file file = {rows[i].file_input,
-                                     rows[i].file && *rows[i].file ? rows[i].file : bench->file};
+                                     rows[i].file && *rows[i].file ? rows[i].file : bench->file, 0};
         struct bt_start_request request = {.flow = bench->flow,
                                            .inputs = inputs,
                                            .files = &file,

@@ -15,6 +15,18 @@ struct bt_stored_flow {
 };
 void bt_stored_flow_done(struct bt_stored_flow *flow);
 
+struct bt_flow_key {
+    const char *tenant;
+    struct bt_str namespace, id;
+    uint32_t revision; /* 0: the newest, which may be a deletion. */
+};
+
+/* Receives flows one by one; takes the row's content. A negative result ends it and is returned. */
+struct bt_flow_sink {
+    int (*each)(void *data, struct bt_stored_flow *flow);
+    void *data;
+};
+
 /* Which flows: the newest revision of each. */
 struct bt_flow_query {
     const char *tenant;
@@ -52,34 +64,52 @@ struct bt_log_query {
     uint64_t first_line; /* Lines before it are left out. */
 };
 
+struct bt_exec_sink {
+    int (*each)(void *data, struct bt_exec *exec); /* Takes the execution. */
+    void *data;
+};
+
+struct bt_total {
+    int64_t count;  /* All that match, beyond the page. */
+    bool is_capped; /* There are at least so many. */
+};
+
+/* Task runs of an execution by number. */
+struct bt_run_query {
+    uint64_t exec;
+    uint32_t from_n, limit;
+};
+
+struct bt_run_sink {
+    int (*each)(void *data, const struct bt_taskrun *run, const char *task_id); /* Borrows. */
+    void *data;
+};
+
+struct bt_log_sink {
+    /* Borrows. `line`: its number within the execution. */
+    int (*each)(void *data, uint64_t line, const struct bt_log_entry *entry);
+    void *data;
+};
+
 struct bt_store;
 struct bt_store_ops {
-    /* Revision 0: the newest, which may be a deletion. */
-    int (*flow)(struct bt_store *store, const char *tenant, struct bt_str namespace,
-                struct bt_str id, uint32_t revision, struct bt_stored_flow *ret_flow,
-                struct bt_err *err);
-    /* By namespace and id. `each` takes the row's content. */
+    int (*flow)(struct bt_store *store, const struct bt_flow_key *key,
+                struct bt_stored_flow *ret_flow, struct bt_err *err);
+    /* By namespace and id. */
     int (*flows)(struct bt_store *store, const struct bt_flow_query *query,
-                 int (*each)(void *data, struct bt_stored_flow *flow), void *data,
-                 struct bt_err *err);
+                 const struct bt_flow_sink *sink, struct bt_err *err);
     /* All revisions, oldest first. */
-    int (*revisions)(struct bt_store *store, const char *tenant, struct bt_str namespace,
-                     struct bt_str id, int (*each)(void *data, struct bt_stored_flow *flow),
-                     void *data, struct bt_err *err);
+    int (*revisions)(struct bt_store *store, const struct bt_flow_key *key,
+                     const struct bt_flow_sink *sink, struct bt_err *err);
     int (*exec)(struct bt_store *store, const char *tenant, struct bt_str id,
                 struct bt_exec **ret_exec, struct bt_err *err);
-    /* Task runs by number from `from_n` on, at most `limit`. */
-    int (*runs)(struct bt_store *store, uint64_t exec, uint32_t from_n, uint32_t limit,
-                int (*each)(void *data, const struct bt_taskrun *run, const char *task_id),
-                void *data, struct bt_err *err);
-    /* `each` takes the execution. *ret_total counts all that match; *ret_is_capped: at least. */
+    int (*runs)(struct bt_store *store, const struct bt_run_query *query,
+                const struct bt_run_sink *sink, struct bt_err *err);
     int (*execs)(struct bt_store *store, const struct bt_exec_query *query,
-                 int (*each)(void *data, struct bt_exec *exec), void *data, int64_t *ret_total,
-                 bool *ret_is_capped, struct bt_err *err);
-    /* Lines in order. `line`: its number within the execution. */
+                 const struct bt_exec_sink *sink, struct bt_total *ret_total, struct bt_err *err);
+    /* Lines in order. */
     int (*logs)(struct bt_store *store, const struct bt_log_query *query,
-                int (*each)(void *data, uint64_t line, const struct bt_log_entry *entry),
-                void *data, struct bt_err *err);
+                const struct bt_log_sink *sink, struct bt_err *err);
     void (*close)(struct bt_store *store);
 };
 

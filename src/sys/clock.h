@@ -1,5 +1,6 @@
 /* clock.h — Time as a table of functions, so that a simulator can replace it. */
 #pragma once
+#include <pthread.h>
 #include <stdint.h>
 
 struct bt_clock {
@@ -20,3 +21,7 @@ static inline int64_t bt_clock_mono_us(const struct bt_clock *clock)
 {
     return clock->mono_us(clock->data);
 }
+
+/* Waits on a condition, with its lock held, at most `us` microseconds; also wakes without cause. */
+void bt_clock_wait(pthread_cond_t *changed, pthread_mutex_t *lock, int64_t us);
+void bt_clock_pause(int64_t us); /* Does nothing for so long. */

@@ -200,7 +200,7 @@ static inline struct bt_flow *parse(const char *source)
 static inline void put_flow(struct bench *bench, const char *source)
 {
     struct bt_flow *flow = parse(source);
-    assert_int_equal(bt_runner_put_flow(bench->runner, "main", flow, NULL), BT_OK);
+    assert_int_equal(bt_runner_put_flow(bench->runner, "main", flow, BT_PUT_ANY, NULL), BT_OK);
     settle(bench);
     bt_flow_unref(flow);
 }

@@ -27,9 +27,10 @@ static const char sql_last_key[] = "SELECT coalesce(max(key),0) FROM executions"
 static const char sql_last_now[] = "SELECT value FROM numbers WHERE name='now_us'";
 static const char sql_log_lines[] = "SELECT first_line+lines FROM log_chunks WHERE exec=?1"
                                     " ORDER BY first_line DESC LIMIT 1";
-static const char sql_flow[] = "SELECT source,revision,is_deleted FROM flow_revisions WHERE tenant=?1 AND"
-                               " namespace=?2 AND id=?3 AND (?4=0 OR revision=?4)"
-                               " ORDER BY revision DESC LIMIT 1";
+static const char sql_flow[] =
+    "SELECT source,revision,is_deleted FROM flow_revisions WHERE tenant=?1 AND"
+    " namespace=?2 AND id=?3 AND (?4=0 OR revision=?4)"
+    " ORDER BY revision DESC LIMIT 1";
 
 /* Prepares and binds up to three integers (the first places). */
 static int open_query(struct sqlite_journal *self, const char *sql, const int64_t *numbers,

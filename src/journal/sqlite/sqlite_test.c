@@ -320,8 +320,8 @@ static void test_flows_logs_now(void **state)
     assert_int_equal(number, 0);
     assert_int_equal(ops->log_lines(bench->journal, 1, &number, NULL), BT_OK);
     assert_int_equal(number, 0);
-    struct bt_flow_row flows[] = {{"main", "a", "f", 1, BT_STR("one"), 5},
-                                  {"main", "a", "f", 2, BT_STR("two"), 6}};
+    struct bt_flow_row flows[] = {{"main", "a", "f", 1, BT_STR("one"), 5, false},
+                                  {"main", "a", "f", 2, BT_STR("two"), 6, false}};
     struct bt_log_chunk chunks[] = {{.exec = 1, .first_line = 0, .lines = 10, .length = 5},
                                     {.exec = 1, .first_line = 10, .lines = 7, .length = 5},
                                     {.exec = 2, .first_line = 0, .lines = 1, .length = 5}};
@@ -363,7 +363,7 @@ static void test_atomic(void **state)
     struct bt_event_row events[] = {{1, 1, {.kind = BT_EVENT_OPEN}},
                                     {1, 1, {.kind = BT_EVENT_OPEN}}};
     struct bt_log_chunk chunks[] = {{.exec = 1, .length = 5}, {.exec = 1, .length = 5}};
-    struct bt_flow_row flow = {"main", "a", "f", 1, BT_STR("one"), 5};
+    struct bt_flow_row flow = {"main", "a", "f", 1, BT_STR("one"), 5, false};
     struct bt_batch batch = {.now_us = 9,
                              .execs = execs,
                              .exec_count = 1,

@@ -8,8 +8,7 @@
 
 #include <stdio.h>
 
-int bt_paging_of(const struct bt_request *request, struct bt_paging *ret_paging,
-                 struct bt_err *err)
+int bt_paging_of(const struct bt_request *request, struct bt_paging *ret_paging, struct bt_err *err)
 {
     BT_TRY(bt_query_int(request, "page", 1, &ret_paging->page, err));
     BT_TRY(bt_query_int(request, "size", 10, &ret_paging->size, err));

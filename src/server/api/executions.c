@@ -68,8 +68,8 @@ static int add_file(struct bt_request *request, const struct bt_flow *flow,
     if (!input)
         return bt_fail(err, BT_INVALID, "Illegal argument: the flow has no input '%.*s'",
                        BT_FMT(part->name));
-    given->files[given->file_count++] = (struct bt_input_file){
-        input->id, bt_arena_dup(&request->arena, name), part->fd};
+    given->files[given->file_count++] =
+        (struct bt_input_file){input->id, bt_arena_dup(&request->arena, name), part->fd};
     return given->files[given->file_count - 1].path ? BT_OK : bt_fail_mem(err, "inputs");
 }
 
@@ -88,8 +88,7 @@ static int read_form(struct bt_request *request, const struct bt_flow *flow, str
             continue;
         }
         const struct bt_input *input = find_input(flow, part->name);
-        if (input &&
-            bt_map_puts(given->inputs, input->id, bt_value_string(part->text)) < 0)
+        if (input && bt_map_puts(given->inputs, input->id, bt_value_string(part->text)) < 0)
             return bt_fail_mem(err, "inputs");
     }
     return BT_OK;
@@ -108,8 +107,8 @@ static int read_labels(struct bt_request *request, struct given *given, struct b
             return bt_fail(err, BT_INVALID, "Illegal argument: the label '%.*s' is not key:value",
                            BT_FMT(pair));
         struct bt_str text = bt_str_trim(bt_str_slice(pair, (size_t)colon + 1, pair.len));
-        if (bt_map_put(given->labels, bt_str_slice(pair, 0, (size_t)colon),
-                       bt_value_string(text)) < 0)
+        if (bt_map_put(given->labels, bt_str_slice(pair, 0, (size_t)colon), bt_value_string(text)) <
+            0)
             return bt_fail_mem(err, "labels");
     }
     return given->labels ? BT_OK : bt_fail_mem(err, "labels");
@@ -162,8 +161,8 @@ static int refuse_inputs(struct bt_request *request, struct bt_err *err)
     struct bt_diags diags = BT_DIAGS_INIT;
     if (to < 0 || !bt_str_starts(msg, BT_STR("Invalid input for ")))
         return BT_INVALID;
-    struct bt_diag *diag = bt_diags_add(&diags, BT_SEVERITY_ERROR, "input",
-                                        (struct bt_mark){1, 1, 0}, "%s", err->msg);
+    struct bt_diag *diag =
+        bt_diags_add(&diags, BT_SEVERITY_ERROR, "input", (struct bt_mark){1, 1, 0}, "%s", err->msg);
     if (diag) {
         diag->original = diag->msg;
         diag->path = bt_diags_dup(&diags, "%.*s", (int)(to - from - 1), msg.at + from + 1);
@@ -176,21 +175,25 @@ static int refuse_inputs(struct bt_request *request, struct bt_err *err)
 static int create(struct bt_request *request, struct bt_err *err)
 {
     BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
-    BT_CLEANUP(given_done) struct given given = {0};
     int64_t revision;
     BT_TRY(bt_query_int(request, "revision", 0, &revision, err));
-    struct bt_flow_ref_key key = {request->params[0], request->params[1], (uint32_t)revision};
+    struct bt_flow_key key = {
+        .namespace = request->params[0], .id = request->params[1], .revision = (uint32_t)revision};
     int rc = revision < 0 || revision > UINT32_MAX
                  ? BT_NOT_FOUND
-                 : bt_service_flow(request->service, &request->principal, &key, &flow, NULL, err);
+                 : bt_service_live_flow(request->service, &request->principal, &key, &flow, err);
     if (rc == BT_NOT_FOUND)
         return bt_fail(err, BT_NOT_FOUND, "Requested Flow is not found.");
     BT_TRY(rc);
     if (flow->is_disabled)
         return bt_fail(err, BT_CONFLICT, "Requested Flow is disabled.");
-    BT_TRY(read_form(request, flow, &given, err));
-    BT_TRY(read_labels(request, &given, err));
-    rc = start(request, flow, &given, err);
+    struct given given = {0};
+    rc = read_form(request, flow, &given, err);
+    if (rc == BT_OK)
+        rc = read_labels(request, &given, err);
+    if (rc == BT_OK)
+        rc = start(request, flow, &given, err);
+    given_done(&given);
     return rc == BT_INVALID ? refuse_inputs(request, err) : rc;
 }
 
@@ -219,9 +222,9 @@ static int read_sort(struct bt_request *request, struct bt_exec_query *query, st
         const char *name;
         enum bt_exec_sort sort;
     } names[] = {
-        {"state.startDate", BT_SORT_START}, {"state.endDate", BT_SORT_END},
+        {"state.startDate", BT_SORT_START},   {"state.endDate", BT_SORT_END},
         {"state.duration", BT_SORT_DURATION}, {"id", BT_SORT_ID},
-        {"namespace", BT_SORT_NAMESPACE}, {"flowId", BT_SORT_FLOW},
+        {"namespace", BT_SORT_NAMESPACE},     {"flowId", BT_SORT_FLOW},
         {"state.current", BT_SORT_STATE},
     };
     struct bt_str text = bt_query(request, "sort");
@@ -231,8 +234,7 @@ static int read_sort(struct bt_request *request, struct bt_exec_query *query, st
     ptrdiff_t colon = bt_str_find(text, BT_STR(":"), 0);
     if (colon < 0 || bt_str_find(text, BT_STR(":"), (size_t)colon + 1) >= 0)
         return bt_fail(err, BT_INVALID, "Illegal argument: sort must be field:asc or field:desc");
-    query->is_ascending =
-        bt_str_is(bt_str_slice(text, (size_t)colon + 1, text.len), "asc");
+    query->is_ascending = bt_str_is(bt_str_slice(text, (size_t)colon + 1, text.len), "asc");
     for (size_t i = 0; i < BT_COUNT(names); i++) {
         if (bt_str_is(bt_str_slice(text, 0, (size_t)colon), names[i].name)) {
             query->sort = names[i].sort;
@@ -269,8 +271,7 @@ static int search(struct bt_request *request, struct bt_err *err)
                                   .text = bt_filter(request, "q")};
     struct listing listing = {request, 0, err};
     struct bt_buf *out = &request->response.body;
-    int64_t total;
-    bool is_capped;
+    struct bt_total total;
     BT_TRY(bt_paging_of(request, &paging, err));
     BT_TRY(read_sort(request, &query, err));
     BT_TRY(read_states(request, &query, err));
@@ -279,9 +280,9 @@ static int search(struct bt_request *request, struct bt_err *err)
     query.skip = bt_paging_skip(&paging);
     query.limit = (uint64_t)paging.size;
     (void)bt_buf_adds(out, "{\"results\":["); /* Checked by what follows. */
-    BT_TRY(request->service->store->ops->execs(request->service->store, &query, list_one, &listing,
-                                               &total, &is_capped, err));
-    (void)bt_buf_addf(out, "],\"total\":%lld}", (long long)total);
+    BT_TRY(request->service->store->ops->execs(
+        request->service->store, &query, &(struct bt_exec_sink){list_one, &listing}, &total, err));
+    (void)bt_buf_addf(out, "],\"total\":%lld}", (long long)total.count);
     return bt_respond_text(request, "application/json", err);
 }
 
@@ -325,8 +326,8 @@ static const struct bt_param search_queries[] = {
 #define FORM "multipart/form-data"
 
 const struct bt_route bt_routes_executions[] = {
-    {BT_GET, "/executions/search", search, 0, "searchExecutions", "Executions",
-     "Search executions", NULL, "PagedExecution", search_queries},
+    {BT_GET, "/executions/search", search, 0, "searchExecutions", "Executions", "Search executions",
+     NULL, "PagedExecution", search_queries},
     {BT_GET, "/executions", search, 0, "listExecutions", "Executions", "List executions", NULL,
      "PagedExecution", search_queries},
     {BT_GET, "/executions/{executionId}", get, BT_ROUTE_QUICK, "getExecution", "Executions",

@@ -11,58 +11,66 @@ static struct bt_str param(const struct bt_request *request, int index)
     return request->params[index];
 }
 
-static int give_flow(struct bt_request *request, const struct bt_flow *flow, bool is_deleted,
-                     bool has_source, struct bt_err *err)
+static int give_flow(struct bt_request *request, const struct bt_found_flow *found, bool has_source,
+                     struct bt_err *err)
 {
     struct bt_value *value = NULL;
-    BT_TRY(bt_shape_flow(flow, is_deleted, has_source, &value, err));
+    BT_TRY(bt_shape_flow(found->flow, found->is_deleted, has_source, &value, err));
     return bt_respond_json(request, value, err);
 }
 
 /* --- Create, read, update, delete ------------------------------------------------------------- */
 
-static int put(struct bt_request *request, struct bt_flow_push *push, struct bt_err *err)
+/* The original tells it as a violation. */
+static int refuse_existing(struct bt_request *request, struct bt_err *err)
+{
+    struct bt_diags diags = BT_DIAGS_INIT;
+    struct bt_diag *diag = bt_diags_add(&diags, BT_SEVERITY_ERROR, "exists",
+                                        (struct bt_mark){1, 1, 0}, "Flow id already exists");
+    if (diag) {
+        diag->original = diag->msg;
+        diag->path = "flow.id";
+    }
+    int rc = bt_respond_violations(request, &diags, err);
+    bt_diags_done(&diags);
+    return rc;
+}
+
+static int put(struct bt_request *request, struct bt_flow_push push, struct bt_err *err)
 {
     BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
     struct bt_diags diags = BT_DIAGS_INIT;
-    push->source = bt_buf_str(&request->body);
-    push->diags = &diags;
-    int rc = bt_service_put_flow(request->service, &request->principal, push, &flow, err);
+    push.source = bt_buf_str(&request->body);
+    push.diags = &diags;
+    int rc = bt_service_put_flow(request->service, &request->principal, &push, &flow, err);
     if (rc < 0 && diags.errors)
         rc = bt_respond_violations(request, &diags, err);
-    else if (rc == BT_EXISTS) {
-        bt_diags_done(&diags);
-        (void)bt_diags_add(&diags, BT_SEVERITY_ERROR, "exists", (struct bt_mark){1, 1, 0},
-                           "Flow id already exists");
-        if (diags.count) {
-            diags.items[0].original = "Flow id already exists";
-            diags.items[0].path = "flow.id";
-        }
-        rc = bt_respond_violations(request, &diags, err);
-    } else if (rc == BT_OK)
-        rc = give_flow(request, flow, false, true, err);
+    else if (rc == BT_EXISTS)
+        rc = refuse_existing(request, err);
+    else if (rc == BT_OK)
+        rc = give_flow(request, &(struct bt_found_flow){flow, false}, true, err);
     bt_diags_done(&diags);
     return rc;
 }
 
 static int create(struct bt_request *request, struct bt_err *err)
 {
-    struct bt_flow_push push = {.put = BT_PUT_NEW};
-    return put(request, &push, err);
+    return put(request, (struct bt_flow_push){.put = BT_PUT_NEW}, err);
 }
 
 static int update(struct bt_request *request, struct bt_err *err)
 {
-    struct bt_flow_push push = {
-        .put = BT_PUT_OLD, .namespace = param(request, 0), .id = param(request, 1)};
-    return put(request, &push, err);
+    return put(request,
+               (struct bt_flow_push){
+                   .put = BT_PUT_OLD, .namespace = param(request, 0), .id = param(request, 1)},
+               err);
 }
 
 static int get(struct bt_request *request, struct bt_err *err)
 {
-    BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
-    struct bt_flow_ref_key key = {param(request, 0), param(request, 1), 0};
-    bool has_source, allows_deleted, is_deleted = false;
+    struct bt_found_flow found = {0};
+    struct bt_flow_key key = {.namespace = param(request, 0), .id = param(request, 1)};
+    bool has_source, allows_deleted;
     int64_t revision;
     BT_TRY(bt_query_bool(request, "source", false, &has_source, err));
     BT_TRY(bt_query_bool(request, "allowDeleted", false, &allows_deleted, err));
@@ -70,12 +78,14 @@ static int get(struct bt_request *request, struct bt_err *err)
     if (revision < 0 || revision > UINT32_MAX)
         return bt_fail(err, BT_NOT_FOUND, "%s", "");
     key.revision = (uint32_t)revision;
-    BT_TRY(bt_service_flow(request->service, &request->principal, &key, &flow,
-                           allows_deleted ? &is_deleted : NULL, err));
-    return give_flow(request, flow, is_deleted, has_source, err);
+    BT_TRY(bt_service_flow(request->service, &request->principal, &key, &found, err));
+    int rc = found.is_deleted && !allows_deleted ? bt_fail(err, BT_NOT_FOUND, "%s", "")
+                                                 : give_flow(request, &found, has_source, err);
+    bt_flow_unref(found.flow);
+    return rc;
 }
 
-static int delete(struct bt_request *request, struct bt_err *err)
+static int delete_one(struct bt_request *request, struct bt_err *err)
 {
     BT_TRY(bt_service_delete_flow(request->service, &request->principal, param(request, 0),
                                   param(request, 1), err));
@@ -137,24 +147,24 @@ static bool has_labels(const struct bt_value *wanted, const struct bt_flow *flow
             return false;
         const struct bt_value *have =
             bt_map_get(flow->labels, bt_str_slice(pair, 0, (size_t)colon));
-        if (!have ||
-            !bt_str_eq(bt_value_str(have),
-                       bt_str_trim(bt_str_slice(pair, (size_t)colon + 1, pair.len))))
+        if (!have || !bt_str_eq(bt_value_str(have),
+                                bt_str_trim(bt_str_slice(pair, (size_t)colon + 1, pair.len))))
             return false;
     }
     return true;
 }
 
-static int list_one(void *data, struct bt_flow *flow, bool is_deleted)
+static int list_one(void *data, const struct bt_found_flow *found)
 {
     struct listing *listing = data;
+    const struct bt_flow *flow = found->flow;
     struct bt_value *value = NULL;
     if (!has_words(listing->text, flow) || !has_labels(listing->labels, flow))
         return BT_OK;
     uint64_t at = (uint64_t)listing->total++;
     if (at < listing->skip || at - listing->skip >= listing->limit)
         return BT_OK;
-    BT_TRY(bt_shape_flow(flow, is_deleted, listing->has_source, &value, listing->err));
+    BT_TRY(bt_shape_flow(flow, found->is_deleted, listing->has_source, &value, listing->err));
     return bt_list_push(listing->list, value) < 0 ? bt_fail_mem(listing->err, "the answer") : BT_OK;
 }
 
@@ -174,7 +184,8 @@ static int search(struct bt_request *request, struct bt_err *err)
                               .err = err};
     if (!list)
         return bt_fail_mem(err, "the answer");
-    BT_TRY(bt_service_flows(request->service, &request->principal, &query, list_one, &listing, err));
+    BT_TRY(bt_service_flows(request->service, &request->principal, &query,
+                            &(struct bt_found_sink){list_one, &listing}, err));
     return bt_respond_page(request, BT_TAKE(list), listing.total, err);
 }
 
@@ -185,19 +196,20 @@ static int of_namespace(struct bt_request *request, struct bt_err *err)
     struct listing listing = {.list = list, .limit = UINT64_MAX, .err = err};
     if (!list)
         return bt_fail_mem(err, "the answer");
-    BT_TRY(bt_service_flows(request->service, &request->principal, &query, list_one, &listing, err));
+    BT_TRY(bt_service_flows(request->service, &request->principal, &query,
+                            &(struct bt_found_sink){list_one, &listing}, err));
     return bt_respond_json(request, BT_TAKE(list), err);
 }
 
 static int revisions(struct bt_request *request, struct bt_err *err)
 {
     BT_VALUE list = bt_list_new(0);
-    struct bt_flow_ref_key key = {param(request, 0), param(request, 1), 0};
+    struct bt_flow_key key = {.namespace = param(request, 0), .id = param(request, 1)};
     struct listing listing = {.list = list, .limit = UINT64_MAX, .has_source = true, .err = err};
     if (!list)
         return bt_fail_mem(err, "the answer");
-    BT_TRY(bt_service_revisions(request->service, &request->principal, &key, list_one, &listing,
-                                err));
+    BT_TRY(bt_service_revisions(request->service, &request->principal, &key,
+                                &(struct bt_found_sink){list_one, &listing}, err));
     if (!bt_value_count(list))
         return bt_fail(err, BT_NOT_FOUND, "%s", "");
     return bt_respond_json(request, BT_TAKE(list), err);
@@ -208,11 +220,11 @@ struct names {
     struct bt_str text;
 };
 
-static int add_namespace(void *data, struct bt_flow *flow, bool is_deleted)
+static int add_namespace(void *data, const struct bt_found_flow *found)
 {
     struct names *names = data;
+    const struct bt_flow *flow = found->flow;
     size_t count = bt_value_count(names->list);
-    (void)is_deleted;
     if (!occurs(names->text, flow->namespace) ||
         (count && bt_str_is(bt_value_str(bt_list_at(names->list, count - 1)), flow->namespace)))
         return BT_OK;
@@ -226,8 +238,8 @@ static int namespaces(struct bt_request *request, struct bt_err *err)
     struct names names = {list, bt_query(request, "q")};
     if (!list)
         return bt_fail_mem(err, "the answer");
-    BT_TRY(bt_service_flows(request->service, &request->principal, &query, add_namespace, &names,
-                            err));
+    BT_TRY(bt_service_flows(request->service, &request->principal, &query,
+                            &(struct bt_found_sink){add_namespace, &names}, err));
     return bt_respond_json(request, BT_TAKE(list), err);
 }
 
@@ -317,8 +329,8 @@ const struct bt_route bt_routes_flows[] = {
      "FlowWithSource", get_queries},
     {BT_PUT, "/flows/{namespace}/{id}", update, 0, "updateFlow", "Flows", "Update a flow", YAML,
      "FlowWithSource", NULL},
-    {BT_DELETE, "/flows/{namespace}/{id}", delete, 0, "deleteFlow", "Flows", "Delete a flow", NULL,
-     NULL, NULL},
+    {BT_DELETE, "/flows/{namespace}/{id}", delete_one, 0, "deleteFlow", "Flows", "Delete a flow",
+     NULL, NULL, NULL},
     {BT_GET, "/flows/{namespace}/{id}/revisions", revisions, 0, "listFlowRevisions", "Flows",
      "List the revisions of a flow", NULL, "FlowsWithSource", NULL},
     {0},

@@ -20,8 +20,7 @@ static int add(void *data, struct bt_str text, uint64_t line)
     return bt_buf_add(writing->out, text);
 }
 
-static int read_filter(struct bt_request *request, struct bt_log_filter *filter,
-                       struct bt_err *err)
+static int read_filter(struct bt_request *request, struct bt_log_filter *filter, struct bt_err *err)
 {
     int64_t attempt;
     BT_TRY(bt_levels_of(request, &filter->levels, err));
@@ -39,7 +38,8 @@ static int write_all(struct bt_request *request, bool is_text, struct bt_err *er
     struct writing writing = {&request->response.body, 0, is_text};
     BT_TRY(bt_service_exec(request->service, &request->principal, request->params[0], &exec, err));
     BT_TRY(read_filter(request, &filter, err));
-    int rc = bt_service_logs(request->service, exec, &filter, add, &writing, err);
+    int rc = bt_service_logs(request->service, exec, &filter, &(struct bt_line_sink){add, &writing},
+                             err);
     return writing.out->failed ? bt_buf_check(writing.out, "the logs", err) : rc;
 }
 
@@ -77,8 +77,8 @@ static const struct bt_param queries[] = {
 };
 
 const struct bt_route bt_routes_logs[] = {
-    {BT_GET, "/logs/{executionId}", get, 0, "getLogs", "Logs", "Get the logs of an execution",
-     NULL, "LogEntries", queries},
+    {BT_GET, "/logs/{executionId}", get, 0, "getLogs", "Logs", "Get the logs of an execution", NULL,
+     "LogEntries", queries},
     {BT_GET, "/logs/{executionId}/download", download, 0, "downloadLogs", "Logs",
      "Download the logs of an execution as text", NULL, "Text", queries},
     {BT_GET, "/logs/{executionId}/follow", follow, 0, "followLogs", "Logs",

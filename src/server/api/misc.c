@@ -40,7 +40,7 @@ const struct bt_route bt_routes_misc[] = {
      NULL},
     {BT_GET, "//health/readiness", health, QUICK, "readiness", "Misc", "Health", NULL, "Health",
      NULL},
-    {BT_GET, "/configs", configs, BT_ROUTE_QUICK, "getConfiguration", "Misc", "Configuration",
-     NULL, "Configuration", NULL},
+    {BT_GET, "/configs", configs, BT_ROUTE_QUICK, "getConfiguration", "Misc", "Configuration", NULL,
+     "Configuration", NULL},
     {0},
 };

@@ -14,8 +14,7 @@ static const char sql_flows[] =
     " ORDER BY f.namespace,f.id";
 
 int list_flows(struct bt_store *store, const struct bt_flow_query *query,
-               int (*each)(void *data, struct bt_stored_flow *flow), void *data,
-               struct bt_err *err)
+               const struct bt_flow_sink *sink, struct bt_err *err)
 {
     struct sqlite_store *self = (struct sqlite_store *)store;
     struct reader *reader;
@@ -28,7 +27,7 @@ int list_flows(struct bt_store *store, const struct bt_flow_query *query,
         (void)sqlite3_bind_int(statement, 3, query->is_exact);
         (void)sqlite3_bind_int(statement, 4, query->has_deleted);
         (void)sqlite3_bind_int(statement, 5, query->has_source);
-        rc = each_flow_row(&reader->db, statement, query->has_source, each, data, err);
+        rc = each_flow_row(&reader->db, statement, sink, err);
     }
     store_give(self, reader);
     return rc;
@@ -54,19 +53,6 @@ static const char *const sql_lists[][2] = {
     [BT_SORT_STATE] = {LIST("state DESC,key DESC"), LIST("state,key DESC")},
 };
 
-static int bind_execs(struct bt_db *db, const char *sql, const struct bt_exec_query *query,
-                      struct bt_str states, sqlite3_stmt **ret_statement, struct bt_err *err)
-{
-    BT_TRY(bt_db_prepare(db, sql, ret_statement, err));
-    bt_db_bind(*ret_statement, 1, bt_str_of(query->tenant));
-    bt_db_bind(*ret_statement, 2, query->namespace);
-    bt_db_bind(*ret_statement, 3, query->flow_id);
-    bt_db_bind(*ret_statement, 4, states);
-    (void)sqlite3_bind_int64(*ret_statement, 5, query->from_us);
-    (void)sqlite3_bind_int64(*ret_statement, 6, query->to_us);
-    return BT_OK;
-}
-
 static void name_states(uint32_t states, struct bt_buf *out)
 {
     for (int state = 0; state < BT_STATE_COUNT; state++)
@@ -74,8 +60,24 @@ static void name_states(uint32_t states, struct bt_buf *out)
             (void)bt_buf_addf(out, ",%s,", bt_state_name((enum bt_state)state)); /* Has room. */
 }
 
-static int each_exec(struct bt_db *db, sqlite3_stmt *statement,
-                     int (*each)(void *data, struct bt_exec *exec), void *data, struct bt_err *err)
+static int prepare(struct bt_db *db, const char *sql, const struct bt_exec_query *query,
+                   sqlite3_stmt **ret_statement, struct bt_err *err)
+{
+    BT_CLEANUP(bt_buf_done) struct bt_buf states = BT_BUF_INIT(1024);
+    name_states(query->states, &states);
+    BT_TRY(bt_db_prepare(db, sql, ret_statement, err));
+    bt_db_bind(*ret_statement, 1, bt_str_of(query->tenant));
+    bt_db_bind(*ret_statement, 2, query->namespace);
+    bt_db_bind(*ret_statement, 3, query->flow_id);
+    (void)sqlite3_bind_text(*ret_statement, 4, states.at ? states.at : "", (int)states.len,
+                            SQLITE_TRANSIENT);
+    (void)sqlite3_bind_int64(*ret_statement, 5, query->from_us);
+    (void)sqlite3_bind_int64(*ret_statement, 6, query->to_us);
+    return BT_OK;
+}
+
+static int each_exec(struct bt_db *db, sqlite3_stmt *statement, const struct bt_exec_sink *sink,
+                     struct bt_err *err)
 {
     bool is_row;
     int rc = bt_db_step(db, statement, &is_row, err);
@@ -84,7 +86,7 @@ static int each_exec(struct bt_db *db, sqlite3_stmt *statement,
         rc = bt_exec_decode(bt_db_text(statement, 1), &exec, err);
         if (rc == BT_OK) {
             exec->key = (uint64_t)sqlite3_column_int64(statement, 0);
-            rc = each(data, exec);
+            rc = sink->each(sink->data, exec);
         }
         if (rc == BT_OK)
             rc = bt_db_step(db, statement, &is_row, err);
@@ -93,34 +95,37 @@ static int each_exec(struct bt_db *db, sqlite3_stmt *statement,
     return rc;
 }
 
-static int list_in(struct bt_db *db, const struct bt_exec_query *query,
-                   int (*each)(void *data, struct bt_exec *exec), void *data, int64_t *ret_total,
-                   struct bt_err *err)
+static int count_execs(struct bt_db *db, const struct bt_exec_query *query, int64_t *ret_count,
+                       struct bt_err *err)
 {
-    BT_CLEANUP(bt_buf_done) struct bt_buf states = BT_BUF_INIT(1024);
     sqlite3_stmt *statement;
     bool is_row;
-    name_states(query->states, &states);
-    BT_TRY(bind_execs(db, sql_count, query, bt_buf_str(&states), &statement, err));
+    BT_TRY(prepare(db, sql_count, query, &statement, err));
     BT_TRY(bt_db_step(db, statement, &is_row, err));
-    *ret_total = is_row ? sqlite3_column_int64(statement, 0) : 0;
+    *ret_count = is_row ? sqlite3_column_int64(statement, 0) : 0;
     (void)sqlite3_reset(statement); /* Done with. */
-    const char *sql = sql_lists[query->sort][query->is_ascending];
-    BT_TRY(bind_execs(db, sql, query, bt_buf_str(&states), &statement, err));
+    return BT_OK;
+}
+
+static int list_in(struct bt_db *db, const struct bt_exec_query *query,
+                   const struct bt_exec_sink *sink, struct bt_total *ret_total, struct bt_err *err)
+{
+    sqlite3_stmt *statement;
+    BT_TRY(count_execs(db, query, &ret_total->count, err));
+    BT_TRY(prepare(db, sql_lists[query->sort][query->is_ascending], query, &statement, err));
     (void)sqlite3_bind_int64(statement, 7, (int64_t)query->limit);
     (void)sqlite3_bind_int64(statement, 8, (int64_t)query->skip);
-    return each_exec(db, statement, each, data, err);
+    return each_exec(db, statement, sink, err);
 }
 
 int list_execs(struct bt_store *store, const struct bt_exec_query *query,
-               int (*each)(void *data, struct bt_exec *exec), void *data, int64_t *ret_total,
-               bool *ret_is_capped, struct bt_err *err)
+               const struct bt_exec_sink *sink, struct bt_total *ret_total, struct bt_err *err)
 {
     struct sqlite_store *self = (struct sqlite_store *)store;
     struct reader *reader;
-    *ret_is_capped = false;
+    *ret_total = (struct bt_total){0};
     BT_TRY(store_take(self, &reader, err));
-    int rc = list_in(&reader->db, query, each, data, ret_total, err);
+    int rc = list_in(&reader->db, query, sink, ret_total, err);
     store_give(self, reader);
     return rc;
 }

@@ -77,9 +77,10 @@ void bt_stored_flow_done(struct bt_stored_flow *flow)
     *flow = (struct bt_stored_flow){0};
 }
 
-int read_flow_row(sqlite3_stmt *statement, bool has_source, struct bt_stored_flow *ret_flow,
-                  struct bt_err *err)
+static int read_flow_row(sqlite3_stmt *statement, struct bt_stored_flow *ret_flow,
+                         struct bt_err *err)
 {
+    bool has_source = sqlite3_column_type(statement, 5) != SQLITE_NULL;
     struct bt_stored_flow flow = {
         .namespace = bt_str_dup(bt_db_text(statement, 0)),
         .id = bt_str_dup(bt_db_text(statement, 1)),
@@ -96,58 +97,53 @@ int read_flow_row(sqlite3_stmt *statement, bool has_source, struct bt_stored_flo
     return BT_OK;
 }
 
-static int bind_flow(struct bt_db *db, const char *sql, const char *tenant,
-                     struct bt_str namespace, struct bt_str id, sqlite3_stmt **ret_statement,
-                     struct bt_err *err)
+static int bind_flow(struct bt_db *db, const char *sql, const struct bt_flow_key *key,
+                     sqlite3_stmt **ret_statement, struct bt_err *err)
 {
     BT_TRY(bt_db_prepare(db, sql, ret_statement, err));
-    bt_db_bind(*ret_statement, 1, bt_str_of(tenant));
-    bt_db_bind(*ret_statement, 2, namespace);
-    bt_db_bind(*ret_statement, 3, id);
+    bt_db_bind(*ret_statement, 1, bt_str_of(key->tenant));
+    bt_db_bind(*ret_statement, 2, key->namespace);
+    bt_db_bind(*ret_statement, 3, key->id);
     return BT_OK;
 }
 
-static int read_flow_in(struct bt_db *db, const char *tenant, struct bt_str namespace,
-                        struct bt_str id, uint32_t revision, struct bt_stored_flow *ret_flow,
-                        struct bt_err *err)
+static int read_flow_in(struct bt_db *db, const struct bt_flow_key *key,
+                        struct bt_stored_flow *ret_flow, struct bt_err *err)
 {
     sqlite3_stmt *statement;
     bool is_row;
-    BT_TRY(bind_flow(db, revision ? sql_flow : sql_flow_newest, tenant, namespace, id, &statement,
-                     err));
-    if (revision)
-        (void)sqlite3_bind_int64(statement, 4, revision);
+    BT_TRY(bind_flow(db, key->revision ? sql_flow : sql_flow_newest, key, &statement, err));
+    if (key->revision)
+        (void)sqlite3_bind_int64(statement, 4, key->revision);
     BT_TRY(bt_db_step(db, statement, &is_row, err));
     if (!is_row)
         return bt_fail(err, BT_NOT_FOUND, "%s", "");
-    int rc = read_flow_row(statement, true, ret_flow, err);
+    int rc = read_flow_row(statement, ret_flow, err);
     (void)sqlite3_reset(statement); /* Done with. */
     return rc;
 }
 
-static int read_flow(struct bt_store *store, const char *tenant, struct bt_str namespace,
-                     struct bt_str id, uint32_t revision, struct bt_stored_flow *ret_flow,
-                     struct bt_err *err)
+static int read_flow(struct bt_store *store, const struct bt_flow_key *key,
+                     struct bt_stored_flow *ret_flow, struct bt_err *err)
 {
     struct sqlite_store *self = (struct sqlite_store *)store;
     struct reader *reader;
     BT_TRY(store_take(self, &reader, err));
-    int rc = read_flow_in(&reader->db, tenant, namespace, id, revision, ret_flow, err);
+    int rc = read_flow_in(&reader->db, key, ret_flow, err);
     store_give(self, reader);
     return rc;
 }
 
-int each_flow_row(struct bt_db *db, sqlite3_stmt *statement, bool has_source,
-                  int (*each)(void *data, struct bt_stored_flow *flow), void *data,
+int each_flow_row(struct bt_db *db, sqlite3_stmt *statement, const struct bt_flow_sink *sink,
                   struct bt_err *err)
 {
     bool is_row;
     int rc = bt_db_step(db, statement, &is_row, err);
     while (rc == BT_OK && is_row) {
         struct bt_stored_flow flow;
-        rc = read_flow_row(statement, has_source, &flow, err);
+        rc = read_flow_row(statement, &flow, err);
         if (rc == BT_OK)
-            rc = each(data, &flow);
+            rc = sink->each(sink->data, &flow);
         if (rc == BT_OK)
             rc = bt_db_step(db, statement, &is_row, err);
     }
@@ -155,17 +151,16 @@ int each_flow_row(struct bt_db *db, sqlite3_stmt *statement, bool has_source,
     return rc;
 }
 
-static int read_revisions(struct bt_store *store, const char *tenant, struct bt_str namespace,
-                          struct bt_str id, int (*each)(void *data, struct bt_stored_flow *flow),
-                          void *data, struct bt_err *err)
+static int read_revisions(struct bt_store *store, const struct bt_flow_key *key,
+                          const struct bt_flow_sink *sink, struct bt_err *err)
 {
     struct sqlite_store *self = (struct sqlite_store *)store;
     struct reader *reader;
     sqlite3_stmt *statement;
     BT_TRY(store_take(self, &reader, err));
-    int rc = bind_flow(&reader->db, sql_revisions, tenant, namespace, id, &statement, err);
+    int rc = bind_flow(&reader->db, sql_revisions, key, &statement, err);
     if (rc == BT_OK)
-        rc = each_flow_row(&reader->db, statement, true, each, data, err);
+        rc = each_flow_row(&reader->db, statement, sink, err);
     store_give(self, reader);
     return rc;
 }
@@ -201,9 +196,8 @@ static int read_exec(struct bt_store *store, const char *tenant, struct bt_str i
     return rc;
 }
 
-static int read_runs_in(struct bt_db *db, sqlite3_stmt *statement,
-                        int (*each)(void *data, const struct bt_taskrun *run, const char *task_id),
-                        void *data, struct bt_err *err)
+static int read_runs_in(struct bt_db *db, sqlite3_stmt *statement, const struct bt_run_sink *sink,
+                        struct bt_err *err)
 {
     bool is_row;
     int rc = bt_db_step(db, statement, &is_row, err);
@@ -211,7 +205,7 @@ static int read_runs_in(struct bt_db *db, sqlite3_stmt *statement,
         BT_CLEANUP(bt_taskrun_free_p) struct bt_taskrun *run = NULL;
         rc = bt_taskrun_decode(bt_db_text(statement, 0), &run, err);
         if (rc == BT_OK)
-            rc = each(data, run, (const char *)sqlite3_column_text(statement, 1));
+            rc = sink->each(sink->data, run, (const char *)sqlite3_column_text(statement, 1));
         if (rc == BT_OK)
             rc = bt_db_step(db, statement, &is_row, err);
     }
@@ -219,9 +213,8 @@ static int read_runs_in(struct bt_db *db, sqlite3_stmt *statement,
     return rc;
 }
 
-static int read_runs(struct bt_store *store, uint64_t exec, uint32_t from_n, uint32_t limit,
-                     int (*each)(void *data, const struct bt_taskrun *run, const char *task_id),
-                     void *data, struct bt_err *err)
+static int read_runs(struct bt_store *store, const struct bt_run_query *query,
+                     const struct bt_run_sink *sink, struct bt_err *err)
 {
     struct sqlite_store *self = (struct sqlite_store *)store;
     struct reader *reader;
@@ -229,10 +222,10 @@ static int read_runs(struct bt_store *store, uint64_t exec, uint32_t from_n, uin
     BT_TRY(store_take(self, &reader, err));
     int rc = bt_db_prepare(&reader->db, sql_runs, &statement, err);
     if (rc == BT_OK) {
-        (void)sqlite3_bind_int64(statement, 1, (int64_t)exec);
-        (void)sqlite3_bind_int64(statement, 2, from_n);
-        (void)sqlite3_bind_int64(statement, 3, limit);
-        rc = read_runs_in(&reader->db, statement, each, data, err);
+        (void)sqlite3_bind_int64(statement, 1, (int64_t)query->exec);
+        (void)sqlite3_bind_int64(statement, 2, query->from_n);
+        (void)sqlite3_bind_int64(statement, 3, query->limit);
+        rc = read_runs_in(&reader->db, statement, sink, err);
     }
     store_give(self, reader);
     return rc;
@@ -242,8 +235,7 @@ static int read_runs(struct bt_store *store, uint64_t exec, uint32_t from_n, uin
 
 struct lines {
     const struct bt_log_query *query;
-    int (*each)(void *data, uint64_t line, const struct bt_log_entry *entry);
-    void *data;
+    const struct bt_log_sink *sink;
     uint64_t line;
 };
 
@@ -254,7 +246,7 @@ static int one_line(void *data, const struct bt_log_entry *entry)
     if (line < lines->query->first_line ||
         (lines->query->levels && !(lines->query->levels & 1u << entry->level)))
         return BT_OK;
-    return lines->each(lines->data, line, entry);
+    return lines->sink->each(lines->sink->data, line, entry);
 }
 
 static struct bt_log_chunk chunk_of(sqlite3_stmt *statement, uint64_t exec)
@@ -294,11 +286,10 @@ static int read_chunks(struct sqlite_store *self, struct bt_db *db, struct lines
 }
 
 static int read_logs(struct bt_store *store, const struct bt_log_query *query,
-                     int (*each)(void *data, uint64_t line, const struct bt_log_entry *entry),
-                     void *data, struct bt_err *err)
+                     const struct bt_log_sink *sink, struct bt_err *err)
 {
     struct sqlite_store *self = (struct sqlite_store *)store;
-    struct lines lines = {.query = query, .each = each, .data = data};
+    struct lines lines = {.query = query, .sink = sink};
     struct reader *reader;
     BT_TRY(store_take(self, &reader, err));
     int rc = read_chunks(self, &reader->db, &lines, err);

@@ -22,16 +22,11 @@ struct sqlite_store {
 int store_take(struct sqlite_store *self, struct reader **ret_reader, struct bt_err *err);
 void store_give(struct sqlite_store *self, struct reader *reader);
 
-/* Columns: namespace, id, revision, is_deleted, time, source. */
-int each_flow_row(struct bt_db *db, sqlite3_stmt *statement, bool has_source,
-                  int (*each)(void *data, struct bt_stored_flow *flow), void *data,
-                  struct bt_err *err);
-int read_flow_row(sqlite3_stmt *statement, bool has_source, struct bt_stored_flow *ret_flow,
+/* Columns: namespace, id, revision, is_deleted, time, source (NULL: not asked for). */
+int each_flow_row(struct bt_db *db, sqlite3_stmt *statement, const struct bt_flow_sink *sink,
                   struct bt_err *err);
 /* list.c */
 int list_flows(struct bt_store *store, const struct bt_flow_query *query,
-               int (*each)(void *data, struct bt_stored_flow *flow), void *data,
-               struct bt_err *err);
+               const struct bt_flow_sink *sink, struct bt_err *err);
 int list_execs(struct bt_store *store, const struct bt_exec_query *query,
-               int (*each)(void *data, struct bt_exec *exec), void *data, int64_t *ret_total,
-               bool *ret_is_capped, struct bt_err *err);
+               const struct bt_exec_sink *sink, struct bt_total *ret_total, struct bt_err *err);
