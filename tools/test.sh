@@ -32,6 +32,8 @@ stage "build with ASan and UBSan" build build-asan all $asan
 stage "unit tests with ASan and UBSan" tests build-asan
 stage "scenarios with ASan and UBSan" test/scenario/run.py --baton build-asan/baton
 stage "scenarios, release" test/scenario/run.py --baton build/baton
+stage "API with ASan and UBSan" test/api/run.py --baton build-asan/baton
+stage "API, release" test/api/run.py --baton build/baton
 stage "crash: kill -9 of workers and servers" test/crash/workers.py --kills "${KILLS:-45}"
 stage "crash: kill -9, full disk, damaged data" test/crash/run.py --kills "${KILLS:-25}"
 stage "simulation" build/test/sim/sim --seeds "$seeds"
@@ -39,6 +41,7 @@ stage "simulation" build/test/sim/sim --seeds "$seeds"
 stage "build with TSan" build build-tsan all $tsan
 stage "unit tests with TSan" tests build-tsan
 stage "scenarios with TSan" test/scenario/run.py --baton build-tsan/baton --jobs 2
+stage "API with TSan" test/api/run.py --baton build-tsan/baton --jobs 2
 stage "fuzz build" build build-fuzz all -DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=address,undefined \
     -DBT_FUZZ=ON -DCMAKE_C_COMPILER=clang-14
 stage "fuzzing, $seconds s a target" tools/fuzz.sh build-fuzz "$seconds" "${FUZZ_SEED:-1}"

@@ -73,7 +73,7 @@ static bool is_local(const struct exchange *exchange)
 {
     const union MHD_ConnectionInfo *info =
         bt_mhd.get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    return exchange->server->local && info && info->client_addr &&
+    return exchange->server->config.local_path && info && info->client_addr &&
            info->client_addr->sa_family == AF_UNIX;
 }
 

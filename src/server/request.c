@@ -5,6 +5,8 @@
 #include "server/http_int.h"
 #include "value/json.h"
 
+#include <stdio.h>
+
 /* --- Taking the request line apart ------------------------------------------------------------ */
 
 static int hex(char c)
@@ -123,15 +125,19 @@ static bool read_method(const char *text, enum bt_method *ret_method)
     return strcmp(text, "HEAD") == 0; /* A GET whose body the library leaves out. */
 }
 
+/* Which methods the path does have. */
 static void allow(struct bt_request *request, unsigned methods)
 {
-    bt_respond_header(
-        request, "Allow", "%s%s%s%s%s", methods & 1u << BT_GET ? "GET, HEAD, " : "",
-        methods & 1u << BT_POST ? "POST, " : "", methods & 1u << BT_PUT ? "PUT, " : "",
-        methods & 1u << BT_PATCH ? "PATCH, " : "", methods & 1u << BT_DELETE ? "DELETE, " : "");
-    struct bt_str *value = &request->response.headers[request->response.header_count - 1].value;
-    if (value->len > 2)
-        value->len -= 2;
+    static const char *const names[BT_METHOD_COUNT] = {"GET, HEAD", "POST", "PUT", "PATCH",
+                                                       "DELETE"};
+    char text[64] = "";
+    for (unsigned i = 0; i < BT_METHOD_COUNT; i++) {
+        size_t len = strlen(text);
+        if (methods & 1u << i)
+            (void)snprintf(text + len, sizeof text - len, "%s%s", len ? ", " : "",
+                           names[i]); /* All of them fit. */
+    }
+    bt_respond_header(request, "Allow", "%s", text);
 }
 
 int request_parse(struct exchange *exchange, const char *method, struct bt_err *err)

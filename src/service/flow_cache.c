@@ -48,7 +48,7 @@ struct bt_flow *bt_flow_cache_get(struct bt_flow_cache *cache, const struct bt_f
     uint64_t hash = hash_of(key);
     struct bt_flow *found = NULL;
     (void)pthread_mutex_lock(&cache->lock);
-    for (size_t i = 0; i < WAYS; i++) {
+    for (size_t i = 0; i < WAYS && !found; i++) {
         struct entry *entry = &cache->entries[hash % SETS][i];
         if (!entry->flow || entry->hash != hash || entry->flow->revision != key->revision ||
             !bt_str_is(key->id, entry->flow->id) ||
@@ -67,16 +67,15 @@ void bt_flow_cache_put(struct bt_flow_cache *cache, const char *tenant, struct b
                               flow->revision};
     uint64_t hash = hash_of(&key);
     (void)pthread_mutex_lock(&cache->lock);
-    struct entry *oldest = &cache->entries[hash % SETS][0];
-    for (size_t i = 0; i < WAYS; i++) {
-        struct entry *entry = &cache->entries[hash % SETS][i];
-        if (entry->used < oldest->used)
-            oldest = entry;
-        if (entry->flow && entry->hash == hash)
-            oldest = entry;
-    }
-    struct bt_flow *dropped = oldest->flow;
-    *oldest = (struct entry){hash, ++cache->clock, bt_flow_ref(flow)};
+    struct entry *set = cache->entries[hash % SETS], *place = &set[0];
+    for (size_t i = 1; i < WAYS; i++)
+        if (set[i].used < place->used)
+            place = &set[i];
+    for (size_t i = 0; i < WAYS; i++)
+        if (set[i].flow && set[i].hash == hash)
+            place = &set[i]; /* The same revision once more. */
+    struct bt_flow *dropped = place->flow;
+    *place = (struct entry){hash, ++cache->clock, bt_flow_ref(flow)};
     (void)pthread_mutex_unlock(&cache->lock);
     bt_flow_unref(dropped);
 }

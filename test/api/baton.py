@@ -19,6 +19,7 @@ class Server:
     def __init__(self, baton, data=None, args=(), env=None):
         self.baton = str(baton)
         self.own = data is None
+        self.is_sanitized = any(part in self.baton for part in ("asan", "tsan"))
         self.data = data or tempfile.mkdtemp(prefix="baton-api-")
         self.args = list(args)
         self.env = dict(os.environ, **(env or {}))

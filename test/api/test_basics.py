@@ -148,7 +148,7 @@ tasks:
         answer = server.form("/api/v1/executions/demo/files?wait=true", files=files)
         assert answer.json["state"]["current"] == "SUCCESS", answer
         assert answer.json["taskRunList"][0]["outputs"]["vars"]["n"] == len(big)
-    assert server.rss_mb() < 60
+    assert server.is_sanitized or server.rss_mb() < 60
 
 
 def test_dialects(server):
