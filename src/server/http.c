@@ -348,6 +348,11 @@ int bt_server_start(const struct bt_server_config *config, struct bt_server **re
     return BT_OK;
 }
 
+const struct bt_router *bt_server_router(const struct bt_server *server)
+{
+    return server->router;
+}
+
 const char *bt_server_address(const struct bt_server *server)
 {
     return server->address;

@@ -19,6 +19,8 @@ struct bt_server_config {
 
 int bt_server_start(const struct bt_server_config *config, struct bt_server **ret_server,
                     struct bt_err *err);
+struct bt_router;
+const struct bt_router *bt_server_router(const struct bt_server *server);
 const char *bt_server_address(const struct bt_server *server); /* "http://127.0.0.1:8080" */
 /* Lets requests under way end, then closes. Accepts and returns NULL. */
 struct bt_server *bt_server_stop(struct bt_server *server);

@@ -1,7 +1,9 @@
 /* misc.c — Health and what clients ask when they begin. */
 #include "server/api/api.h"
 
+#include "server/openapi.h"
 #include "server/router.h"
+#include "server/server.h"
 
 static int ping(struct bt_request *request, struct bt_err *err)
 {
@@ -31,6 +33,13 @@ static int configs(struct bt_request *request, struct bt_err *err)
     return bt_respond_text(request, "application/json", err);
 }
 
+static int openapi(struct bt_request *request, struct bt_err *err)
+{
+    struct bt_value *document = NULL;
+    BT_TRY(bt_openapi(bt_server_router(request->server), &document, err));
+    return bt_respond_json(request, document, err);
+}
+
 #define QUICK (BT_ROUTE_QUICK | BT_ROUTE_ANONYMOUS | BT_ROUTE_HIDDEN)
 
 const struct bt_route bt_routes_misc[] = {
@@ -40,6 +49,8 @@ const struct bt_route bt_routes_misc[] = {
      NULL},
     {BT_GET, "//health/readiness", health, QUICK, "readiness", "Misc", "Health", NULL, "Health",
      NULL},
+    {BT_GET, "/openapi.json", openapi, BT_ROUTE_HIDDEN, "getOpenApi", "Misc", "This document", NULL,
+     "Configuration", NULL},
     {BT_GET, "/configs", configs, BT_ROUTE_QUICK, "getConfiguration", "Misc", "Configuration", NULL,
      "Configuration", NULL},
     {0},
