@@ -41,6 +41,7 @@ struct bt_instance {
     struct bt_service service;
     struct bt_store *store;
     struct bt_flow_cache *flows;
+    struct bt_exec_cache *execs;
     struct bt_bus *bus;
     struct bt_listener listener_out; /* Of who opened it. */
     struct bt_value *envs;
@@ -162,8 +163,9 @@ static int open_stores(struct bt_instance *self, struct bt_err *err)
     if (rc == BT_OK)
         rc = bt_files_open_local(storage, &self->files, err);
     self->flows = bt_flow_cache_new();
+    self->execs = bt_exec_cache_new();
     self->bus = bt_bus_new();
-    if (rc == BT_OK && (!self->flows || !self->bus))
+    if (rc == BT_OK && (!self->flows || !self->execs || !self->bus))
         rc = bt_fail_mem(err, "data directory");
     free(db);
     free(logs);
@@ -219,6 +221,11 @@ static void on_changes(void *data, const struct bt_change *changes, size_t count
     struct bt_instance *self = data;
     if (self->listener_out.changes)
         self->listener_out.changes(self->listener_out.data, changes, count);
+    for (size_t i = 0; i < count; i++)
+        if (changes[i].kind != BT_CHANGE_LOG)
+            bt_exec_cache_drop(
+                self->execs,
+                &(struct bt_exec_name){changes[i].exec->tenant, bt_id_str(&changes[i].exec->id)});
     bt_bus_publish(self->bus, changes, count);
 }
 
@@ -254,6 +261,7 @@ static int open_runner(struct bt_instance *self, const struct bt_instance_config
                                         .files = self->files,
                                         .store = self->store,
                                         .flows = self->flows,
+                                        .execs = self->execs,
                                         .bus = self->bus};
     return bt_runner_recover(self->runner, err);
 }
@@ -472,6 +480,7 @@ struct bt_instance *bt_instance_close(struct bt_instance *self, bool is_now)
     if (self->store)
         self->store->ops->close(self->store);
     bt_flow_cache_free(self->flows);
+    bt_exec_cache_free(self->execs);
     bt_bus_free(self->bus);
     if (self->journal)
         self->journal->ops->close(self->journal);

@@ -25,6 +25,7 @@ struct exchange {
     enum bt_phase_http phase;
     char *uri_text; /* Owned. */
     struct bt_form *form;
+    size_t route_index;
     uint64_t body_bytes;
     bool is_body_too_large;
     int64_t began_us; /* Monotonic. */

@@ -160,6 +160,7 @@ int request_parse(struct exchange *exchange, const char *method, struct bt_err *
         return bt_respond_error(request, 405, BT_STR("Method Not Allowed"), NULL);
     }
     request->route = match.route;
+    exchange->route_index = match.index;
     memcpy(request->params, match.params, sizeof match.params);
     return BT_OK;
 }

@@ -183,10 +183,8 @@ static struct MHD_Response *make_response(struct bt_response *response)
 static void count(struct exchange *exchange, int64_t took_us)
 {
     struct bt_server *server = exchange->server;
-    size_t index = bt_router_count(server->router);
-    for (size_t i = 0; exchange->request.route && i < bt_router_count(server->router); i++)
-        if (bt_router_at(server->router, i) == exchange->request.route)
-            index = i;
+    size_t index =
+        exchange->request.route ? exchange->route_index : bt_router_count(server->router);
     int class = exchange->request.response.status / 100;
     atomic_fetch_add(&server->stats[index].count[class >= 0 && class < 6 ? class : 5], 1);
     atomic_fetch_add(&server->stats[index].sum_us, (uint64_t)took_us);

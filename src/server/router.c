@@ -16,6 +16,7 @@ struct entry {
     struct bt_str segments[SEGMENTS_MAX];
     size_t count;
     bool is_open_ended; /* The last segment is "{name...}": the rest of the path. */
+    bool is_api;        /* Begins with api/v1, as nearly all do. */
 };
 
 struct bt_router {
@@ -42,7 +43,8 @@ static void add_segments(struct entry *entry, const char *path)
 static struct entry make_entry(const struct bt_route *route)
 {
     struct entry entry = {.route = route};
-    if (strncmp(route->path, "//", 2) == 0) {
+    entry.is_api = strncmp(route->path, "//", 2) != 0;
+    if (!entry.is_api) {
         add_segments(&entry, route->path + 1);
     } else {
         add_segments(&entry, "/api/v1");
@@ -105,12 +107,15 @@ static size_t normalise(const struct bt_str *segments, size_t count, struct bt_s
 }
 
 /* How well a path fits: -1 not at all; else more for each literal, the earlier the more. */
-static int64_t score(const struct entry *entry, const struct bt_str *segments, size_t count)
+static int64_t score(const struct entry *entry, const struct bt_str *segments, size_t count,
+                     bool is_api)
 {
     int64_t points = 0;
+    if (entry->is_api != is_api && (entry->is_api || !entry->is_open_ended))
+        return -1;
     if (entry->is_open_ended ? count + 1 < entry->count : count != entry->count)
         return -1;
-    for (size_t i = 0; i < entry->count; i++) {
+    for (size_t i = is_api && entry->is_api ? 2 : 0; i < entry->count; i++) {
         struct bt_str want = entry->segments[i];
         points <<= 2;
         if (bt_str_is(want, "{executionId}")) {
@@ -149,9 +154,10 @@ void bt_router_match(const struct bt_router *router, enum bt_method method,
     int64_t best_score = -1;
     *ret_match = (struct bt_match){0};
     size_t len = normalise(segments, count, path);
+    bool is_api = len >= 2 && bt_str_is(path[0], "api") && bt_str_is(path[1], "v1");
     for (size_t i = 0; i < router->count; i++) {
         const struct entry *entry = &router->entries[i];
-        int64_t points = score(entry, path, len);
+        int64_t points = score(entry, path, len, is_api);
         if (points < 0)
             continue;
         ret_match->is_known_path = true;

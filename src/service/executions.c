@@ -78,6 +78,25 @@ int bt_service_exec_json(struct bt_service *service, const struct bt_exec *exec,
     return rc;
 }
 
+int bt_service_exec_text(struct bt_service *service, const struct bt_principal *principal,
+                         struct bt_str id, struct bt_buf *out, struct bt_err *err)
+{
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    struct bt_exec_name name = {principal->tenant, id};
+    uint64_t epoch;
+    size_t from = out->len;
+    if (bt_exec_cache_get(service->execs, &name, out, &epoch))
+        return bt_buf_check(out, "the execution", err);
+    BT_TRY(bt_service_exec(service, principal, id, &exec, err));
+    BT_TRY(bt_service_exec_json(service, exec, true, out, err));
+    (void)bt_buf_addc(out, '}'); /* Checked here. */
+    BT_TRY(bt_buf_check(out, "the execution", err));
+    if (bt_state_is_ended(exec->state) && exec->is_drained)
+        bt_exec_cache_put(service->execs, &name, epoch,
+                          bt_str_slice(bt_buf_str(out), from, out->len));
+    return BT_OK;
+}
+
 /* --- Logs ------------------------------------------------------------------------------------- */
 
 struct named_run {

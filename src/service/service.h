@@ -5,6 +5,7 @@
 #include "files/files.h"
 #include "journal/runner/runner.h"
 #include "service/bus.h"
+#include "service/exec_cache.h"
 #include "service/flow_cache.h"
 #include "service/principal.h"
 #include "store/store.h"
@@ -15,6 +16,7 @@ struct bt_service {
     struct bt_files *files;
     struct bt_store *store;
     struct bt_flow_cache *flows;
+    struct bt_exec_cache *execs;
     struct bt_bus *bus;
 };
 
@@ -91,6 +93,9 @@ int bt_service_kill(struct bt_service *service, const struct bt_principal *princ
 /* By public id; *ret_exec is owned. */
 int bt_service_exec(struct bt_service *service, const struct bt_principal *principal,
                     struct bt_str id, struct bt_exec **ret_exec, struct bt_err *err);
+/* Appends one with all its task runs as clients see it, whole. */
+int bt_service_exec_text(struct bt_service *service, const struct bt_principal *principal,
+                         struct bt_str id, struct bt_buf *out, struct bt_err *err);
 /* Appends the execution as clients see it, from `{` up to before `}`; `has_runs`: with all task
  * runs. */
 int bt_service_exec_json(struct bt_service *service, const struct bt_exec *exec, bool has_runs,

@@ -18,19 +18,11 @@ static int load(struct bt_request *request, struct bt_exec **ret_exec, struct bt
                            err);
 }
 
-static int give_exec(struct bt_request *request, const struct bt_exec *exec, struct bt_err *err)
-{
-    struct bt_buf *out = &request->response.body;
-    BT_TRY(bt_service_exec_json(request->service, exec, true, out, err));
-    (void)bt_buf_addc(out, '}'); /* Checked by what follows. */
-    return bt_respond_text(request, "application/json", err);
-}
-
 static int get(struct bt_request *request, struct bt_err *err)
 {
-    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
-    BT_TRY(load(request, &exec, err));
-    return give_exec(request, exec, err);
+    BT_TRY(bt_service_exec_text(request->service, &request->principal, request->params[0],
+                                &request->response.body, err));
+    return bt_respond_text(request, "application/json", err);
 }
 
 /* --- Starting --------------------------------------------------------------------------------- */
