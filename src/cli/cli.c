@@ -14,7 +14,9 @@
 
 const struct bt_command bt_commands[] = {
     {"run", "Run a flow here and now, and show it", bt_cmd_run},
-    {"server", "Run the engine, for remote workers and this machine's commands", bt_cmd_server},
+    {"server", "Serve page and API, and run what is asked for", bt_cmd_server},
+    {"flow", "Push, list, show and delete flows of a server", bt_cmd_flow},
+    {"exec", "Start, list, watch and kill executions of a server", bt_cmd_exec},
     {"worker", "Run the jobs of a server elsewhere", bt_cmd_worker},
     {"validate", "Check flows and say all that is wrong", bt_cmd_validate},
     {"expr", "Evaluate an expression", bt_cmd_expr},

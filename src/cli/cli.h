@@ -26,6 +26,8 @@ bool bt_cli_stop_again(int64_t *first_us);
 
 int bt_cmd_run(int argc, char **argv);
 int bt_cmd_server(int argc, char **argv);
+int bt_cmd_flow(int argc, char **argv);
+int bt_cmd_exec(int argc, char **argv);
 int bt_cmd_worker(int argc, char **argv);
 int bt_cmd_validate(int argc, char **argv);
 int bt_cmd_expr(int argc, char **argv);

@@ -30,28 +30,41 @@ static int unknown(const struct bt_options *options, const char *text, struct bt
     return bt_hint(err, "'baton %s --help' lists the options", options->command);
 }
 
-/* A flag at argv[*at]; moves *at over its value. */
-static int take_flag(const struct bt_flag *flag, int argc, char **argv, int *at, struct bt_err *err)
+/* The value of the flag at argv[*at]; moves *at over it. NULL: it is missing. */
+static const char *value_of(const struct bt_flag *flag, int argc, char **argv, int *at)
 {
     const char *equals = argv[*at][1] == '-' ? strchr(argv[*at], '=') : NULL;
-    *flag->value = equals ? equals + 1 : "";
-    if (!flag->has_value || equals)
-        return BT_OK;
-    if (++*at == argc)
+    if (equals)
+        return equals + 1;
+    if (!flag->has_value)
+        return "";
+    return ++*at == argc ? NULL : argv[*at];
+}
+
+static int take_flag(struct bt_options *options, const struct bt_flag *flag, const char *text,
+                     struct bt_err *err)
+{
+    if (!text)
         return bt_fail(err, BT_INVALID, "%s needs a value", flag->name);
-    *flag->value = argv[*at];
+    if (flag->value) {
+        *flag->value = text;
+        return BT_OK;
+    }
+    if (options->repeated_count == options->repeated_max)
+        return bt_fail(err, BT_INVALID, "%s is given too often", flag->name);
+    options->repeated[options->repeated_count++] = (struct bt_repeated){flag->letter, text};
     return BT_OK;
 }
 
 int bt_options_read(struct bt_options *options, int argc, char **argv, struct bt_err *err)
 {
-    options->positional_count = 0;
+    options->positional_count = options->repeated_count = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
             return BT_NOT_FOUND;
         const struct bt_flag *flag = find(options, argv[i]);
         if (flag)
-            BT_TRY(take_flag(flag, argc, argv, &i, err));
+            BT_TRY(take_flag(options, flag, value_of(flag, argc, argv, &i), err));
         else if (argv[i][0] == '-' && argv[i][1])
             return unknown(options, argv[i], err);
         else if (options->positional_count == options->positional_max)

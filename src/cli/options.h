@@ -9,8 +9,14 @@ struct bt_flag {
     char letter;      /* 0: no short form. */
     const char *name; /* "--data" */
     bool has_value;
-    const char *
-        *value; /* Where the value goes; of a flag without one: any text when it is given. */
+    /* Where the value goes; of a flag without one: any text when it is given. NULL: the flag may be
+     * repeated, and goes to the options' `repeated`. */
+    const char **value;
+};
+
+struct bt_repeated {
+    char letter; /* Of the flag. */
+    const char *text;
 };
 
 struct bt_options {
@@ -19,6 +25,8 @@ struct bt_options {
     size_t flag_count;
     const char **positional; /* What is no flag goes here. */
     size_t positional_max, positional_count;
+    struct bt_repeated *repeated;
+    size_t repeated_max, repeated_count;
 };
 
 /* Sets the flags' values and collects what is no flag. BT_NOT_FOUND: help was asked for (-h,

@@ -149,7 +149,7 @@ static void take_params(const struct entry *entry, const struct bt_str *segments
 void bt_router_match(const struct bt_router *router, enum bt_method method,
                      const struct bt_str *segments, size_t count, struct bt_match *ret_match)
 {
-    struct bt_str path[SEGMENTS_MAX + 1];
+    struct bt_str path[SEGMENTS_MAX + 1] = {0};
     const struct entry *best = NULL;
     int64_t best_score = -1;
     *ret_match = (struct bt_match){0};

@@ -58,6 +58,12 @@ static int create(struct bt_request *request, struct bt_err *err)
     return put(request, (struct bt_flow_push){.put = BT_PUT_NEW}, err);
 }
 
+/* Creates the flow, or gives it a new revision. */
+static int put_any(struct bt_request *request, struct bt_err *err)
+{
+    return put(request, (struct bt_flow_push){.put = BT_PUT_ANY}, err);
+}
+
 static int update(struct bt_request *request, struct bt_err *err)
 {
     return put(request,
@@ -317,6 +323,8 @@ static const struct bt_param get_queries[] = {
 const struct bt_route bt_routes_flows[] = {
     {BT_POST, "/flows", create, 0, "createFlow", "Flows", "Create a flow", YAML, "FlowWithSource",
      NULL},
+    {BT_POST, "/flows/import-source", put_any, 0, "putFlow", "Flows",
+     "Create a flow, or give it a new revision", YAML, "FlowWithSource", NULL},
     {BT_GET, "/flows/search", search, 0, "searchFlows", "Flows", "Search flows", NULL, "PagedFlow",
      search_queries},
     {BT_GET, "/flows/distinct-namespaces", namespaces, 0, "listDistinctNamespaces", "Flows",
