@@ -337,6 +337,8 @@ int bt_server_start(const struct bt_server_config *config, struct bt_server **re
     if (rc == BT_OK)
         rc = follow_start(server, err);
     if (rc == BT_OK)
+        rc = events_start(server, err);
+    if (rc == BT_OK)
         rc = watch_start(server, err);
     if (rc == BT_OK)
         rc = open_daemons(server, err);
@@ -373,6 +375,7 @@ struct bt_server *bt_server_stop(struct bt_server *server)
     close_listening(server->local);
     atomic_store(&server->is_stopping, true);
     follow_stop(server);
+    events_stop(server);
     while (atomic_load(&server->working)) /* Every handler comes to its end. */
         bt_clock_pause(5000);
     watch_stop(server);
@@ -383,6 +386,7 @@ struct bt_server *bt_server_stop(struct bt_server *server)
     if (server->local)
         bt_mhd.stop_daemon(server->local);
     follow_join(server);
+    events_free(server);
     if (server->config.local_path)
         (void)unlink(server->config.local_path);
     bt_router_free(server->router);

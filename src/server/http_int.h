@@ -65,6 +65,7 @@ struct bt_server {
     pthread_t watch;
     bool has_watch;
     struct follow *follow;
+    struct events *events;
     struct bt_route_stat *stats; /* One a route, then one for what has none. */
 };
 
@@ -93,6 +94,10 @@ int access_check(struct exchange *exchange, struct bt_err *err);
 int follow_start(struct bt_server *server, struct bt_err *err);
 void follow_stop(struct bt_server *server); /* Ends all streams and waits. */
 void follow_join(struct bt_server *server); /* After every connection was closed. */
+/* events.c */
+int events_start(struct bt_server *server, struct bt_err *err);
+void events_stop(struct bt_server *server); /* Ends all streams. */
+void events_free(struct bt_server *server); /* After every connection was closed. */
 /* pool.c */
 int pool_start(struct bt_server *server, struct bt_err *err);
 void pool_stop(struct bt_server *server);

@@ -78,6 +78,53 @@ int bt_service_exec_json(struct bt_service *service, const struct bt_exec *exec,
     return rc;
 }
 
+struct one_run {
+    const struct bt_exec *exec;
+    struct bt_id parent;
+    uint32_t parent_n;
+    bool wants_id; /* Only the id is asked for: it is a parent. */
+    struct bt_buf *out;
+};
+
+static int add_one(void *data, const struct bt_taskrun *run, const char *task_id)
+{
+    struct one_run *one = data;
+    if (one->wants_id) {
+        one->parent = run->id;
+        return BT_OK;
+    }
+    struct bt_run_shape shape = {one->exec, run, task_id, one->parent_n ? &one->parent : NULL,
+                                 bt_clock_wall_us(bt_clock_system())};
+    bt_shape_run(&shape, one->out);
+    return one->out->failed;
+}
+
+static int keep_parent_n(void *data, const struct bt_taskrun *run, const char *task_id)
+{
+    struct one_run *one = data;
+    (void)task_id;
+    one->parent_n = run->parent;
+    return BT_OK;
+}
+
+int bt_service_run_json(struct bt_service *service, const struct bt_exec *exec, uint32_t n,
+                        struct bt_buf *out, struct bt_err *err)
+{
+    struct bt_store *store = service->store;
+    struct one_run one = {.exec = exec, .out = out};
+    struct bt_run_query query = {exec->key, n, 1};
+    BT_TRY(store->ops->runs(store, &query, &(struct bt_run_sink){keep_parent_n, &one}, err));
+    if (one.parent_n) {
+        one.wants_id = true;
+        query.from_n = one.parent_n;
+        BT_TRY(store->ops->runs(store, &query, &(struct bt_run_sink){add_one, &one}, err));
+        one.wants_id = false;
+        query.from_n = n;
+    }
+    BT_TRY(store->ops->runs(store, &query, &(struct bt_run_sink){add_one, &one}, err));
+    return bt_buf_check(out, "the task run", err);
+}
+
 int bt_service_exec_text(struct bt_service *service, const struct bt_principal *principal,
                          struct bt_str id, struct bt_buf *out, struct bt_err *err)
 {

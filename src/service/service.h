@@ -96,6 +96,9 @@ int bt_service_exec(struct bt_service *service, const struct bt_principal *princ
 /* Appends one with all its task runs as clients see it, whole. */
 int bt_service_exec_text(struct bt_service *service, const struct bt_principal *principal,
                          struct bt_str id, struct bt_buf *out, struct bt_err *err);
+/* Appends one task run as clients see it. */
+int bt_service_run_json(struct bt_service *service, const struct bt_exec *exec, uint32_t n,
+                        struct bt_buf *out, struct bt_err *err);
 /* Appends the execution as clients see it, from `{` up to before `}`; `has_runs`: with all task
  * runs. */
 int bt_service_exec_json(struct bt_service *service, const struct bt_exec *exec, bool has_runs,

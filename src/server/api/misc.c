@@ -1,6 +1,7 @@
 /* misc.c — Health and what clients ask when they begin. */
 #include "server/api/api.h"
 
+#include "server/events.h"
 #include "server/openapi.h"
 #include "server/router.h"
 #include "server/server.h"
@@ -40,6 +41,16 @@ static int openapi(struct bt_request *request, struct bt_err *err)
     return bt_respond_json(request, document, err);
 }
 
+static int events(struct bt_request *request, struct bt_err *err)
+{
+    return bt_events_begin(request, err);
+}
+
+static const struct bt_param event_queries[] = {
+    {"topics", "string[]", "executions, execution:ID, logs:ID, logs:ID:LINE"},
+    {0},
+};
+
 #define QUICK (BT_ROUTE_QUICK | BT_ROUTE_ANONYMOUS | BT_ROUTE_HIDDEN)
 
 const struct bt_route bt_routes_misc[] = {
@@ -51,6 +62,9 @@ const struct bt_route bt_routes_misc[] = {
      NULL},
     {BT_GET, "/openapi.json", openapi, BT_ROUTE_HIDDEN, "getOpenApi", "Misc", "This document", NULL,
      "Configuration", NULL},
+    {BT_GET, "/events", events, 0, "followEvents", "Events",
+     "Follow what changes (server-sent events; resumes by Last-Event-ID)", NULL, "EventStream",
+     event_queries},
     {BT_GET, "/configs", configs, BT_ROUTE_QUICK, "getConfiguration", "Misc", "Configuration", NULL,
      "Configuration", NULL},
     {0},
