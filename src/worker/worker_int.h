@@ -66,6 +66,8 @@ struct slot {
     bool is_host;
     bool has_result, has_children, has_lost_contact, is_host_warning, is_refused;
     bool has_to_conclude; /* The end waits for the helper. */
+    bool has_dir;         /* The working directory came with the host. */
+    bool is_dir_kept;     /* The host has it now. */
     struct host *host;    /* NULL: none yet, or no more. */
     struct bt_buf order;  /* The message that starts the run. */
     struct bt_plugin_limits limits;
@@ -128,6 +130,8 @@ void slot_conclude(struct slot *slot);
 void slot_end_command(struct slot *slot);
 void slot_start_timer(struct slot *slot, uint64_t ms);
 void slot_start_help(struct slot *slot);
+/* The working directory is `name` in that of the worker. */
+void slot_set_work_dir(struct slot *slot, const char *name);
 
 /* report.c */
 /* Flushes the log and tells the result. */

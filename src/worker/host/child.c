@@ -162,7 +162,10 @@ static void set_limits(const struct bt_value *message)
 static void enter_dir(struct bt_run *run)
 {
     run->work_dir = bt_arena_dup(&run->arena, bt_map_str(run->message, "workDir"));
-    if (!run->work_dir || chdir(run->work_dir) < 0 || setenv("TMPDIR", run->work_dir, 1) < 0)
+    const char *temporary = getenv("TMPDIR");
+    bool is_set = run->work_dir && temporary && strcmp(temporary, run->work_dir) == 0;
+    if (!run->work_dir || chdir(run->work_dir) < 0 ||
+        (!is_set && setenv("TMPDIR", run->work_dir, 1) < 0))
         refuse("cannot enter the working directory");
 }
 

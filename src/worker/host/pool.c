@@ -59,6 +59,7 @@ void host_forget(struct host *host)
     bt_frames_done(&host->frames);
     bt_buf_done(&host->out);
     host->out_at = 0;
+    host_drop_dir(host);
     host->state = HOST_FREE;
     host->slot = NULL;
 }
@@ -163,6 +164,11 @@ static struct host *find_host(struct bt_worker *worker, enum host_state state,
     return NULL;
 }
 
+struct host *host_next(struct bt_worker *worker, const struct bt_plugin_info *plugin)
+{
+    return plugin->is_reused ? find_host(worker, HOST_IDLE, plugin) : NULL;
+}
+
 bool hosts_have_free(const struct bt_worker *worker)
 {
     for (uint32_t i = 0; i < worker->host_count; i++)
@@ -175,7 +181,7 @@ int host_acquire(struct slot *slot, const struct bt_plugin_info *plugin, struct 
                  struct bt_err *err)
 {
     struct bt_worker *worker = slot->worker;
-    struct host *host = plugin->is_reused ? find_host(worker, HOST_IDLE, plugin) : NULL;
+    struct host *host = host_next(worker, plugin);
     if (host) {
         host->state = HOST_BUSY;
         host->slot = slot;

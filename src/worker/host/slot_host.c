@@ -188,6 +188,7 @@ static void on_result(struct slot *slot)
     struct host *host = slot->host;
     if (may_stay(slot)) {
         finish_output(slot);
+        slot_host_keep_dir(slot);
         slot->host = NULL;
         host_release(host);
         slot_conclude(slot);

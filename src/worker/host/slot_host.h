@@ -4,6 +4,10 @@
 
 /* Renders the properties and keeps the order for the host. */
 int slot_host_plan(struct slot *slot, struct bt_err *err);
+/* dir.c: the attempt takes the directory that its host-to-be kept: true; else it makes one. */
+bool slot_host_take_dir(struct slot *slot);
+/* dir.c: before the release: the host keeps the directory when it is as new. */
+void slot_host_keep_dir(struct slot *slot);
 /* Hands the order to a host. BT_ABORTED: the warden was killed. */
 int slot_host_spawn(struct slot *slot, struct bt_err *err);
 void slot_host_on_socket(struct slot *slot, uint32_t events);
