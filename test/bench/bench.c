@@ -89,8 +89,11 @@ int main(int argc, char **argv)
         return 1;
     }
     (void)fprintf(json, "[");
-    bench_engine(dir);
-    bench_process(dir, baton);
+    if (0)
+        bench_engine(dir);
+    if (0)
+        bench_process(dir, baton);
+    bench_host(dir, baton);
     (void)fprintf(json, "]\n");
     (void)fclose(json);
     (void)printf("%d of %d reach their mark; JSON in %s\n", reached, rows, json_path);
