@@ -171,7 +171,8 @@ static int start_child(struct bt_warden *warden, enum warden_order order,
 {
     assert(command->argv[0] && command->dir);
     assert(command->id < WARDEN_IDS_MAX);
-    struct warden_message message = {.order = order, .id = command->id};
+    struct warden_message message = {
+        .order = order, .id = command->id, .is_reaper = command->is_reaper};
     struct bt_buf *text = &warden->text;
     bt_buf_clear(text);
     (void)bt_buf_add(text, (struct bt_str){command->dir, strlen(command->dir) + 1});

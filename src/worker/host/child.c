@@ -136,23 +136,32 @@ static bool find_calls(struct bt_str type, struct bt_str kind, struct calls *ret
     return false;
 }
 
-/* The limit counts from what the process has used so far. */
+/* Sets a soft limit, 0: none, for this task alone: the one before may have had another. */
+static void set_limit(__rlimit_resource_t resource, int64_t value)
+{
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) < 0)
+        return;
+    rlim_t wanted = value > 0 && (rlim_t)value < limit.rlim_max ? (rlim_t)value : limit.rlim_max;
+    if (wanted == limit.rlim_cur)
+        return;
+    limit.rlim_cur = wanted;
+    (void)setrlimit(resource, &limit); /* Within the hard one: cannot fail. */
+}
+
+/* The limit of time counts from what the process has used so far. */
 static void set_limits(const struct bt_value *message)
 {
     int64_t memory = bt_value_as_int(bt_map_gets(message, "memoryBytes"));
     int64_t cpu_s = bt_value_as_int(bt_map_gets(message, "cpuSeconds"));
-    struct rlimit limit;
-    if (cpu_s > 0 && getrlimit(RLIMIT_CPU, &limit) == 0) {
+    if (cpu_s > 0) {
         struct rusage usage = {0};
         (void)getrusage(RUSAGE_SELF, &usage); /* A valid argument. */
-        limit.rlim_cur = (rlim_t)(cpu_s + usage.ru_utime.tv_sec + usage.ru_stime.tv_sec);
-        (void)setrlimit(RLIMIT_CPU, &limit); /* At worst the old one holds. */
+        cpu_s += usage.ru_utime.tv_sec + usage.ru_stime.tv_sec;
     }
+    set_limit(RLIMIT_CPU, cpu_s);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    if (memory > 0 && getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != (rlim_t)memory) {
-        limit.rlim_cur = (rlim_t)memory;
-        (void)setrlimit(RLIMIT_DATA, &limit); /* The same. */
-    }
+    set_limit(RLIMIT_DATA, memory);
 #else
     (void)memory; /* Their shadow memory is larger than any limit. */
 #endif
@@ -184,7 +193,7 @@ static void end_run(void)
     pthread_mutex_unlock(&bt_child.kill_mutex);
 }
 
-/* What the plugin started and left behind is our child: we are their subreaper. */
+/* What the plugin started and left behind is our child: the warden made us a reaper. */
 static bool has_children(void)
 {
     pid_t pid;
@@ -274,7 +283,6 @@ int bt_host_child(int argc, char **argv)
     }
     if (argv[CHILD_ARG_EXECUTABLE][0] == '1')
         return execute(argv);
-    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);         /* See has_children(). */
     (void)fcntl(CHILD_SOCKET, F_SETFD, FD_CLOEXEC); /* What the plugin executes must not have it. */
     (void)setvbuf(stdout, NULL, _IOLBF, 0);         /* Lines show as they come. */
     bt_frames_init(&bt_child.frames, false);

@@ -1,6 +1,6 @@
 /* dir.c — Working directories that go from one attempt to the next with their host: making and
- * removing one costs more than all else of a short task. Must never keep one that is not as new: empty,
- * with the rights it was made with. No other host ever gets it. */
+ * removing one costs more than all else of a short task. Must never keep one that is not as new:
+ * empty, with the rights it was made with. No other host ever gets it. */
 #include "sys/fs.h"
 #include "worker/host/slot_host.h"
 

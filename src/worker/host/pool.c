@@ -139,6 +139,7 @@ static int start_host(struct host *host, struct bt_err *err)
         .out_fd = out,
         .err_fd = error,
         .in_fd = socket,
+        .is_reaper = !plugin->is_executable, /* See has_children() in child.c. */
     };
     return bt_warden_fork(worker->warden, &command, err);
 }
