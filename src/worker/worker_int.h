@@ -92,6 +92,7 @@ struct bt_worker {
     struct bt_warden *warden; /* Started with the first command. */
     struct host *hosts;       /* Plugin hosts: host/pool.c. */
     uint32_t host_count;
+    unsigned sandbox; /* Asked for by the machine's owner, of all plugins. */
     unsigned waiting; /* Slots in PHASE_WAITING. */
     uv_timer_t host_timer;
     int epoll; /* Watches the pipes and the warden; the loop watches it. */

@@ -275,9 +275,10 @@ int bt_host_child(int argc, char **argv)
     if (argc != CHILD_ARG_COUNT)
         return 1;
     char name[16];
-    (void)snprintf(name, sizeof name, "bt:%s", argv[CHILD_ARG_PLUGIN]); /* Cut is fine. */
-    (void)prctl(PR_SET_NAME, name);                                     /* Cosmetic. */
-    if (!child_confine(argv[CHILD_ARG_CONFINE], &why)) {
+    (void)snprintf(name, sizeof name, "bt:%s", argv[CHILD_ARG_PLUGIN]);      /* Cut is fine. */
+    (void)prctl(PR_SET_NAME, name);                                          /* Cosmetic. */
+    unsigned sandbox = (unsigned)strtoul(argv[CHILD_ARG_SANDBOX], NULL, 10); /* Our own digits. */
+    if (!child_confine(sandbox, argv[CHILD_ARG_DIR], &why)) {
         (void)fprintf(stderr, "the sandbox that the plugin asks for is not there: %s\n", why);
         return CHILD_EXIT_CONFINE;
     }

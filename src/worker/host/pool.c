@@ -4,12 +4,14 @@
 #include "base/own.h"
 #include "sys/fs.h"
 #include "worker/host/child.h"
+#include "worker/host/sandbox.h"
 #include "worker/host/slot_host.h"
 #include "worker/worker_int.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -30,6 +32,7 @@ uint32_t host_ward(const struct host *host)
 
 int hosts_init(struct bt_worker *worker, struct bt_err *err)
 {
+    BT_TRY(bt_sandbox_wanted(&worker->sandbox, err));
     worker->host_count = HOSTS_PER_SLOT * worker->config.slots;
     worker->hosts = calloc(worker->host_count, sizeof *worker->hosts);
     if (!worker->hosts)
@@ -125,12 +128,12 @@ static int start_host(struct host *host, struct bt_err *err)
     BT_TRY(open_socket(host, &socket, err));
     bt_frames_init(&host->frames, plugin->is_executable);
     host->out = (struct bt_buf)BT_BUF_INIT(2 * (size_t)BT_HOST_MESSAGE_MAX);
+    char sandbox[16];
+    (void)snprintf(sandbox, sizeof sandbox, "%u", plugin->sandbox | worker->sandbox); /* Fits. */
     const char *argv[CHILD_ARG_COUNT + 1] = {
-        [CHILD_ARG_NAME] = "bt-host",
-        [CHILD_ARG_PLUGIN] = plugin->name,
-        [CHILD_ARG_FILE] = plugin->file,
-        [CHILD_ARG_EXECUTABLE] = plugin->is_executable ? "1" : "0",
-        [CHILD_ARG_CONFINE] = plugin->is_confined ? worker->dir : "",
+        [CHILD_ARG_NAME] = "bt-host",    [CHILD_ARG_PLUGIN] = plugin->name,
+        [CHILD_ARG_FILE] = plugin->file, [CHILD_ARG_EXECUTABLE] = plugin->is_executable ? "1" : "0",
+        [CHILD_ARG_DIR] = worker->dir,   [CHILD_ARG_SANDBOX] = sandbox,
     };
     struct bt_command command = {
         .id = host_ward(host),

@@ -7,6 +7,7 @@
 #include "sys/fs.h"
 #include "value/json.h"
 #include "worker/host/child.h"
+#include "worker/host/sandbox.h"
 #include "worker/reader.h"
 
 #include <assert.h>
@@ -80,6 +81,10 @@ int slot_host_plan(struct slot *slot, struct bt_err *err)
     if (plugin->problem)
         return bt_fail(err, BT_UNAVAILABLE, "the plugin '%s' cannot be used: %s", plugin->name,
                        plugin->problem);
+    const char *missing = bt_sandbox_missing(plugin->sandbox | slot->worker->sandbox);
+    if (missing)
+        return bt_fail(err, BT_UNAVAILABLE, "the plugin '%s' cannot be used: %s", plugin->name,
+                       missing);
     BT_TRY(bt_host_props_make(slot->job, slot->work_dir, &capabilities, &props, err));
     int rc = make_order(slot, &props, err);
     slot->limits = (struct bt_plugin_limits){props.memory_bytes, props.cpu_s, plugin->limits.tasks};
@@ -233,6 +238,9 @@ static void explain_end(struct slot *slot, const struct bt_warden_event *event)
     else if (number != 0)
         (void)bt_fail(&slot->err, BT_INVALID, "the plugin '%s' crashed (signal %d, %s)", name,
                       number, signal_words(number));
+    else if (WEXITSTATUS(event->status) == CHILD_EXIT_CONFINE)
+        (void)bt_fail(&slot->err, BT_UNAVAILABLE,
+                      "the plugin '%s' cannot be used: its sandbox could not be set up", name);
     else
         (void)bt_fail(&slot->err, BT_INVALID,
                       "the plugin '%s' ended before its result (exit code %d)", name,
