@@ -192,9 +192,4 @@ bool http_is_utf8(struct bt_text text);
 /* Makes the received body UTF-8. */
 int http_body_decode(struct http_call *call);
 
-/* --- crypt.c ---------------------------------------------------------------------------------- */
-
-/* The encrypted form of a text as JSON: {"value": …, "type": "io.kestra.datatype:aes_encrypted"} */
-int http_encrypt(struct http_call *call, struct bt_text plain, struct bytes *out);
-
 #endif

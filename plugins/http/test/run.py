@@ -664,15 +664,21 @@ def trigger(w):
     a = w.host.call("trigger", {"uri": w.web + "/status?code=503", "interval": "PT1M"})
     assert a.code == 0 and len(a.events) == 1 and a.outputs == {}, a.reason
     event = a.events[0]
-    scope = event.pop("$scope")["response"]
     assert event["code"] == 503 and event["body"] == "the reason" and event["uri"].endswith("503")
-    assert scope == {"statusCode": 503, "body": "the reason", "headers": event["headers"]}
+    assert list(event) == ["uri", "code", "headers", "body"]
+    conditions = (("{{ response.statusCode == 503 }}", 1), ("{{ response.statusCode < 400 }}", 0),
+                  ("{{ response.body == 'the reason' }}", 1), ("{{ response.body | length > 99 }}", 0),
+                  ("{{ response.headers is not empty }}", 1), ("0", 0))
+    for condition, count in conditions:
+        a = w.host.call("trigger", {"uri": w.web + "/status?code=503", "responseCondition": condition})
+        assert a.code == 0 and len(a.events) == count, (condition, a.reason, a.events)
+    a = w.host.call("trigger", {"uri": w.web, "responseCondition": "{{ response.nothing.there }}"})
+    assert a.code == FAILED and a.events == [], a.reason
     key = base64.b64encode(bytes(32)).decode()
     a = w.host.call("trigger", {"uri": w.web + "/chunked", "encryptBody": True},
                     info={"encryptionKey": key})
     event = a.events[0]
     assert "body" not in event and event["encryptedBody"]["value"]
-    assert event["$scope"]["response"]["body"] == "one two three"
     a = w.host.call("trigger", {"uri": f"http://127.0.0.1:{server.closed_port()}/"})
     assert a.code == FAILED and a.events == [] and "127.0.0.1" in a.reason
 

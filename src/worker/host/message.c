@@ -14,7 +14,12 @@
 
 static const char *code_word(int code)
 {
-    return code == BT_NOT_FOUND ? "not_found" : code == BT_LIMIT ? "limit" : "io";
+    switch (code) {
+    case BT_NOT_FOUND: return "not_found";
+    case BT_LIMIT: return "limit";
+    case BT_IO: return "io";
+    default: return "failed";
+    }
 }
 
 static int reply(struct slot *slot, const char *key, struct bt_str text, int fd, struct bt_err *err)
@@ -157,6 +162,45 @@ int slot_host_answer(struct slot *slot, enum help kind, struct bt_err *err)
     return reply(slot, kind == HELP_STORE ? "uri" : "path", bt_str_of(slot->help_answer), -1, err);
 }
 
+/* --- Other questions -------------------------------------------------------------------------- */
+
+/* Answered at once: what `answer` puts into the reply, or why it cannot. */
+static int answer_now(struct slot *slot, const struct bt_value *message,
+                      int (*answer)(struct slot *slot, const struct bt_value *message,
+                                    struct bt_value *reply, struct bt_err *err),
+                      struct bt_err *err)
+{
+    struct bt_err why = BT_ERR_INIT;
+    struct bt_buf out = BT_BUF_INIT(BT_HOST_MESSAGE_MAX);
+    BT_VALUE map = bt_map_new(3);
+    if (!map || bt_map_puts(map, "type", bt_value_cstr("reply")) < 0)
+        return bt_fail_mem(err, "a reply");
+    if (answer(slot, message, map, &why) < 0)
+        return reply_error(slot, &why, err);
+    int rc = bt_json_write(map, BT_JSON_COMPACT, &out, NULL);
+    if (rc < 0) {
+        (void)bt_fail(&why, BT_LIMIT, "the answer is larger than a message may be");
+        rc = reply_error(slot, &why, err);
+    } else {
+        rc = host_send(slot->host, bt_buf_str(&out), -1, err);
+    }
+    bt_buf_done(&out);
+    return rc;
+}
+
+static int on_render(struct slot *slot, const struct bt_value *message, struct bt_err *err)
+{
+    const struct bt_value *variables = bt_map_gets(message, "variables");
+    if (!bt_value_is_null(variables) && !bt_value_is(variables, BT_KIND_MAP))
+        return bt_fail(err, BT_INVALID, "a message \"render\" whose variables are no map");
+    return answer_now(slot, message, slot_host_render, err);
+}
+
+static int on_encrypt(struct slot *slot, const struct bt_value *message, struct bt_err *err)
+{
+    return answer_now(slot, message, slot_host_encrypt, err);
+}
+
 /* --- Results ---------------------------------------------------------------------------------- */
 
 static int on_log(struct slot *slot, const struct bt_value *message, struct bt_err *err)
@@ -262,6 +306,8 @@ static const struct {
     {"metric", on_metric},
     {"file_open", on_file_open},
     {"file_store", on_file_store},
+    {"render", on_render},
+    {"encrypt", on_encrypt},
     {"emit", on_emit},
     {"state", on_state},
     {"flush", on_flush},

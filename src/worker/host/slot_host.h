@@ -26,5 +26,10 @@ void slot_host_done(struct slot *slot); /* Frees what the attempt kept. */
 
 /* message.c: one message of the plugin. BT_INVALID, BT_LIMIT: it is none of the protocol. */
 int slot_host_message(struct slot *slot, struct bt_str text, struct bt_err *err);
+/* ask.c: what the plugin asks for, put into the map `reply`. */
+int slot_host_render(struct slot *slot, const struct bt_value *message, struct bt_value *reply,
+                     struct bt_err *err);
+int slot_host_encrypt(struct slot *slot, const struct bt_value *message, struct bt_value *reply,
+                      struct bt_err *err);
 /* Tells the plugin what the helper did. */
 int slot_host_answer(struct slot *slot, enum help kind, struct bt_err *err);
