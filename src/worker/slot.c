@@ -493,7 +493,7 @@ void slot_begin(struct slot *slot, struct bt_job *job)
     slot->has_run = slot->is_clean = false;
     slot->has_result = slot->has_children = slot->has_lost_contact = false;
     slot->is_host_warning = slot->is_refused = slot->has_to_conclude = false;
-    slot->has_dir = slot->is_dir_kept = false;
+    slot->has_dir = slot->is_dir_kept = slot->is_flushing = false;
     slot->grace_end_ms = 0;
     slot->status = 0;
     slot->err = (struct bt_err)BT_ERR_INIT;
@@ -557,6 +557,7 @@ void slot_init(struct slot *slot, struct bt_worker *worker, uint32_t id)
 void slot_done(struct slot *slot)
 {
     assert(slot->phase == PHASE_FREE);
+    free(BT_TAKE(slot->flush_error));
     for (int i = 0; i < STREAM_COUNT; i++)
         bt_lines_done(&slot->streams[i].lines);
     bt_logs_done(&slot->logs);

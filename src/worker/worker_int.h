@@ -79,7 +79,11 @@ struct slot {
     int help_fd; /* HELP_OPEN: the file; -1: none. */
     struct bt_err help_err;
 
+    bool is_flushing; /* The plugin waits for its events to be durable. */
+
     uint64_t is_kill_asked; /* Under the mutex; a word of its own, not one read with others. */
+    bool is_flushed;        /* Under the mutex: the answer is there … */
+    char *flush_error;      /* … and why they are not durable, or NULL. Owned. */
 };
 
 struct bt_worker {
@@ -106,7 +110,7 @@ struct bt_worker {
 
     pthread_mutex_t mutex; /* Guards what follows, and what slots mark so. */
     struct bt_job *first, *last;
-    bool has_kills, is_stopping, is_now;
+    bool has_kills, has_flushed, is_stopping, is_now;
     bool is_over; /* The thread looks at nothing any more. */
 };
 

@@ -130,7 +130,7 @@ static bool find_calls(struct bt_str type, struct bt_str kind, struct calls *ret
         const struct bt_trigger_def *def = plugin->triggers[i];
         if (bt_str_is(kind, "task") || !bt_str_is(type, def->type))
             continue;
-        *ret_calls = (struct calls){def->poll ? def->poll : def->listen, def->kill};
+        *ret_calls = (struct calls){bt_str_is(kind, "listen") ? def->listen : def->poll, def->kill};
         return true;
     }
     return false;

@@ -233,6 +233,7 @@ static int on_metric(struct slot *slot, const struct bt_value *message, struct b
 static int on_emit(struct slot *slot, const struct bt_value *message, struct bt_err *err)
 {
     const struct bt_value *variables = bt_map_gets(message, "variables");
+    const struct bt_value *id = bt_map_gets(message, "id");
     BT_VALUE event = bt_map_new(2);
     if (!bt_value_is(variables, BT_KIND_MAP))
         return bt_fail(err, BT_INVALID, "a message \"emit\" whose variables are no map");
@@ -241,7 +242,7 @@ static int on_emit(struct slot *slot, const struct bt_value *message, struct bt_
     if (bt_value_count(slot->events) >= BT_HOST_EVENTS_MAX)
         return bt_fail(err, BT_LIMIT, "more than %u events", BT_HOST_EVENTS_MAX);
     if (!event || bt_map_puts(event, "variables", bt_value_ref(variables)) < 0 ||
-        bt_map_puts(event, "id", bt_value_ref(bt_map_gets(message, "id"))) < 0 || !slot->events ||
+        (id && bt_map_puts(event, "id", bt_value_ref(id)) < 0) || !slot->events ||
         bt_list_push(slot->events, BT_TAKE(event)) < 0)
         return bt_fail_mem(err, "events");
     return BT_OK;
@@ -255,12 +256,34 @@ static int on_state(struct slot *slot, const struct bt_value *message, struct bt
     return BT_OK;
 }
 
-static int on_flush(struct slot *slot, const struct bt_value *message, struct bt_err *err)
+int slot_host_answer_flush(struct slot *slot, const char *error, struct bt_err *err)
 {
     struct bt_err why = BT_ERR_INIT;
-    (void)message;
-    (void)bt_fail(&why, BT_UNAVAILABLE, "events become durable with the result of this run");
+    if (!error)
+        return reply(slot, NULL, BT_STR_NONE, -1, err);
+    (void)bt_fail(&why, BT_IO, "%s", error);
     return reply_error(slot, &why, err);
+}
+
+static int on_flush(struct slot *slot, const struct bt_value *message, struct bt_err *err)
+{
+    const struct bt_worker_sink *sink = &slot->worker->config.sink;
+    bool is_trigger = slot->job->task->type->exec == BT_EXEC_TRIGGER;
+    (void)message;
+    if (!sink->events || !is_trigger)
+        return slot_host_answer_flush(slot, "events become durable with the result of this run",
+                                      err);
+    struct bt_value *events = slot->events ? BT_TAKE(slot->events) : bt_list_new(0);
+    if (!events)
+        return bt_fail_mem(err, "events");
+    if (slot->is_flushing) {
+        bt_value_unref(events);
+        return bt_fail(err, BT_INVALID, "a message \"flush\" before the answer to the last one");
+    }
+    slot->is_flushing = true;
+    host_pause(slot->host, true);
+    sink->events(sink->data, slot->job, events, bt_value_ref(slot->trigger_state));
+    return BT_OK;
 }
 
 static int on_result(struct slot *slot, const struct bt_value *message, struct bt_err *err)

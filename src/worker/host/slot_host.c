@@ -48,6 +48,13 @@ static void add_info(struct bt_buf *out, const struct bt_job *job)
     (void)bt_buf_addc(out, '}');
 }
 
+static const char *kind_of(const struct bt_type *type)
+{
+    if (type->exec != BT_EXEC_TRIGGER)
+        return "task";
+    return bt_value_as_bool(bt_map_gets(type->manifest, "realtime")) ? "listen" : "poll";
+}
+
 static int make_order(struct slot *slot, const struct bt_host_props *props, struct bt_err *err)
 {
     const struct bt_type *type = slot->job->task->type;
@@ -55,7 +62,7 @@ static int make_order(struct slot *slot, const struct bt_host_props *props, stru
     bool is_trigger = type->exec == BT_EXEC_TRIGGER;
     *out = (struct bt_buf)BT_BUF_INIT(BT_HOST_MESSAGE_MAX);
     (void)bt_buf_addf(out, "{\"type\":\"run\",\"protocol\":%d,\"kind\":\"%s\"", BT_HOST_PROTOCOL,
-                      is_trigger ? "poll" : "task"); /* All checked at the end. */
+                      kind_of(type)); /* All checked at the end. */
     add_text(out, "task", type->name);
     add_text(out, "workDir", slot->work_dir);
     add_int(out, "memoryBytes", props->memory_bytes);
@@ -357,6 +364,21 @@ void slot_host_helped(struct slot *slot)
         return;
     host_pause(slot->host, false);
     if (rc < 0)
+        lose_contact(slot, "connection to the worker");
+    else if (take_messages(slot))
+        read_socket(slot, READS_PER_TURN);
+}
+
+void slot_host_flushed(struct slot *slot, const char *error)
+{
+    struct bt_err err = BT_ERR_INIT;
+    if (!slot->is_flushing)
+        return;
+    slot->is_flushing = false;
+    if (!slot->host || slot->host->fds[HOST_SOCKET] < 0)
+        return; /* It has ended meanwhile. */
+    host_pause(slot->host, false);
+    if (slot_host_answer_flush(slot, error, &err) < 0)
         lose_contact(slot, "connection to the worker");
     else if (take_messages(slot))
         read_socket(slot, READS_PER_TURN);

@@ -15,6 +15,8 @@ void slot_host_on_output(struct slot *slot, int which);
 void slot_host_on_event(struct slot *slot, const struct bt_warden_event *event);
 /* Ends a host that does not take the order, without its slot. */
 void slot_host_retire(struct slot *slot);
+/* The answer to a flush: NULL, or why the events are not durable. */
+void slot_host_flushed(struct slot *slot, const char *error);
 /* The helper thread's work for the host, and what follows it. */
 void slot_host_help(struct slot *slot);
 void slot_host_helped(struct slot *slot);
@@ -31,5 +33,7 @@ int slot_host_render(struct slot *slot, const struct bt_value *message, struct b
                      struct bt_err *err);
 int slot_host_encrypt(struct slot *slot, const struct bt_value *message, struct bt_value *reply,
                       struct bt_err *err);
+/* Tells the plugin that its events are durable, or why not. */
+int slot_host_answer_flush(struct slot *slot, const char *error, struct bt_err *err);
 /* Tells the plugin what the helper did. */
 int slot_host_answer(struct slot *slot, enum help kind, struct bt_err *err);
