@@ -11,6 +11,7 @@
 #include "value/json.h"
 #include "worker/worker.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,6 +216,7 @@ static int fill_job(struct tester *tester, struct trial *trial, struct bt_err *e
     if (is_trigger)
         BT_TRY(parse_trigger(trial, err));
     BT_TRY(parse_task(is_trigger ? bt_str_of(carrier) : source, &job->flow, err));
+    assert(job->flow); /* Read. */
     job->task = is_trigger ? &trial->task : &job->flow->tasks[0];
     if (job->task->type != trial->type)
         return bt_fail(err, BT_INVALID, "not valid: it is an example of the type \"%s\"",

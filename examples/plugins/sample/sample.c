@@ -2,12 +2,12 @@
  * Read it from the bottom: bt_plugin_entry() names the types, each has one function. */
 #include <baton/plugin.h>
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 /* --- sample.echo ------------------------------------------------------------------------------ */
 
@@ -129,8 +129,7 @@ static int poll_file(const struct bt_host_api *host, struct bt_run *run)
 /* Realtime: an event at every interval, until it is killed. */
 static int listen_ticks(const struct bt_host_api *host, struct bt_run *run)
 {
-    int64_t every_us = host->prop_duration_us(run, "every", 1000000);
-    struct timespec pause = {every_us / 1000000, every_us % 1000000 * 1000};
+    int64_t every_ms = host->prop_duration_us(run, "every", 1000000) / 1000;
     atomic_store(&is_stopped, 0);
     for (int64_t tick = 1; !atomic_load(&is_stopped); tick++) {
         char text[48], id[24];
@@ -141,7 +140,7 @@ static int listen_ticks(const struct bt_host_api *host, struct bt_run *run)
             rc = host->flush(run); /* Now the event is safe: a queue would be told so here. */
         if (rc != BT_PLUGIN_OK)
             return rc;
-        nanosleep(&pause, NULL);
+        poll(NULL, 0, every_ms < 60000 ? (int)every_ms : 60000);
     }
     return BT_PLUGIN_KILLED;
 }

@@ -33,6 +33,9 @@ uint32_t host_ward(const struct host *host)
 int hosts_init(struct bt_worker *worker, struct bt_err *err)
 {
     BT_TRY(bt_sandbox_wanted(&worker->sandbox, err));
+    if (bt_sandbox_missing(worker->sandbox))
+        return bt_fail(err, BT_UNAVAILABLE, "BATON_SANDBOX: %s",
+                       bt_sandbox_missing(worker->sandbox));
     worker->host_count = HOSTS_PER_SLOT * worker->config.slots;
     worker->hosts = calloc(worker->host_count, sizeof *worker->hosts);
     if (!worker->hosts)
