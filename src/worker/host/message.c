@@ -8,6 +8,7 @@
 #include "worker/reader.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /* --- Answers ---------------------------------------------------------------------------------- */
@@ -41,9 +42,12 @@ static int reply(struct slot *slot, const char *key, struct bt_str text, int fd,
 static int reply_error(struct slot *slot, const struct bt_err *why, struct bt_err *err)
 {
     struct bt_buf out = BT_BUF_INIT(BT_HOST_MESSAGE_MAX);
+    char text[sizeof why->msg + sizeof why->hint + 4];
+    (void)snprintf(text, sizeof text, why->hint[0] ? "%s (%s)" : "%s%s", why->msg,
+                   why->hint); /* Fits. */
     (void)bt_buf_addf(&out, "{\"type\":\"reply\",\"code\":\"%s\",\"error\":",
                       code_word(why->code)); /* All checked below. */
-    (void)bt_json_write_str(bt_str_of(why->msg), &out);
+    (void)bt_json_write_str(bt_str_of(text), &out);
     (void)bt_buf_addc(&out, '}');
     int rc = bt_buf_check(&out, "a reply", err);
     if (rc == BT_OK)
