@@ -53,10 +53,12 @@ static void kill_run(void)
 static void *watch_kills(void *data)
 {
     char byte;
+    ssize_t got;
     (void)data;
-    while (read(bt_child.kill_pipe[0], &byte, 1) >= 0 || errno == EINTR)
-        kill_run();
-    return NULL;
+    while ((got = read(bt_child.kill_pipe[0], &byte, 1)) > 0 || (got < 0 && errno == EINTR))
+        if (got > 0)
+            kill_run();
+    return NULL; /* The plugin closed what is not its own: the worker sees that too. */
 }
 
 static bool start_watch(void)
