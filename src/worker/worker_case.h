@@ -265,6 +265,17 @@ static inline bool is_gone(pid_t pid, int within_ms)
     return false;
 }
 
+/* All threads of a child of the warden are gone, and with them its descriptors. */
+static inline bool is_reaped(pid_t pid, int within_ms)
+{
+    for (int i = 0; i < within_ms; i++) {
+        if (kill(pid, 0) < 0 && errno == ESRCH)
+            return true;
+        (void)poll(NULL, 0, 1);
+    }
+    return false;
+}
+
 /* The number after "I pid " in the log. */
 static inline pid_t logged_pid(void)
 {

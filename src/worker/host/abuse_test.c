@@ -139,10 +139,10 @@ static void test_threads(void **state)
     (void)state;
     assert_int_equal(run("worse.late_crash", "")->state, BT_SUCCESS);
     pid_t pid = (pid_t)number("pid");
-    assert_true(is_gone(pid, 5000));
+    assert_true(is_reaped(pid, 5000));
     expect_fine();
     assert_int_equal(run("worse.late_talk", "")->state, BT_SUCCESS);
-    assert_true(is_gone((pid_t)number("pid"), 5000)); /* It speaks without being asked. */
+    assert_true(is_reaped((pid_t)number("pid"), 5000)); /* It speaks without being asked. */
     expect_fine();
     assert_null(bt_map_gets(last()->outputs, "late"));
 }
