@@ -73,7 +73,7 @@ static void log_response(struct http_call *call)
     http_log(call, BT_PLUGIN_DEBUG, "%s %s: code %ld, %lld bytes, %lld ms, HTTP/%s",
              call->opt.method, call->shown.at, call->response.code,
              (long long)call->response.length, (long long)us / 1000, version);
-    for (size_t i = 0; call->opt.logs_headers && i < call->response.header_count; i++)
+    for (size_t i = 0; i < call->response.header_count; i++)
         http_log(call, BT_PLUGIN_DEBUG, "%s: %s", call->response.headers[i].name,
                  call->response.headers[i].value);
 }
@@ -103,7 +103,8 @@ static int perform(struct http_call *call)
     rc = http_transfer(call);
     if (rc != BT_PLUGIN_OK)
         return rc;
-    log_response(call);
+    if (call->opt.logs_exchange)
+        log_response(call);
     return http_is_allowed_code(call, call->response.code) ? BT_PLUGIN_OK : fail_code(call);
 }
 

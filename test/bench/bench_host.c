@@ -135,7 +135,7 @@ static double bare_rate(int port)
 static void bench_requests(const char *dir, const char *baton, const char *delay_us,
                            const char *name)
 {
-    enum { REQUESTS = 10000 };
+    enum { REQUESTS = 20000 };
     struct server server;
     char task[128];
     if (!start_server(delay_us, &server))
