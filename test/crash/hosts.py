@@ -3,8 +3,9 @@
 
 Method: a real server whose own worker runs tasks of plugins (a shared object, an executable, HTTP requests,
 files) in loops; every task may be tried again. `kill -9` at random moments (seeded) and at named points: a
-host that runs, a host that is idle, a host just born, the zygote (bt-warden), all hosts at once; sometimes a
-host is stopped (SIGSTOP) first. At the end: every execution is SUCCESS and every task run there once; no more
+host that runs, a host that is idle, a host just born, the zygote (bt-warden), all hosts at once, the server with
+its worker; sometimes a host is stopped (SIGSTOP) first. A killed server is started again, and of its hosts none
+may outlive it. At the end: every execution is SUCCESS and every task run there once; no more
 attempts have failed than were killed; no row is left in events, jobs and timers; the server has as many
 descriptors as before, runs as many tasks at once as before, and no process, directory or file is left."""
 import argparse
@@ -134,6 +135,10 @@ def kill(pid, number=signal.SIGKILL):
         return False
 
 
+def is_alive(pid):
+    return name_of(pid) != "" and ") Z " not in read(f"/proc/{pid}/stat")
+
+
 class Killer:
     def __init__(self, server, rng):
         self.server, self.rng, self.counts = server, rng, {}
@@ -183,11 +188,25 @@ class Case:
         self.log = open(folder / "log", "w", encoding="utf-8")  # pylint: disable=consider-using-with
         examples = Path(self.baton).parent / "examples" / "plugins"
         self.env = dict(os.environ, BATON_PLUGINS=str(examples))
+        self.start_server()
+
+    def start_server(self):
+        (self.data / "control.sock").unlink(missing_ok=True)  # A killed server's: it is not ready by it.
         self.server = subprocess.Popen([self.baton, "server", "--data", str(self.data), "-j", str(SLOTS)],
                                        env=self.env, stdout=self.log, stderr=self.log)
         until = time.monotonic() + 20
         while not (self.data / "control.sock").exists() and time.monotonic() < until:
             time.sleep(0.01)
+
+    def kill_server(self):
+        family = zygotes(self.server.pid) + hosts(self.server.pid)
+        self.server.kill()
+        self.server.wait()
+        until = time.monotonic() + 5
+        while time.monotonic() < until and any(map(is_alive, family)):
+            time.sleep(0.01)
+        self.expect(not any(map(is_alive, family)), "hosts outlived their server")
+        self.start_server()
 
     def submit(self, flow):
         return subprocess.Popen([self.baton, "run", str(flow), "--data", str(self.data), "-q"], env=self.env,
@@ -227,11 +246,16 @@ class Case:
             if sum(client.poll() is None for client in clients) < 2:
                 clients.append(self.submit(flow))
             time.sleep(rng.uniform(0, 0.06))
+            if rng.randrange(40) == 0:
+                self.kill_server()
+                killer.server = self.server.pid
+                killer.counts["server"] = killer.counts.get("server", 0) + 1
+                kills += 1
             kills += killer.strike()
         for client in clients:
             client.wait(300)
         self.wait_drained()
-        return killer.counts, len(clients)
+        return killer.counts, self.query("SELECT count(*) FROM executions WHERE flow_id='hosts'")[0][0]
 
     def check_tasks(self, count, counts):
         states = self.query("SELECT state, count(*) FROM executions WHERE flow_id='hosts' GROUP BY 1")
@@ -242,7 +266,7 @@ class Case:
         attempts = [attempt[2] for (record,) in self.query("SELECT record FROM task_runs")
                     for attempt in json.loads(record).get("a", [])]
         failed = len(attempts) - attempts.count("SUCCESS")
-        most = sum(counts.values()) + counts.get("zygote", 0) * SLOTS
+        most = sum(counts.values()) + (counts.get("zygote", 0) + counts.get("server", 0)) * SLOTS
         self.expect(0 < failed <= most, f"{failed} attempts failed, at most {most} were killed")
         for table in ("events", "jobs", "timers"):
             left = self.query(f"SELECT count(*) FROM {table}")[0][0]
