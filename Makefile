@@ -69,7 +69,7 @@ fuzz: ## Fuzz every parser for SECONDS_PER_TARGET (30)
 
 .PHONY: bench
 bench: all ## Measure against limits of the same run: a table, and build/bench.json
-	@ninja -C build -j$(JOBS) bench
+	@ninja -C build -j$(JOBS) bench test_plugins
 	@build/test/bench/bench build/baton build/bench.json
 
 .PHONY: fmt

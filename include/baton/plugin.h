@@ -59,6 +59,12 @@ struct bt_text {
     size_t len;
 };
 
+/* A property that was rendered late. */
+struct bt_rendered {
+    struct bt_text json; /* Its value; {NULL, 0}: null. */
+    int is_true;         /* Whether it counts as true: not "", "false", "0" or null. */
+};
+
 struct bt_host_api {
     uint32_t abi;  /* BT_PLUGIN_ABI of Baton. */
     uint32_t size; /* sizeof(struct bt_host_api) of Baton. */
@@ -142,6 +148,18 @@ struct bt_host_api {
 
     /* "tenant", "namespace", "flowId", "executionId", "taskId", "taskRunId", "attempt". */
     struct bt_text (*info)(struct bt_run *run, const char *name);
+
+    /* --- Questions to Baton (each waits for the answer) ------------------------------------------
+     */
+
+    /* Renders a property that plugin.json marks `x-late`: not before the run, but as often as the
+     * plugin asks, with these variables (a JSON map, or NULL) above those of the flow. A condition
+     * for each response or row. BT_PLUGIN_NOT_FOUND: there is no such property. */
+    int (*render)(struct bt_run *run, const char *name, const char *variables_json, size_t len,
+                  struct bt_rendered *ret_rendered);
+    /* The text encrypted with Baton's key, as JSON for an output or a variable of an event; it is
+     * decrypted where the flow uses it. Fails when Baton has no key. */
+    int (*encrypt)(struct bt_run *run, const char *text, size_t len, struct bt_text *ret_json);
 };
 
 /* A task type. */

@@ -73,7 +73,7 @@ static void log_response(struct http_call *call)
     http_log(call, BT_PLUGIN_DEBUG, "%s %s: code %ld, %lld bytes, %lld ms, HTTP/%s",
              call->opt.method, call->shown.at, call->response.code,
              (long long)call->response.length, (long long)us / 1000, version);
-    for (size_t i = 0; call->opt.logs_headers && i < call->response.header_count; i++)
+    for (size_t i = 0; i < call->response.header_count; i++)
         http_log(call, BT_PLUGIN_DEBUG, "%s: %s", call->response.headers[i].name,
                  call->response.headers[i].value);
 }
@@ -103,7 +103,8 @@ static int perform(struct http_call *call)
     rc = http_transfer(call);
     if (rc != BT_PLUGIN_OK)
         return rc;
-    log_response(call);
+    if (call->opt.logs_exchange)
+        log_response(call);
     return http_is_allowed_code(call, call->response.code) ? BT_PLUGIN_OK : fail_code(call);
 }
 
@@ -202,13 +203,11 @@ static int commit_file(struct http_call *call, struct bt_text *ret_uri)
 
 static int give_body_encrypted(struct http_call *call)
 {
-    struct bt_text body = bytes_text(&call->response.body);
-    struct bytes sealed = {.max = 2 * body.len + 256};
-    int rc = http_encrypt(call, body, &sealed);
-    if (rc == BT_PLUGIN_OK)
-        rc = call->host->output_json(call->run, "encryptedBody", sealed.at, sealed.len);
-    bytes_done(&sealed);
-    return rc;
+    struct bt_text body = bytes_text(&call->response.body), sealed = {0};
+    int rc = call->host->encrypt(call->run, body.at, body.len, &sealed);
+    return rc == BT_PLUGIN_OK
+               ? call->host->output_json(call->run, "encryptedBody", sealed.at, sealed.len)
+               : rc;
 }
 
 static int give_body(struct http_call *call)
@@ -275,9 +274,31 @@ static int download(struct http_call *call)
 
 /* --- The trigger ------------------------------------------------------------------------------ */
 
-/* The event: the outputs of a request, and under "$scope" what `responseCondition` sees. */
+/* {"response": {…}}: what `responseCondition` sees. */
+static int holds(struct http_call *call, const struct bytes *headers, const struct bytes *body,
+                 int *ret_is_true)
+{
+    char code[32];
+    struct bt_rendered rendered = {0};
+    struct bytes scope = {.max = SIZE_MAX / 8};
+    (void)snprintf(code, sizeof code, "%ld", call->response.code); /* Fits. */
+    bytes_adds(&scope, "{\"response\":{\"statusCode\":");
+    bytes_adds(&scope, code);
+    bytes_adds(&scope, ",\"body\":");
+    bytes_add(&scope, body->at, body->len);
+    bytes_adds(&scope, ",\"headers\":");
+    bytes_add(&scope, headers->at, headers->len);
+    int rc = bytes_adds(&scope, "}}") ? call->host->render(call->run, "responseCondition", scope.at,
+                                                           scope.len, &rendered)
+                                      : HTTP_FAIL(call, "out of memory");
+    bytes_done(&scope);
+    *ret_is_true = rendered.is_true;
+    return rc == BT_PLUGIN_LIMIT ? fail_large(call) : rc;
+}
+
+/* The event: the outputs of a request. `sealed` is the encrypted body, or absent. */
 static int emit(struct http_call *call, const struct bytes *headers, const struct bytes *body,
-                const struct bytes *sealed)
+                struct bt_text sealed)
 {
     char code[32];
     struct bytes event = {.max = SIZE_MAX / 8};
@@ -288,37 +309,41 @@ static int emit(struct http_call *call, const struct bytes *headers, const struc
     bytes_adds(&event, code);
     bytes_adds(&event, ",\"headers\":");
     bytes_add(&event, headers->at, headers->len);
-    bytes_adds(&event, sealed->len ? ",\"encryptedBody\":" : ",\"body\":");
-    bytes_add(&event, sealed->len ? sealed->at : body->at, sealed->len ? sealed->len : body->len);
-    bytes_adds(&event, ",\"$scope\":{\"response\":{\"statusCode\":");
-    bytes_adds(&event, code);
-    bytes_adds(&event, ",\"body\":");
-    bytes_add(&event, body->at, body->len);
-    bytes_adds(&event, ",\"headers\":");
-    bytes_add(&event, headers->at, headers->len);
-    int rc = bytes_adds(&event, "}}}") ? call->host->emit(call->run, event.at, event.len, NULL)
-                                       : HTTP_FAIL(call, "out of memory");
+    bytes_adds(&event, sealed.at ? ",\"encryptedBody\":" : ",\"body\":");
+    bytes_add(&event, sealed.at ? sealed.at : body->at, sealed.at ? sealed.len : body->len);
+    int rc = bytes_adds(&event, "}") ? call->host->emit(call->run, event.at, event.len, NULL)
+                                     : HTTP_FAIL(call, "out of memory");
     bytes_done(&event);
     return rc == BT_PLUGIN_LIMIT ? fail_large(call) : rc;
+}
+
+/* An event, when the condition holds. */
+static int decide(struct http_call *call, const struct bytes *headers, const struct bytes *body)
+{
+    struct bt_text plain = bytes_text(&call->response.body), sealed = {0};
+    int is_true = 0;
+    int rc = holds(call, headers, body, &is_true);
+    if (rc != BT_PLUGIN_OK || !is_true)
+        return rc;
+    if (call->opt.encrypts)
+        rc = call->host->encrypt(call->run, plain.at, plain.len, &sealed);
+    return rc == BT_PLUGIN_OK ? emit(call, headers, body, sealed) : rc;
 }
 
 static int poll(struct http_call *call)
 {
     struct bytes headers = {.max = 16 * HTTP_HEADER_BYTES_MAX};
-    struct bytes body = {.max = SIZE_MAX / 8}, sealed = {.max = SIZE_MAX / 8};
+    struct bytes body = {.max = SIZE_MAX / 8};
     int rc = perform(call);
     if (rc == BT_PLUGIN_OK)
         rc = http_body_decode(call);
-    if (rc == BT_PLUGIN_OK && call->opt.encrypts)
-        rc = http_encrypt(call, bytes_text(&call->response.body), &sealed);
     if (rc == BT_PLUGIN_OK && (!http_headers_json(&call->response, &headers) ||
                                !bytes_add_json(&body, bytes_text(&call->response.body))))
         rc = HTTP_FAIL(call, "out of memory");
     if (rc == BT_PLUGIN_OK)
-        rc = emit(call, &headers, &body, &sealed);
+        rc = decide(call, &headers, &body);
     bytes_done(&headers);
     bytes_done(&body);
-    bytes_done(&sealed);
     return rc;
 }
 

@@ -76,7 +76,7 @@ struct http_options {
     const char *proxy_type, *proxy_address, *proxy_username, *proxy_password;
     int64_t proxy_port;
     const char *unix_socket, *http_version, *tls_min;
-    bool is_insecure, follows, allows_failed, fails_on_empty, encrypts, is_fenced, logs_headers;
+    bool is_insecure, follows, allows_failed, fails_on_empty, encrypts, is_fenced, logs_exchange;
     int64_t connect_us, silence_us, pool_idle_us, content_max;
     int64_t redirects_max, retries, retry_us;
 };
@@ -191,10 +191,5 @@ bool http_is_stopped(struct http_call *call);
 bool http_is_utf8(struct bt_text text);
 /* Makes the received body UTF-8. */
 int http_body_decode(struct http_call *call);
-
-/* --- crypt.c ---------------------------------------------------------------------------------- */
-
-/* The encrypted form of a text as JSON: {"value": …, "type": "io.kestra.datatype:aes_encrypted"} */
-int http_encrypt(struct http_call *call, struct bt_text plain, struct bytes *out);
 
 #endif

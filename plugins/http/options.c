@@ -140,7 +140,7 @@ static int read_shape(struct http_call *call)
     return BT_PLUGIN_OK;
 }
 
-static bool wants_headers_logged(struct http_call *call)
+static bool wants_logs(struct http_call *call)
 {
     const char *level = http_prop(call, "options.logLevel");
     return level && (strcmp(level, "TRACE") == 0 || strcmp(level, "DEBUG") == 0);
@@ -182,7 +182,7 @@ int http_options_read(struct http_call *call)
     opt->fails_on_empty = flag(call, "failOnEmptyResponse", "failOnEmptyResponse", true);
     opt->encrypts = flag(call, "encryptBody", "encryptBody", false);
     opt->is_fenced = http_fence_is_forced() || (fence && strcmp(fence, "DENY") == 0);
-    opt->logs_headers = wants_headers_logged(call);
+    opt->logs_exchange = wants_logs(call);
     int rc = read_method(call);
     rc = rc == BT_PLUGIN_OK ? read_shape(call) : rc;
     rc = rc == BT_PLUGIN_OK ? read_numbers(call) : rc;

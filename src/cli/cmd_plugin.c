@@ -57,6 +57,11 @@ static int list(void)
             (void)printf("  CANNOT BE USED: %s\n", plugins[i]->problem);
             code = BT_EXIT_FAILED;
         }
+        const char *missing = bt_sandbox_missing(plugins[i]->sandbox);
+        if (missing) {
+            (void)printf("  CANNOT BE USED HERE: %s\n", missing);
+            code = BT_EXIT_FAILED;
+        }
         list_types(plugins[i]);
     }
     return code;

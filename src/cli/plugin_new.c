@@ -113,7 +113,7 @@ static const char source_python[] =
     "\n"
     "TASKS = {\"@.greet\": greet}\n"
     "\n"
-    "for line in sys.stdin:\n"
+    "while line := sys.stdin.readline():\n"
     "    order = json.loads(line)\n"
     "    try:\n"
     "        TASKS[order[\"task\"]](order[\"properties\"])\n"

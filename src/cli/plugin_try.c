@@ -11,6 +11,7 @@
 #include "value/json.h"
 #include "worker/worker.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,8 @@ struct tester {
     pthread_mutex_t mutex; /* Guards what follows. */
     pthread_cond_t changed;
     bool has_result;
+    struct bt_value *events; /* Owned: those of a realtime trigger so far. */
+    size_t events_wanted;    /* It is stopped when it has flushed as many. */
     struct bt_job_result result;
     struct bt_buf logs;
     unsigned run, passed, failed, checked;
@@ -61,6 +64,47 @@ static void on_result(void *data, struct bt_job_result *result)
     tester->has_result = true;
     pthread_cond_signal(&tester->changed);
     pthread_mutex_unlock(&tester->mutex);
+}
+
+/* Keeps events until there are as many as wanted: what comes before it is killed is chance. */
+static void keep_events(struct tester *tester, const struct bt_value *events)
+{
+    for (size_t i = 0; i < bt_value_count(events); i++)
+        if (bt_value_count(tester->events) < tester->events_wanted)
+            (void)bt_list_push(tester->events,
+                               bt_value_ref(bt_list_at(events, i))); /* Else it is missed. */
+}
+
+/* Events of a realtime trigger: durable at once, and it is stopped when there are enough. */
+static void on_events(void *data, const struct bt_job *job, struct bt_value *events,
+                      struct bt_value *state)
+{
+    struct tester *tester = data;
+    pthread_mutex_lock(&tester->mutex);
+    keep_events(tester, events);
+    bool is_enough = bt_value_count(tester->events) == tester->events_wanted;
+    pthread_mutex_unlock(&tester->mutex);
+    bt_value_unref(events);
+    bt_value_unref(state);
+    bt_worker_flushed(tester->worker, job->token, NULL);
+    if (is_enough)
+        bt_worker_kill(tester->worker, job->token);
+}
+
+/* A realtime trigger that we stopped ended well; its outputs are its events. */
+static int end_listening(struct tester *tester, struct bt_err *err)
+{
+    struct bt_job_result *result = &tester->result;
+    if (result->state != BT_KILLED)
+        return BT_OK;
+    result->state = BT_SUCCESS;
+    keep_events(tester, bt_map_gets(result->outputs, "events"));
+    BT_VALUE outputs = bt_map_new(1);
+    if (!outputs || bt_map_puts(outputs, "events", BT_TAKE(tester->events)) < 0)
+        return bt_fail_mem(err, "the example");
+    bt_value_unref(result->outputs);
+    result->outputs = BT_TAKE(outputs);
+    return BT_OK;
 }
 
 /* --- Jobs from examples ----------------------------------------------------------------------- */
@@ -172,6 +216,7 @@ static int fill_job(struct tester *tester, struct trial *trial, struct bt_err *e
     if (is_trigger)
         BT_TRY(parse_trigger(trial, err));
     BT_TRY(parse_task(is_trigger ? bt_str_of(carrier) : source, &job->flow, err));
+    assert(job->flow); /* Read. */
     job->task = is_trigger ? &trial->task : &job->flow->tasks[0];
     if (job->task->type != trial->type)
         return bt_fail(err, BT_INVALID, "not valid: it is an example of the type \"%s\"",
@@ -206,8 +251,15 @@ static int run_example(struct tester *tester, const struct bt_type *type,
     struct trial trial = {.type = type, .example = example, .job = calloc(1, sizeof *trial.job)};
     int rc = trial.job ? fill_job(tester, &trial, err) : bt_fail_mem(err, "the example");
     if (rc == BT_OK && expect) {
+        bool is_listening = bt_value_as_bool(bt_map_gets(type->manifest, "realtime"));
+        int64_t wanted = bt_value_as_int(bt_map_gets(example, "stopAfter"));
+        tester->events = bt_list_new(1);
+        tester->events_wanted = wanted > 0 ? (size_t)wanted : 1;
         run_job(tester, BT_TAKE(trial.job));
-        rc = bt_plugin_match(tester->files, &tester->result, expect, err);
+        rc = is_listening ? end_listening(tester, err) : BT_OK;
+        if (rc == BT_OK)
+            rc = bt_plugin_match(tester->files, &tester->result, expect, err);
+        tester->events = bt_value_unref(tester->events);
         bt_job_result_done(&tester->result);
     } else if (rc == BT_OK) {
         rc = BT_NEED; /* Valid, and nothing to compare with. */
@@ -264,7 +316,7 @@ static int open_tester(struct tester *tester, struct bt_err *err)
         .work_dir = path,
         .files = tester->files,
         .clock = bt_clock_system(),
-        .sink = {.data = tester, .logs = on_logs, .result = on_result},
+        .sink = {.data = tester, .logs = on_logs, .result = on_result, .events = on_events},
     };
     return bt_worker_start(&config, &tester->worker, err);
 }

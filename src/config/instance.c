@@ -256,7 +256,7 @@ static int open_runner(struct bt_instance *self, const struct bt_instance_config
     runner.dispatcher.data = self->hub;
     BT_TRY(bt_runner_new(&runner, &self->runner, err));
     bt_hub_set_sink(self->hub, &(struct bt_worker_sink){self->runner, bt_runner_logs,
-                                                        bt_runner_started, bt_runner_result});
+                                                        bt_runner_started, bt_runner_result, NULL});
     self->service = (struct bt_service){.runner = self->runner,
                                         .files = self->files,
                                         .store = self->store,
@@ -310,7 +310,7 @@ static int open_worker(struct bt_instance *self, const struct bt_instance_config
         .work_dir = work,
         .files = self->files,
         .clock = bt_clock_system(),
-        .sink = {self, on_logs, on_started, on_result},
+        .sink = {self, on_logs, on_started, on_result, NULL},
     };
     static const struct bt_member_ops ops = {submit_job, kill_job};
     int rc = bt_worker_start(&worker, &self->worker, err);

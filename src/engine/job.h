@@ -52,4 +52,9 @@ struct bt_worker_sink {
     void (*started)(void *data, const struct bt_job *job, int64_t at_us);
     /* Takes the result's content. Comes after all logs and files of the attempt, exactly once. */
     void (*result)(void *data, struct bt_job_result *result);
+    /* A realtime trigger waits until these events are durable: answer with bt_worker_flushed(),
+     * from any thread, also from here. Takes both; `state` may be NULL. NULL: no trigger can flush.
+     */
+    void (*events)(void *data, const struct bt_job *job, struct bt_value *events,
+                   struct bt_value *state);
 };

@@ -117,6 +117,30 @@ static bool are_names_free(const struct table *table, struct bt_plugin_info *plu
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 
+unsigned bt_sandbox_bit(struct bt_str word)
+{
+    static const char *const words[] = {"files", "syscalls", "signals"};
+    for (unsigned i = 0; i < BT_COUNT(words); i++)
+        if (bt_str_is(word, words[i]))
+            return 1u << i;
+    return 0;
+}
+
+/* One word, or a list of them. */
+static void read_sandbox(struct bt_plugin_info *plugin)
+{
+    const struct bt_value *sandbox = bt_map_gets(plugin->manifest, "sandbox");
+    bool is_list = bt_value_is(sandbox, BT_KIND_LIST);
+    size_t count = is_list ? bt_value_count(sandbox) : sandbox != NULL;
+    for (size_t i = 0; i < count; i++) {
+        unsigned bit = bt_sandbox_bit(bt_value_str(is_list ? bt_list_at(sandbox, i) : sandbox));
+        if (bit == 0)
+            set_problem(plugin, "the \"sandbox\" in its plugin.json has %s%s", "words other than ",
+                        "\"files\", \"syscalls\", \"signals\"");
+        plugin->sandbox |= bit;
+    }
+}
+
 static void read_limits(struct bt_plugin_info *plugin)
 {
     const struct bt_value *limits = bt_map_gets(plugin->manifest, "limits");
@@ -137,7 +161,6 @@ static void read_file_path(struct bt_plugin_info *plugin,
     plugin->is_executable = executable.len > 0;
     const struct bt_value *reuse = bt_map_gets(plugin->manifest, "reuse");
     plugin->is_reused = reuse ? bt_value_as_bool(reuse) : !plugin->is_executable;
-    plugin->is_confined = bt_str_is(bt_map_str(plugin->manifest, "sandbox"), "files");
     if (plugin->is_executable) {
         char *name = bt_str_dup(executable);
         assert(name);
@@ -244,6 +267,7 @@ void bt_registry_load_plugin(struct table *table, const char *dir, struct bt_str
     if (manifest) {
         check_abi(plugin);
         read_limits(plugin);
+        read_sandbox(plugin);
         read_file_path(plugin, has_file);
         read_types(table, plugin);
     }

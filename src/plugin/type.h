@@ -45,6 +45,15 @@ struct bt_plugin_limits {
     int64_t tasks;        /* Tasks that one host process runs before it is replaced. */
 };
 
+/* Ways to fence a plugin in, as bits. */
+enum bt_sandbox {
+    BT_SANDBOX_FILES = 1,    /* "files": it writes only beneath its worker's directory. */
+    BT_SANDBOX_SYSCALLS = 2, /* "syscalls": none that change the machine or look into others. */
+    BT_SANDBOX_SIGNALS = 4,  /* "signals": it signals only processes of its own. */
+};
+/* The bit of a word; 0: unknown. */
+unsigned bt_sandbox_bit(struct bt_str word);
+
 /* A plugin found at run time. Immutable after loading. */
 struct bt_plugin_info {
     const char *name, *title, *version;
@@ -52,7 +61,7 @@ struct bt_plugin_info {
     const char *file;   /* Absolute: the shared object or the executable. */
     bool is_executable; /* Speaks the host protocol as JSON lines over its standard streams. */
     bool is_reused;     /* One process runs task after task. */
-    bool is_confined;   /* Asks for `sandbox`: it writes only beneath its working directory. */
+    unsigned sandbox;   /* What it asks for: enum bt_sandbox. */
     struct bt_plugin_limits limits;
     const struct bt_value *manifest; /* NULL: it could not be read. */
     const char *problem;             /* Why none of its tasks can run, or NULL. */

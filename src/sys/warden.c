@@ -30,6 +30,17 @@ struct bt_warden {
     struct bt_buf text; /* Reused from order to order. */
 };
 
+/* What belongs to Baton alone: neither the warden nor any task of it gets them. */
+static bool is_private(const char *entry)
+{
+    static const char *const names[] = {WARDEN_MARK,
+                                        "BATON_WORKER_TOKEN=", "BATON_ENCRYPTION_KEY="};
+    for (size_t i = 0; i < BT_COUNT(names); i++)
+        if (strncmp(entry, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
 /* Our environment with the warden's own mark. Owned array; the texts are borrowed. */
 static char **marked_environ(char *mark)
 {
@@ -41,7 +52,7 @@ static char **marked_environ(char *mark)
     if (env)
         env[used++] = mark;
     for (size_t i = 0; env && i < count; i++) {
-        if (strncmp(environ[i], WARDEN_MARK, sizeof WARDEN_MARK - 1) != 0)
+        if (!is_private(environ[i]))
             env[used++] = environ[i];
     }
     return env;
@@ -171,7 +182,8 @@ static int start_child(struct bt_warden *warden, enum warden_order order,
 {
     assert(command->argv[0] && command->dir);
     assert(command->id < WARDEN_IDS_MAX);
-    struct warden_message message = {.order = order, .id = command->id};
+    struct warden_message message = {
+        .order = order, .id = command->id, .is_reaper = command->is_reaper};
     struct bt_buf *text = &warden->text;
     bt_buf_clear(text);
     (void)bt_buf_add(text, (struct bt_str){command->dir, strlen(command->dir) + 1});

@@ -41,6 +41,9 @@ struct bt_command {
     const char *dir;        /* Working directory, absolute. */
     int out_fd, err_fd;     /* Its standard output and error; borrowed. Input is empty. */
     int in_fd;              /* bt_warden_fork() only: the child's descriptor 3; borrowed. */
+    /* bt_warden_fork() only: what the child starts stays its own as long as it lives, daemons too;
+     * it has to wait for them. */
+    bool is_reaper;
 };
 
 /* All give BT_ABORTED when the warden has died. */

@@ -165,8 +165,9 @@ int warden_fork(struct warden_exec *exec, const struct warden_message *message, 
     ret_child->errno_value = errno;
     if (ret_child->pid != 0)
         return ret_child->pid > 0 ? BT_OK : BT_IO;
-    (void)setsid();                         /* Cannot fail: a new process leads no group. */
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* A valid signal. */
+    (void)setsid(); /* Cannot fail: a new process leads no group. */
+    (void)prctl(PR_SET_CHILD_SUBREAPER, message->is_reaper != 0); /* The same. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);                       /* A valid signal. */
     if (getppid() != warden)
         _exit(127); /* It was killed before it was watched. */
     for (uint32_t i = 0; i < message->envc; i++)

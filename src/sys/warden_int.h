@@ -28,6 +28,7 @@ struct warden_message {
     uint32_t
         size; /* SPAWN, FORK: bytes of text: directory, arguments, environment, each with NUL. */
     uint32_t is_inline; /* The text follows; else it is in the last descriptor. */
+    uint32_t is_reaper; /* FORK: bt_command.is_reaper. */
 };
 
 /* One process as /proc shows it. */

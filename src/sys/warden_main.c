@@ -31,6 +31,7 @@ struct ward {
     enum ward_state state; /* REPORTED: free once its last event is sent. */
     pid_t pid;
     bool is_reaped; /* The leader; its number may belong to others then. */
+    bool is_reaper; /* While its leader lives, no orphan of it comes to us. */
     bool is_seen;   /* The last look found living kin. */
     uint64_t serial, start_ticks;
     int64_t ending_since_us;
@@ -113,7 +114,8 @@ static void start_ward(struct warden *warden, const struct warden_message *messa
     char mark[sizeof WARDEN_MARK + BT_WARDEN_KEY_LEN + 24];
     (void)snprintf(mark, sizeof mark, WARDEN_MARK "%s-" WARDEN_SERIAL, warden->key,
                    (unsigned long long)++warden->serial); /* Fits. */
-    *ward = (struct ward){.serial = warden->serial, .start_ticks = kin_now_ticks()};
+    *ward = (struct ward){
+        .serial = warden->serial, .start_ticks = kin_now_ticks(), .is_reaper = message->is_reaper};
     int rc = message->order == WARDEN_FORK ? warden_fork(&warden->exec, message, fds, mark, &child)
                                            : warden_exec(&warden->exec, message, fds, mark, &child);
     if (rc == BT_OK) {
@@ -278,7 +280,8 @@ static struct ward *owner_of(struct warden *warden, const struct kin *kin, bool 
             continue;
         if (kin->group == ward->pid || kin->session == ward->pid || mark == ward->serial)
             return ward;
-        if (ward->start_ticks <= kin->start_ticks) {
+        bool has_orphans = !ward->is_reaper || ward->is_reaped;
+        if (has_orphans && ward->start_ticks <= kin->start_ticks) {
             candidate = ward;
             candidates++;
         }

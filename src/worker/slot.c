@@ -145,7 +145,8 @@ static void finish(struct slot *slot)
     slot_report(slot);
     bool is_simple = slot->plan.fetch_count == 0 && !slot->plan.has_output_dir;
     if (is_simple &&
-        (unlinkat(slot->worker->root, slot->work_name, AT_REMOVEDIR) == 0 || errno == ENOENT))
+        (slot->is_dir_kept || unlinkat(slot->worker->root, slot->work_name, AT_REMOVEDIR) == 0 ||
+         errno == ENOENT))
         free_slot(slot);
     else
         start_work(slot, PHASE_REMOVING);
@@ -432,6 +433,7 @@ static int make_plan(struct slot *slot)
     struct bt_err err = BT_ERR_INIT;
     slot->is_host = type->plugin != NULL;
     slot->streams[STREAM_OUT].level = slot->is_host ? BT_LEVEL_DEBUG : BT_LEVEL_INFO;
+    slot->has_dir = slot->is_host && slot_host_take_dir(slot);
     if (slot->is_host && slot_host_plan(slot, &err) < 0)
         slot->err = err;
     if (slot->is_host)
@@ -461,15 +463,22 @@ static void warn_of_dependencies(struct slot *slot)
                         "this machine; install others in beforeCommands"));
 }
 
+void slot_set_work_dir(struct slot *slot, const char *name)
+{
+    (void)snprintf(slot->work_name, NAME_SIZE, "%s", name);
+    (void)snprintf(slot->work_dir, PATH_SIZE, "%s/%s", slot->worker->dir, name); /* Both fit. */
+}
+
 static void set_paths(struct slot *slot)
 {
     const struct bt_job *job = slot->job;
     const char *dir = slot->worker->dir;
     const char *id = job->taskrun_id;
-    (void)snprintf(slot->work_name, NAME_SIZE, "%s-%" PRIx64, id, job->token);
+    char name[NAME_SIZE];
+    (void)snprintf(name, sizeof name, "%s-%" PRIx64, id, job->token);
+    slot_set_work_dir(slot, name);
     (void)snprintf(slot->fetch_name, NAME_SIZE, "%s-%" PRIx64 "-in", id, job->token);
     (void)snprintf(slot->output_name, NAME_SIZE, "%s-%" PRIx64 "-out", id, job->token);
-    (void)snprintf(slot->work_dir, PATH_SIZE, "%s/%s", dir, slot->work_name);
     (void)snprintf(slot->fetch_dir, PATH_SIZE, "%s/%s", dir, slot->fetch_name);
     (void)snprintf(slot->output_dir, PATH_SIZE, "%s/%s", dir, slot->output_name); /* All fit. */
 }
@@ -484,6 +493,7 @@ void slot_begin(struct slot *slot, struct bt_job *job)
     slot->has_run = slot->is_clean = false;
     slot->has_result = slot->has_children = slot->has_lost_contact = false;
     slot->is_host_warning = slot->is_refused = slot->has_to_conclude = false;
+    slot->has_dir = slot->is_dir_kept = slot->is_flushing = false;
     slot->grace_end_ms = 0;
     slot->status = 0;
     slot->err = (struct bt_err)BT_ERR_INIT;
@@ -509,7 +519,7 @@ void slot_begin(struct slot *slot, struct bt_job *job)
     }
     struct bt_stage stage = stage_of(slot);
     struct bt_err err = BT_ERR_INIT;
-    if (bt_stage_bring(&stage, &err) < 0)
+    if (!slot->has_dir && bt_stage_bring(&stage, &err) < 0)
         fail(slot, &err);
     else
         run(slot);
@@ -547,6 +557,7 @@ void slot_init(struct slot *slot, struct bt_worker *worker, uint32_t id)
 void slot_done(struct slot *slot)
 {
     assert(slot->phase == PHASE_FREE);
+    free(BT_TAKE(slot->flush_error));
     for (int i = 0; i < STREAM_COUNT; i++)
         bt_lines_done(&slot->streams[i].lines);
     bt_logs_done(&slot->logs);

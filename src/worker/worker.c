@@ -5,11 +5,13 @@
 #include "base/limits.h"
 #include "base/own.h"
 #include "sys/fs.h"
+#include "worker/host/slot_host.h"
 #include "worker/worker_int.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -56,6 +58,21 @@ void bt_worker_kill(struct bt_worker *worker, uint64_t token)
     }
     if (is_found)
         wake(worker);
+    pthread_mutex_unlock(&worker->mutex);
+}
+
+void bt_worker_flushed(struct bt_worker *worker, uint64_t token, const char *error)
+{
+    pthread_mutex_lock(&worker->mutex);
+    for (unsigned i = 0; i < worker->config.slots; i++) {
+        struct slot *slot = &worker->slots[i];
+        if (!slot->job || slot->job->token != token)
+            continue;
+        free(slot->flush_error);
+        slot->flush_error = error ? bt_str_dup(bt_str_of(error)) : NULL;
+        slot->is_flushed = worker->has_flushed = true;
+        wake(worker);
+    }
     pthread_mutex_unlock(&worker->mutex);
 }
 
@@ -115,6 +132,26 @@ static void obey_kills(struct bt_worker *worker)
     }
 }
 
+/* Hands the answers of bt_worker_flushed() to the plugins that wait for them. */
+static void answer_flushes(struct bt_worker *worker)
+{
+    pthread_mutex_lock(&worker->mutex);
+    bool has_some = worker->has_flushed;
+    worker->has_flushed = false;
+    pthread_mutex_unlock(&worker->mutex);
+    for (unsigned i = 0; has_some && i < worker->config.slots; i++) {
+        struct slot *slot = &worker->slots[i];
+        pthread_mutex_lock(&worker->mutex);
+        bool is_flushed = slot->is_flushed;
+        char *error = BT_TAKE(slot->flush_error);
+        slot->is_flushed = false;
+        pthread_mutex_unlock(&worker->mutex);
+        if (is_flushed)
+            slot_host_flushed(slot, error);
+        free(error);
+    }
+}
+
 static struct slot *find_free(struct bt_worker *worker)
 {
     for (unsigned i = 0; worker->busy < worker->config.slots && i < worker->config.slots; i++) {
@@ -135,6 +172,7 @@ static struct bt_job *take_job(struct bt_worker *worker, struct slot *slot)
         job->next = NULL;
         slot->job = job;
         slot->is_kill_asked = job->is_kill_asked; /* Asked since we looked for kills. */
+        slot->is_flushed = false;
     }
     pthread_mutex_unlock(&worker->mutex);
     return job;
@@ -152,6 +190,7 @@ void bt_worker_turn(struct bt_worker *worker)
     if (worker->is_closing)
         return;
     obey_kills(worker);
+    answer_flushes(worker);
     slots_go_on(worker);
     struct slot *slot;
     struct bt_job *job;

@@ -23,6 +23,9 @@ void bt_worker_submit(struct bt_worker *worker, struct bt_job *job);
 /* Asks that the attempt with this token ends: SIGTERM to its whole process group, SIGKILL after the
  * grace time; its result comes with state KILLED. Unknown tokens are ignored. Any thread. */
 void bt_worker_kill(struct bt_worker *worker, uint64_t token);
+/* The events that the attempt with this token flushed are durable, or (`error`, borrowed) why not.
+ * Unknown tokens are ignored. Any thread. */
+void bt_worker_flushed(struct bt_worker *worker, uint64_t token, const char *error);
 /* Kills what runs (no grace when `is_now`), waits for it, reports it, joins the thread and frees.
  */
 struct bt_worker *bt_worker_stop(struct bt_worker *worker, bool is_now);

@@ -74,12 +74,31 @@ static inline void on_result(void *data, struct bt_job_result *result)
     pthread_mutex_unlock(&told.mutex);
 }
 
+/* What a trigger flushed last, and the answer to it. */
+static struct bt_value *flushed;
+static const char *flush_error;
+static bool is_flush_answered = true;
+
+static inline void on_events(void *data, const struct bt_job *job, struct bt_value *events,
+                             struct bt_value *state)
+{
+    (void)data;
+    pthread_mutex_lock(&told.mutex);
+    bt_value_unref(flushed);
+    flushed = events;
+    pthread_mutex_unlock(&told.mutex);
+    bt_value_unref(state);
+    if (is_flush_answered)
+        bt_worker_flushed(worker, job->token, flush_error);
+}
+
 static inline void forget(void)
 {
     for (size_t i = 0; i < told.count; i++)
         bt_job_result_done(&told.results[i]);
     told.count = 0;
     bt_buf_done(&told.logs);
+    flushed = bt_value_unref(flushed);
     told.log_lines = told.running = told.running_max = 0;
 }
 
@@ -94,7 +113,7 @@ static inline void start_worker(unsigned slots, int64_t grace_ms)
         .files = files,
         .clock = bt_clock_system(),
         .kill_grace_ms = grace_ms,
-        .sink = {.logs = on_logs, .started = on_started, .result = on_result},
+        .sink = {.logs = on_logs, .started = on_started, .result = on_result, .events = on_events},
     };
     assert_int_equal(bt_worker_start(&config, &worker, &err), BT_OK);
 }
@@ -240,6 +259,17 @@ static inline bool is_gone(pid_t pid, int within_ms)
 {
     for (int i = 0; i < within_ms; i++) {
         if (is_dead(pid))
+            return true;
+        (void)poll(NULL, 0, 1);
+    }
+    return false;
+}
+
+/* All threads of a child of the warden are gone, and with them its descriptors. */
+static inline bool is_reaped(pid_t pid, int within_ms)
+{
+    for (int i = 0; i < within_ms; i++) {
+        if (kill(pid, 0) < 0 && errno == ESRCH)
             return true;
         (void)poll(NULL, 0, 1);
     }

@@ -66,6 +66,8 @@ struct slot {
     bool is_host;
     bool has_result, has_children, has_lost_contact, is_host_warning, is_refused;
     bool has_to_conclude; /* The end waits for the helper. */
+    bool has_dir;         /* The working directory came with the host. */
+    bool is_dir_kept;     /* The host has it now. */
     struct host *host;    /* NULL: none yet, or no more. */
     struct bt_buf order;  /* The message that starts the run. */
     struct bt_plugin_limits limits;
@@ -77,7 +79,11 @@ struct slot {
     int help_fd; /* HELP_OPEN: the file; -1: none. */
     struct bt_err help_err;
 
+    bool is_flushing; /* The plugin waits for its events to be durable. */
+
     uint64_t is_kill_asked; /* Under the mutex; a word of its own, not one read with others. */
+    bool is_flushed;        /* Under the mutex: the answer is there … */
+    char *flush_error;      /* … and why they are not durable, or NULL. Owned. */
 };
 
 struct bt_worker {
@@ -90,6 +96,7 @@ struct bt_worker {
     struct bt_warden *warden; /* Started with the first command. */
     struct host *hosts;       /* Plugin hosts: host/pool.c. */
     uint32_t host_count;
+    unsigned sandbox; /* Asked for by the machine's owner, of all plugins. */
     unsigned waiting; /* Slots in PHASE_WAITING. */
     uv_timer_t host_timer;
     int epoll; /* Watches the pipes and the warden; the loop watches it. */
@@ -103,7 +110,7 @@ struct bt_worker {
 
     pthread_mutex_t mutex; /* Guards what follows, and what slots mark so. */
     struct bt_job *first, *last;
-    bool has_kills, is_stopping, is_now;
+    bool has_kills, has_flushed, is_stopping, is_now;
     bool is_over; /* The thread looks at nothing any more. */
 };
 
@@ -128,6 +135,8 @@ void slot_conclude(struct slot *slot);
 void slot_end_command(struct slot *slot);
 void slot_start_timer(struct slot *slot, uint64_t ms);
 void slot_start_help(struct slot *slot);
+/* The working directory is `name` in that of the worker. */
+void slot_set_work_dir(struct slot *slot, const char *name);
 
 /* report.c */
 /* Flushes the log and tells the result. */

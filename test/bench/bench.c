@@ -91,9 +91,11 @@ int main(int argc, char **argv)
     (void)fprintf(json, "[");
     bench_engine(dir);
     bench_process(dir, baton);
+    bench_host(dir, baton);
     (void)fprintf(json, "]\n");
     (void)fclose(json);
     (void)printf("%d of %d reach their mark; JSON in %s\n", reached, rows, json_path);
+    (void)fflush(stdout);
     char command[64];
     (void)snprintf(command, sizeof command, "%s", dir);
     char *const remove[] = {"rm", "-rf", command, NULL};

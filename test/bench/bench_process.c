@@ -11,63 +11,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Runs a program with output to /dev/null. Returns wall seconds; *ret_peak_bytes may be NULL. */
-static double run(char *const argv[], long *ret_peak_bytes)
-{
-    double start = bench_now_s();
-    pid_t pid = vfork();
-    if (pid == 0) {
-        int null = open("/dev/null", O_WRONLY);
-        if (null >= 0 && dup2(null, 1) >= 0)
-            execv(argv[0], argv);
-        _exit(127);
-    }
-    int status = 0;
-    struct rusage usage;
-    pid_t done = wait4(pid, &status, 0, &usage);
-    double seconds = bench_now_s() - start;
-    if (done != pid || status != 0)
-        (void)fprintf(stderr, "bench: %s %s failed (status %d)\n", argv[0], argv[2], status);
-    if (ret_peak_bytes)
-        *ret_peak_bytes = usage.ru_maxrss * 1024;
-    return seconds;
-}
-
-static const char *write_flow(const char *dir, const char *name, const char *source)
-{
-    static char path[512];
-    (void)snprintf(path, sizeof path, "%s/%s.yml", dir, name);
-    FILE *out = fopen(path, "we");
-    assert(out);
-    (void)fputs(source, out);
-    (void)fclose(out);
-    return path;
-}
-
-static int compare_double(const void *a, const void *b)
-{
-    double one = *(const double *)a, two = *(const double *)b;
-    return (one > two) - (one < two);
-}
-
-static double median_run(const char *baton, const char *path, int rounds, long *ret_peak)
-{
-    double times[64];
-    assert(rounds <= 64);
-    for (int i = 0; i < rounds; i++)
-        times[i] = run((char *[]){(char *)(uintptr_t)baton, "run", (char *)(uintptr_t)path, NULL},
-                       ret_peak);
-    qsort(times, (size_t)rounds, sizeof *times, compare_double);
-    return times[rounds / 2];
-}
-
 static void bench_start(const char *dir, const char *baton)
 {
-    const char *path = write_flow(dir, "one",
+    const char *path = bench_flow(dir, "one",
                                   "id: one\nnamespace: bench\ntasks:\n"
                                   "  - {id: hello, type: log, message: hello}\n");
     bench_report(&(struct bench_row){.name = "baton run of a one-task flow, start to exit, p50",
-                                     .value = median_run(baton, path, 21, NULL) * 1e3,
+                                     .value = bench_median(baton, path, 21).seconds * 1e3,
                                      .unit = "ms",
                                      .reach = 30,
                                      .is_upper = true});
@@ -143,14 +93,13 @@ static double bare_spawns(const char *dir)
 static void bench_spawn(const char *dir, const char *baton)
 {
     const char *path =
-        write_flow(dir, "spawn",
+        bench_flow(dir, "spawn",
                    "id: spawn\nnamespace: bench\ntasks:\n"
                    "  - id: each\n    type: foreach\n    values: '{{ range(1, 1600) }}'\n"
                    "    concurrencyLimit: 16\n    tasks:\n"
                    "      - {id: t, type: shell, commands: ['true']}\n");
     double bare = bare_spawns(dir);
-    double ours =
-        run((char *[]){(char *)(uintptr_t)baton, "run", (char *)(uintptr_t)path, "-q", NULL}, NULL);
+    double ours = bench_median(baton, path, 1).seconds;
     bench_report(&(struct bench_row){.name = "sh -c true as process tasks, 16 in parallel",
                                      .value = SPAWNS / ours,
                                      .unit = "/s",
@@ -162,7 +111,7 @@ static void bench_spawn(const char *dir, const char *baton)
 
 /* --- Loops ------------------------------------------------------------------------------------ */
 
-static double loop_cost_s(const char *dir, const char *baton, int count, int rounds, long *ret_peak)
+static struct bench_run loop_cost(const char *dir, const char *baton, int count, int rounds)
 {
     char source[512];
     (void)snprintf(source, sizeof source,
@@ -171,17 +120,18 @@ static double loop_cost_s(const char *dir, const char *baton, int count, int rou
                    "    concurrencyLimit: 0\n    tasks:\n"
                    "      - {id: t, type: return, format: '{{ taskrun.value }}'}\n",
                    count);
-    const char *path = write_flow(dir, "loop", source);
-    return median_run(baton, path, rounds, ret_peak) / count;
+    const char *path = bench_flow(dir, "loop", source);
+    struct bench_run run = bench_median(baton, path, rounds);
+    run.seconds /= count;
+    return run;
 }
 
 static void bench_loop(const char *dir, const char *baton)
 {
-    long peak = 0;
-    double small = loop_cost_s(dir, baton, 1000, 15, NULL);
-    double large = loop_cost_s(dir, baton, 100000, 3, &peak);
+    double small = loop_cost(dir, baton, 1000, 15).seconds;
+    struct bench_run large = loop_cost(dir, baton, 100000, 3);
     bench_report(&(struct bench_row){.name = "ForEach of 100,000: cost per task run",
-                                     .value = large * 1e6,
+                                     .value = large.seconds * 1e6,
                                      .unit = "µs",
                                      .limit = small * 1e6,
                                      .limit_name = "at 1,000",
@@ -189,7 +139,7 @@ static void bench_loop(const char *dir, const char *baton)
                                      .is_ratio = true,
                                      .is_upper = true});
     bench_report(&(struct bench_row){.name = "ForEach of 100,000: peak memory",
-                                     .value = (double)peak / 1e6,
+                                     .value = (double)large.peak_bytes / 1e6,
                                      .unit = "MB",
                                      .reach = 150,
                                      .is_upper = true});

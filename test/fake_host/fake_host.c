@@ -10,6 +10,7 @@
 #include "lang/expr/expr.h"
 #include "model/flow.h"
 #include "value/json.h"
+#include "worker/host/seal.h"
 
 #include <assert.h>
 #include <dlfcn.h>
@@ -205,6 +206,52 @@ static int emit(struct bt_run *run, const char *json, size_t len, const char *id
     return bt_list_push(run->events, value) == BT_OK ? BT_PLUGIN_OK : BT_PLUGIN_LIMIT;
 }
 
+/* --- Questions -------------------------------------------------------------------------------- */
+
+static int lookup(void *data, struct bt_str name, struct bt_value **ret_value, struct bt_err *err)
+{
+    (void)err;
+    *ret_value = bt_value_ref(bt_map_get(data, name));
+    return *ret_value ? BT_OK : BT_NOT_FOUND;
+}
+
+/* The property as a template; without it, true. */
+static int render(struct bt_run *run, const char *name, const char *json, size_t len,
+                  struct bt_rendered *ret_rendered)
+{
+    BT_VALUE variables = NULL;
+    BT_VALUE value = NULL;
+    struct bt_dyn *dyn = NULL;
+    struct bt_err err = BT_ERR_INIT;
+    *ret_rendered = (struct bt_rendered){.is_true = 1};
+    if (!prop(run, name))
+        return BT_PLUGIN_OK;
+    int rc = bt_json_parse((struct bt_str){json, len}, NULL, &variables, NULL);
+    assert(rc == BT_OK);
+    struct bt_scope scope = {.lookup = lookup, .data = variables};
+    rc = bt_dyn_compile(prop(run, name), &dyn, &err);
+    if (rc == BT_OK)
+        rc = bt_dyn_render(dyn, &scope, &value, &err);
+    dyn = bt_dyn_unref(dyn);
+    if (rc < 0)
+        return fail(run, "%s", err.msg);
+    ret_rendered->json = print(run, value, true);
+    ret_rendered->is_true = bt_text_is_truthy(bt_str_of(print(run, value, false).at));
+    return BT_PLUGIN_OK;
+}
+
+/* With the key that the line gives in its `info`. */
+static int encrypt(struct bt_run *run, const char *text, size_t len, struct bt_text *ret_json)
+{
+    BT_VALUE sealed = NULL;
+    struct bt_err err = BT_ERR_INIT;
+    struct bt_str key = bt_map_str(run->info, "encryptionKey");
+    if (bt_seal(key, (struct bt_str){text, len}, &sealed, &err) < 0)
+        return fail(run, "%s", err.msg);
+    *ret_json = print(run, sealed, true);
+    return BT_PLUGIN_OK;
+}
+
 static const struct bt_host_api api = {
     .abi = BT_PLUGIN_ABI,
     .size = sizeof api,
@@ -233,6 +280,8 @@ static const struct bt_host_api api = {
     .file_abort = fake_file_abort,
     .emit = emit,
     .info = info,
+    .render = render,
+    .encrypt = encrypt,
 };
 
 /* --- A call ----------------------------------------------------------------------------------- */

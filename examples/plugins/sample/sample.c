@@ -2,6 +2,7 @@
  * Read it from the bottom: bt_plugin_entry() names the types, each has one function. */
 #include <baton/plugin.h>
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,10 +114,35 @@ static int poll_file(const struct bt_host_api *host, struct bt_run *run)
         return BT_PLUGIN_OK;
     int len = snprintf(text, sizeof text, "{\"bytes\": %lld, \"modified\": %lld}",
                        (long long)at.st_size, (long long)at.st_mtim.tv_sec);
+    struct bt_rendered condition; /* An expression of the flow that sees `bytes` and `modified`. */
+    int rc = host->render(run, "condition", text, (size_t)len, &condition);
+    if (rc != BT_PLUGIN_OK || !condition.is_true)
+        return rc;
     char id[32];
     snprintf(id, sizeof id, "%lld", now);
-    int rc = host->emit(run, text, (size_t)len, id); /* The same id twice starts one execution. */
+    rc = host->emit(run, text, (size_t)len, id); /* The same id twice starts one execution. */
     return rc == BT_PLUGIN_OK ? host->state_set(run, id, strlen(id)) : rc;
+}
+
+/* --- sample.ticks ----------------------------------------------------------------------------- */
+
+/* Realtime: an event at every interval, until it is killed. */
+static int listen_ticks(const struct bt_host_api *host, struct bt_run *run)
+{
+    int64_t every_ms = host->prop_duration_us(run, "every", 1000000) / 1000;
+    atomic_store(&is_stopped, 0);
+    for (int64_t tick = 1; !atomic_load(&is_stopped); tick++) {
+        char text[48], id[24];
+        int len = snprintf(text, sizeof text, "{\"tick\": %lld}", (long long)tick);
+        snprintf(id, sizeof id, "%lld", (long long)tick);
+        int rc = host->emit(run, text, (size_t)len, id);
+        if (rc == BT_PLUGIN_OK)
+            rc = host->flush(run); /* Now the event is safe: a queue would be told so here. */
+        if (rc != BT_PLUGIN_OK)
+            return rc;
+        poll(NULL, 0, every_ms < 60000 ? (int)every_ms : 60000);
+    }
+    return BT_PLUGIN_KILLED;
 }
 
 /* --- The plugin ------------------------------------------------------------------------------- */
@@ -130,8 +156,11 @@ static const struct bt_task_def filter_def = {
 static const struct bt_trigger_def trigger_def = {
     .size = sizeof trigger_def, .type = "sample.trigger", .poll = poll_file};
 
+static const struct bt_trigger_def ticks_def = {
+    .size = sizeof ticks_def, .type = "sample.ticks", .listen = listen_ticks, .kill = stop};
+
 static const struct bt_task_def *const tasks[] = {&echo_def, &count_def, &filter_def, NULL};
-static const struct bt_trigger_def *const triggers[] = {&trigger_def, NULL};
+static const struct bt_trigger_def *const triggers[] = {&trigger_def, &ticks_def, NULL};
 
 static const struct bt_plugin plugin = {
     .abi = BT_PLUGIN_ABI,

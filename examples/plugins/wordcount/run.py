@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections import Counter
 
 
@@ -60,7 +61,33 @@ def upper(order):
     output("rows", rows)
 
 
-TASKS = {"wordcount.count": count, "wordcount.upper": upper}
+def watch(order):
+    """A polling trigger: looks once, emits what is new since the state of the last look."""
+    with open(order["properties"]["path"], encoding="utf-8") as source:
+        words = len(source.read().split())
+    variables = {"words": words, "before": order.get("state") or 0}
+    # "condition" is marked x-late in plugin.json: Baton renders it now, with these variables.
+    if ask({"type": "render", "name": "condition", "variables": variables})["isTrue"]:
+        say({"type": "emit", "variables": variables})
+    say({"type": "state", "value": words})
+
+
+def lines(order):
+    """A realtime trigger: emits each new line of a file until it is killed (SIGTERM)."""
+    with open(order["properties"]["path"], encoding="utf-8") as source:
+        number = 0
+        while True:
+            line = source.readline()
+            if not line:
+                time.sleep(0.05)
+                continue
+            number += 1
+            say({"type": "emit", "variables": {"line": line.rstrip("\n")}, "id": str(number)})
+            ask({"type": "flush"})  # Answered when the event is safe.
+
+
+TASKS = {"wordcount.count": count, "wordcount.upper": upper, "wordcount.watch": watch,
+         "wordcount.lines": lines}
 
 
 def main():

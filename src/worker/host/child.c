@@ -53,10 +53,12 @@ static void kill_run(void)
 static void *watch_kills(void *data)
 {
     char byte;
+    ssize_t got;
     (void)data;
-    while (read(bt_child.kill_pipe[0], &byte, 1) >= 0 || errno == EINTR)
-        kill_run();
-    return NULL;
+    while ((got = read(bt_child.kill_pipe[0], &byte, 1)) > 0 || (got < 0 && errno == EINTR))
+        if (got > 0)
+            kill_run();
+    return NULL; /* The plugin closed what is not its own: the worker sees that too. */
 }
 
 static bool start_watch(void)
@@ -130,29 +132,38 @@ static bool find_calls(struct bt_str type, struct bt_str kind, struct calls *ret
         const struct bt_trigger_def *def = plugin->triggers[i];
         if (bt_str_is(kind, "task") || !bt_str_is(type, def->type))
             continue;
-        *ret_calls = (struct calls){def->poll ? def->poll : def->listen, def->kill};
+        *ret_calls = (struct calls){bt_str_is(kind, "listen") ? def->listen : def->poll, def->kill};
         return true;
     }
     return false;
 }
 
-/* The limit counts from what the process has used so far. */
+/* Sets a soft limit, 0: none, for this task alone: the one before may have had another. */
+static void set_limit(__rlimit_resource_t resource, int64_t value)
+{
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) < 0)
+        return;
+    rlim_t wanted = value > 0 && (rlim_t)value < limit.rlim_max ? (rlim_t)value : limit.rlim_max;
+    if (wanted == limit.rlim_cur)
+        return;
+    limit.rlim_cur = wanted;
+    (void)setrlimit(resource, &limit); /* Within the hard one: cannot fail. */
+}
+
+/* The limit of time counts from what the process has used so far. */
 static void set_limits(const struct bt_value *message)
 {
     int64_t memory = bt_value_as_int(bt_map_gets(message, "memoryBytes"));
     int64_t cpu_s = bt_value_as_int(bt_map_gets(message, "cpuSeconds"));
-    struct rlimit limit;
-    if (cpu_s > 0 && getrlimit(RLIMIT_CPU, &limit) == 0) {
+    if (cpu_s > 0) {
         struct rusage usage = {0};
         (void)getrusage(RUSAGE_SELF, &usage); /* A valid argument. */
-        limit.rlim_cur = (rlim_t)(cpu_s + usage.ru_utime.tv_sec + usage.ru_stime.tv_sec);
-        (void)setrlimit(RLIMIT_CPU, &limit); /* At worst the old one holds. */
+        cpu_s += usage.ru_utime.tv_sec + usage.ru_stime.tv_sec;
     }
+    set_limit(RLIMIT_CPU, cpu_s);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    if (memory > 0 && getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != (rlim_t)memory) {
-        limit.rlim_cur = (rlim_t)memory;
-        (void)setrlimit(RLIMIT_DATA, &limit); /* The same. */
-    }
+    set_limit(RLIMIT_DATA, memory);
 #else
     (void)memory; /* Their shadow memory is larger than any limit. */
 #endif
@@ -162,7 +173,10 @@ static void set_limits(const struct bt_value *message)
 static void enter_dir(struct bt_run *run)
 {
     run->work_dir = bt_arena_dup(&run->arena, bt_map_str(run->message, "workDir"));
-    if (!run->work_dir || chdir(run->work_dir) < 0 || setenv("TMPDIR", run->work_dir, 1) < 0)
+    const char *temporary = getenv("TMPDIR");
+    bool is_set = run->work_dir && temporary && strcmp(temporary, run->work_dir) == 0;
+    if (!run->work_dir || chdir(run->work_dir) < 0 ||
+        (!is_set && setenv("TMPDIR", run->work_dir, 1) < 0))
         refuse("cannot enter the working directory");
 }
 
@@ -181,7 +195,7 @@ static void end_run(void)
     pthread_mutex_unlock(&bt_child.kill_mutex);
 }
 
-/* What the plugin started and left behind is our child: we are their subreaper. */
+/* What the plugin started and left behind is our child: the warden made us a reaper. */
 static bool has_children(void)
 {
     pid_t pid;
@@ -263,15 +277,15 @@ int bt_host_child(int argc, char **argv)
     if (argc != CHILD_ARG_COUNT)
         return 1;
     char name[16];
-    (void)snprintf(name, sizeof name, "bt:%s", argv[CHILD_ARG_PLUGIN]); /* Cut is fine. */
-    (void)prctl(PR_SET_NAME, name);                                     /* Cosmetic. */
-    if (!child_confine(argv[CHILD_ARG_CONFINE], &why)) {
+    (void)snprintf(name, sizeof name, "bt:%s", argv[CHILD_ARG_PLUGIN]);      /* Cut is fine. */
+    (void)prctl(PR_SET_NAME, name);                                          /* Cosmetic. */
+    unsigned sandbox = (unsigned)strtoul(argv[CHILD_ARG_SANDBOX], NULL, 10); /* Our own digits. */
+    if (!child_confine(sandbox, argv[CHILD_ARG_DIR], &why)) {
         (void)fprintf(stderr, "the sandbox that the plugin asks for is not there: %s\n", why);
         return CHILD_EXIT_CONFINE;
     }
     if (argv[CHILD_ARG_EXECUTABLE][0] == '1')
         return execute(argv);
-    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);         /* See has_children(). */
     (void)fcntl(CHILD_SOCKET, F_SETFD, FD_CLOEXEC); /* What the plugin executes must not have it. */
     (void)setvbuf(stdout, NULL, _IOLBF, 0);         /* Lines show as they come. */
     bt_frames_init(&bt_child.frames, false);

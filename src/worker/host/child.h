@@ -6,7 +6,8 @@ enum child_arg {
     CHILD_ARG_PLUGIN,     /* Name of the plugin. */
     CHILD_ARG_FILE,       /* Its shared object or executable. */
     CHILD_ARG_EXECUTABLE, /* "1": an executable. */
-    CHILD_ARG_CONFINE,    /* Directory that alone may be written, or "". */
+    CHILD_ARG_DIR,        /* The worker's directory. */
+    CHILD_ARG_SANDBOX,    /* enum bt_sandbox, as a number. */
     CHILD_ARG_COUNT,
 };
 

@@ -84,6 +84,8 @@ void child_files_end(struct bt_run *run); /* Closes what the plugin left open. *
 
 /* --- child_sandbox.c -------------------------------------------------------------------------- */
 
-/* No new privileges; with `write_dir` not empty: nothing may be written outside of it. False: the
- * kernel cannot do it; *ret_why says what is missing. */
-bool child_confine(const char *write_dir, const char **ret_why);
+/* No new privileges, and what `sandbox` (enum bt_sandbox) asks for; `write_dir` is what alone may
+ * be written with "files". False: the kernel cannot do it; *ret_why says what is missing. */
+bool child_confine(unsigned sandbox, const char *write_dir, const char **ret_why);
+/* child_seccomp.c: the part "syscalls". */
+bool child_deny_syscalls(void);

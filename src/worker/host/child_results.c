@@ -147,6 +147,41 @@ static int ask_flush(struct bt_run *run)
     return child_ask(run, NULL, NULL);
 }
 
+static int ask_render(struct bt_run *run, const char *name, const char *variables_json, size_t len,
+                      struct bt_rendered *ret_rendered)
+{
+    if (!is_json(str_of(variables_json, len)))
+        return bt_host_table.fail(run, "variables of '%s': the plugin gave no valid JSON", name);
+    struct bt_buf *out = child_begin("render");
+    child_text(out, "name", bt_str_of(name));
+    (void)add_json(out, "variables", str_of(variables_json, len)); /* Checked in child_end(). */
+    int rc = child_end(true);
+    BT_VALUE reply = NULL;
+    if (rc == BT_PLUGIN_OK)
+        rc = child_ask(run, &reply, NULL);
+    if (rc != BT_PLUGIN_OK)
+        return rc;
+    const struct bt_value *value = bt_map_gets(reply, "value");
+    *ret_rendered = (struct bt_rendered){
+        .json = child_json_of(run, value),
+        .is_true = bt_value_as_bool(bt_map_gets(reply, "isTrue")),
+    };
+    return BT_PLUGIN_OK;
+}
+
+static int ask_encrypt(struct bt_run *run, const char *text, size_t len, struct bt_text *ret_json)
+{
+    struct bt_buf *out = child_begin("encrypt");
+    child_text(out, "text", str_of(text, len));
+    int rc = child_end(true);
+    BT_VALUE reply = NULL;
+    if (rc == BT_PLUGIN_OK)
+        rc = child_ask(run, &reply, NULL);
+    if (rc == BT_PLUGIN_OK)
+        *ret_json = child_json_of(run, bt_map_gets(reply, "value"));
+    return rc;
+}
+
 const struct bt_host_api bt_host_table = {
     .abi = BT_PLUGIN_ABI,
     .size = sizeof(struct bt_host_api),
@@ -181,4 +216,6 @@ const struct bt_host_api bt_host_table = {
     .state_set = state_set,
     .flush = ask_flush,
     .info = child_info,
+    .render = ask_render,
+    .encrypt = ask_encrypt,
 };

@@ -131,5 +131,6 @@ int child_ask(struct bt_run *run, struct bt_value **ret_reply, int *ret_fd)
     struct bt_str code = bt_map_str(reply, "code");
     return bt_str_is(code, "not_found") ? BT_PLUGIN_NOT_FOUND
            : bt_str_is(code, "limit")   ? BT_PLUGIN_LIMIT
+           : bt_str_is(code, "failed")  ? BT_PLUGIN_FAILED
                                         : BT_PLUGIN_IO;
 }

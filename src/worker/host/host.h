@@ -10,6 +10,7 @@ struct bt_worker;
 struct slot;
 
 enum { HOST_PIPE_OUT, HOST_PIPE_ERR, HOST_PIPE_COUNT, HOST_SOCKET = HOST_PIPE_COUNT, HOST_FDS };
+enum { HOST_DIR_SIZE = 64 };
 
 enum host_state {
     HOST_FREE,
@@ -32,6 +33,7 @@ struct host {
     uint32_t watched;        /* Events of the socket that epoll has. */
     int64_t tasks;           /* Begun so far. */
     uint64_t idle_since_ms;
+    char dir[HOST_DIR_SIZE]; /* IDLE: an empty working directory for its next task, or "". */
 };
 
 /* The worker's hosts: three for each slot, so that one can end while another takes its place. */
@@ -42,9 +44,12 @@ bool hosts_have_free(const struct bt_worker *worker); /* A new host could be sta
  * BT_BUSY: too many are ending; try again when hosts_have_free(). */
 int host_acquire(struct slot *slot, const struct bt_plugin_info *plugin, struct host **ret_host,
                  struct bt_err *err);
+/* The idle host that host_acquire() would take, or NULL. */
+struct host *host_next(struct bt_worker *worker, const struct bt_plugin_info *plugin);
 void host_release(struct host *host);      /* Idle again, or ended when there are too many. */
 void host_end(struct host *host);          /* An idle one is killed; others are left alone. */
 void host_forget(struct host *host);       /* Its processes are gone. */
+void host_drop_dir(struct host *host);     /* dir.c: removes the directory that it kept. */
 void hosts_lose(struct bt_worker *worker); /* The warden is gone, and with it all of them. */
 
 /* Sends what waits in host->out. BT_ABORTED: it does not read any more. */

@@ -304,7 +304,7 @@ static void test_children(void **state)
 static void test_idle_host_dies(void **state)
 {
     (void)state;
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++) { /* The last one is waited for. */
         (void)run("bad.fine", "");
         pid_t pid = (pid_t)number("pid");
         if (last()->state != BT_SUCCESS)
@@ -312,7 +312,7 @@ static void test_idle_host_dies(void **state)
         assert_true(pid > 1);
         assert_int_equal(kill(pid, SIGKILL), 0);
         if (i % 2)
-            assert_true(is_gone(pid, 5000));
+            assert_true(is_reaped(pid, 5000));
     }
     for (size_t i = 0; i < told.count; i++)
         assert_true(told.results[i].state == BT_SUCCESS ||

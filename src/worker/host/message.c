@@ -8,13 +8,19 @@
 #include "worker/reader.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /* --- Answers ---------------------------------------------------------------------------------- */
 
 static const char *code_word(int code)
 {
-    return code == BT_NOT_FOUND ? "not_found" : code == BT_LIMIT ? "limit" : "io";
+    switch (code) {
+    case BT_NOT_FOUND: return "not_found";
+    case BT_LIMIT: return "limit";
+    case BT_IO: return "io";
+    default: return "failed";
+    }
 }
 
 static int reply(struct slot *slot, const char *key, struct bt_str text, int fd, struct bt_err *err)
@@ -36,9 +42,12 @@ static int reply(struct slot *slot, const char *key, struct bt_str text, int fd,
 static int reply_error(struct slot *slot, const struct bt_err *why, struct bt_err *err)
 {
     struct bt_buf out = BT_BUF_INIT(BT_HOST_MESSAGE_MAX);
+    char text[sizeof why->msg + sizeof why->hint + 4];
+    (void)snprintf(text, sizeof text, why->hint[0] ? "%s (%s)" : "%s%s", why->msg,
+                   why->hint); /* Fits. */
     (void)bt_buf_addf(&out, "{\"type\":\"reply\",\"code\":\"%s\",\"error\":",
                       code_word(why->code)); /* All checked below. */
-    (void)bt_json_write_str(bt_str_of(why->msg), &out);
+    (void)bt_json_write_str(bt_str_of(text), &out);
     (void)bt_buf_addc(&out, '}');
     int rc = bt_buf_check(&out, "a reply", err);
     if (rc == BT_OK)
@@ -157,6 +166,45 @@ int slot_host_answer(struct slot *slot, enum help kind, struct bt_err *err)
     return reply(slot, kind == HELP_STORE ? "uri" : "path", bt_str_of(slot->help_answer), -1, err);
 }
 
+/* --- Other questions -------------------------------------------------------------------------- */
+
+/* Answered at once: what `answer` puts into the reply, or why it cannot. */
+static int answer_now(struct slot *slot, const struct bt_value *message,
+                      int (*answer)(struct slot *slot, const struct bt_value *message,
+                                    struct bt_value *reply, struct bt_err *err),
+                      struct bt_err *err)
+{
+    struct bt_err why = BT_ERR_INIT;
+    struct bt_buf out = BT_BUF_INIT(BT_HOST_MESSAGE_MAX);
+    BT_VALUE map = bt_map_new(3);
+    if (!map || bt_map_puts(map, "type", bt_value_cstr("reply")) < 0)
+        return bt_fail_mem(err, "a reply");
+    if (answer(slot, message, map, &why) < 0)
+        return reply_error(slot, &why, err);
+    int rc = bt_json_write(map, BT_JSON_COMPACT, &out, NULL);
+    if (rc < 0) {
+        (void)bt_fail(&why, BT_LIMIT, "the answer is larger than a message may be");
+        rc = reply_error(slot, &why, err);
+    } else {
+        rc = host_send(slot->host, bt_buf_str(&out), -1, err);
+    }
+    bt_buf_done(&out);
+    return rc;
+}
+
+static int on_render(struct slot *slot, const struct bt_value *message, struct bt_err *err)
+{
+    const struct bt_value *variables = bt_map_gets(message, "variables");
+    if (!bt_value_is_null(variables) && !bt_value_is(variables, BT_KIND_MAP))
+        return bt_fail(err, BT_INVALID, "a message \"render\" whose variables are no map");
+    return answer_now(slot, message, slot_host_render, err);
+}
+
+static int on_encrypt(struct slot *slot, const struct bt_value *message, struct bt_err *err)
+{
+    return answer_now(slot, message, slot_host_encrypt, err);
+}
+
 /* --- Results ---------------------------------------------------------------------------------- */
 
 static int on_log(struct slot *slot, const struct bt_value *message, struct bt_err *err)
@@ -189,6 +237,7 @@ static int on_metric(struct slot *slot, const struct bt_value *message, struct b
 static int on_emit(struct slot *slot, const struct bt_value *message, struct bt_err *err)
 {
     const struct bt_value *variables = bt_map_gets(message, "variables");
+    const struct bt_value *id = bt_map_gets(message, "id");
     BT_VALUE event = bt_map_new(2);
     if (!bt_value_is(variables, BT_KIND_MAP))
         return bt_fail(err, BT_INVALID, "a message \"emit\" whose variables are no map");
@@ -197,7 +246,7 @@ static int on_emit(struct slot *slot, const struct bt_value *message, struct bt_
     if (bt_value_count(slot->events) >= BT_HOST_EVENTS_MAX)
         return bt_fail(err, BT_LIMIT, "more than %u events", BT_HOST_EVENTS_MAX);
     if (!event || bt_map_puts(event, "variables", bt_value_ref(variables)) < 0 ||
-        bt_map_puts(event, "id", bt_value_ref(bt_map_gets(message, "id"))) < 0 || !slot->events ||
+        (id && bt_map_puts(event, "id", bt_value_ref(id)) < 0) || !slot->events ||
         bt_list_push(slot->events, BT_TAKE(event)) < 0)
         return bt_fail_mem(err, "events");
     return BT_OK;
@@ -211,12 +260,34 @@ static int on_state(struct slot *slot, const struct bt_value *message, struct bt
     return BT_OK;
 }
 
-static int on_flush(struct slot *slot, const struct bt_value *message, struct bt_err *err)
+int slot_host_answer_flush(struct slot *slot, const char *error, struct bt_err *err)
 {
     struct bt_err why = BT_ERR_INIT;
-    (void)message;
-    (void)bt_fail(&why, BT_UNAVAILABLE, "events become durable with the result of this run");
+    if (!error)
+        return reply(slot, NULL, BT_STR_NONE, -1, err);
+    (void)bt_fail(&why, BT_IO, "%s", error);
     return reply_error(slot, &why, err);
+}
+
+static int on_flush(struct slot *slot, const struct bt_value *message, struct bt_err *err)
+{
+    const struct bt_worker_sink *sink = &slot->worker->config.sink;
+    bool is_trigger = slot->job->task->type->exec == BT_EXEC_TRIGGER;
+    (void)message;
+    if (!sink->events || !is_trigger)
+        return slot_host_answer_flush(slot, "events become durable with the result of this run",
+                                      err);
+    struct bt_value *events = slot->events ? BT_TAKE(slot->events) : bt_list_new(0);
+    if (!events)
+        return bt_fail_mem(err, "events");
+    if (slot->is_flushing) {
+        bt_value_unref(events);
+        return bt_fail(err, BT_INVALID, "a message \"flush\" before the answer to the last one");
+    }
+    slot->is_flushing = true;
+    host_pause(slot->host, true);
+    sink->events(sink->data, slot->job, events, bt_value_ref(slot->trigger_state));
+    return BT_OK;
 }
 
 static int on_result(struct slot *slot, const struct bt_value *message, struct bt_err *err)
@@ -262,6 +333,8 @@ static const struct {
     {"metric", on_metric},
     {"file_open", on_file_open},
     {"file_store", on_file_store},
+    {"render", on_render},
+    {"encrypt", on_encrypt},
     {"emit", on_emit},
     {"state", on_state},
     {"flush", on_flush},

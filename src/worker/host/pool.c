@@ -4,12 +4,14 @@
 #include "base/own.h"
 #include "sys/fs.h"
 #include "worker/host/child.h"
+#include "worker/host/sandbox.h"
 #include "worker/host/slot_host.h"
 #include "worker/worker_int.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -30,6 +32,10 @@ uint32_t host_ward(const struct host *host)
 
 int hosts_init(struct bt_worker *worker, struct bt_err *err)
 {
+    BT_TRY(bt_sandbox_wanted(&worker->sandbox, err));
+    if (bt_sandbox_missing(worker->sandbox))
+        return bt_fail(err, BT_UNAVAILABLE, "BATON_SANDBOX: %s",
+                       bt_sandbox_missing(worker->sandbox));
     worker->host_count = HOSTS_PER_SLOT * worker->config.slots;
     worker->hosts = calloc(worker->host_count, sizeof *worker->hosts);
     if (!worker->hosts)
@@ -59,6 +65,7 @@ void host_forget(struct host *host)
     bt_frames_done(&host->frames);
     bt_buf_done(&host->out);
     host->out_at = 0;
+    host_drop_dir(host);
     host->state = HOST_FREE;
     host->slot = NULL;
 }
@@ -124,12 +131,12 @@ static int start_host(struct host *host, struct bt_err *err)
     BT_TRY(open_socket(host, &socket, err));
     bt_frames_init(&host->frames, plugin->is_executable);
     host->out = (struct bt_buf)BT_BUF_INIT(2 * (size_t)BT_HOST_MESSAGE_MAX);
+    char sandbox[16];
+    (void)snprintf(sandbox, sizeof sandbox, "%u", plugin->sandbox | worker->sandbox); /* Fits. */
     const char *argv[CHILD_ARG_COUNT + 1] = {
-        [CHILD_ARG_NAME] = "bt-host",
-        [CHILD_ARG_PLUGIN] = plugin->name,
-        [CHILD_ARG_FILE] = plugin->file,
-        [CHILD_ARG_EXECUTABLE] = plugin->is_executable ? "1" : "0",
-        [CHILD_ARG_CONFINE] = plugin->is_confined ? worker->dir : "",
+        [CHILD_ARG_NAME] = "bt-host",    [CHILD_ARG_PLUGIN] = plugin->name,
+        [CHILD_ARG_FILE] = plugin->file, [CHILD_ARG_EXECUTABLE] = plugin->is_executable ? "1" : "0",
+        [CHILD_ARG_DIR] = worker->dir,   [CHILD_ARG_SANDBOX] = sandbox,
     };
     struct bt_command command = {
         .id = host_ward(host),
@@ -138,6 +145,7 @@ static int start_host(struct host *host, struct bt_err *err)
         .out_fd = out,
         .err_fd = error,
         .in_fd = socket,
+        .is_reaper = !plugin->is_executable, /* See has_children() in child.c. */
     };
     return bt_warden_fork(worker->warden, &command, err);
 }
@@ -163,6 +171,11 @@ static struct host *find_host(struct bt_worker *worker, enum host_state state,
     return NULL;
 }
 
+struct host *host_next(struct bt_worker *worker, const struct bt_plugin_info *plugin)
+{
+    return plugin->is_reused ? find_host(worker, HOST_IDLE, plugin) : NULL;
+}
+
 bool hosts_have_free(const struct bt_worker *worker)
 {
     for (uint32_t i = 0; i < worker->host_count; i++)
@@ -175,7 +188,7 @@ int host_acquire(struct slot *slot, const struct bt_plugin_info *plugin, struct 
                  struct bt_err *err)
 {
     struct bt_worker *worker = slot->worker;
-    struct host *host = plugin->is_reused ? find_host(worker, HOST_IDLE, plugin) : NULL;
+    struct host *host = host_next(worker, plugin);
     if (host) {
         host->state = HOST_BUSY;
         host->slot = slot;

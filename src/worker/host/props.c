@@ -183,12 +183,17 @@ int bt_host_conform(const struct bt_value *value, const struct bt_value *schema,
 struct place {
     const struct bt_job *job;
     const char *work_dir;
+    const struct bt_value *more; /* Variables that hide the job's; or NULL. */
 };
 
 static int lookup(void *data, struct bt_str name, struct bt_value **ret_value, struct bt_err *err)
 {
     const struct place *place = data;
     struct bt_value *found = NULL;
+    if ((found = bt_value_ref(bt_map_get(place->more, name)))) {
+        *ret_value = found;
+        return BT_OK;
+    }
     if (bt_str_is(name, "workingDir"))
         found = bt_value_cstr(place->work_dir);
     else if (!(found = bt_value_ref(bt_map_get(place->job->variables, name))))
@@ -205,6 +210,11 @@ static int lookup_all(void *data, struct bt_value **ret_map, struct bt_err *err)
     BT_VALUE map = place->job->variables ? bt_value_copy(place->job->variables) : bt_map_new(1);
     if (!map || bt_map_puts(map, "workingDir", bt_value_cstr(place->work_dir)) < 0)
         return bt_fail_mem(err, "variables");
+    for (size_t i = 0; i < bt_value_count(place->more); i++) {
+        struct bt_value *key = NULL, *value = bt_map_at(place->more, i, &key);
+        if (bt_map_put_key(map, key, bt_value_ref(value)) < 0)
+            return bt_fail_mem(err, "variables");
+    }
     *ret_map = BT_TAKE(map);
     return BT_OK;
 }
@@ -245,16 +255,27 @@ static int take_limits(struct bt_host_props *props, struct bt_err *err)
     return BT_OK;
 }
 
+static const struct bt_dyn *find_prop(const struct bt_job *job, struct bt_str name)
+{
+    char cname[256];
+    (void)snprintf(cname, sizeof cname, "%.*s", BT_FMT(name)); /* Longer ones are not found. */
+    return bt_task_prop(job->task, cname);
+}
+
+static bool is_late(const struct bt_value *schema)
+{
+    return bt_value_as_bool(bt_map_gets(schema, "x-late"));
+}
+
 static int make_one(const struct bt_job *job, const struct bt_scope *scope, size_t index,
                     struct bt_value *map, struct bt_err *err)
 {
     const struct bt_type *type = job->task->type;
     struct bt_value *key = NULL;
     const struct bt_value *schema = bt_map_at(type->schema, index, &key);
-    struct bt_str name = bt_value_str(key);
-    char cname[256];
-    (void)snprintf(cname, sizeof cname, "%.*s", BT_FMT(name)); /* Longer ones are not found. */
-    const struct bt_dyn *prop = bt_task_prop(job->task, cname);
+    if (is_late(schema))
+        return BT_OK;
+    const struct bt_dyn *prop = find_prop(job, bt_value_str(key));
     BT_VALUE value = NULL;
     if (prop)
         BT_TRY(bt_dyn_render(prop, scope, &value, err));
@@ -270,22 +291,68 @@ static int make_one(const struct bt_job *job, const struct bt_scope *scope, size
     return bt_map_put_key(map, key, BT_TAKE(made)) < 0 ? bt_fail_mem(err, "properties") : BT_OK;
 }
 
+static struct bt_scope scope_of(struct place *place, const struct bt_capabilities *capabilities,
+                                struct bt_rng *rng)
+{
+    return (struct bt_scope){
+        .lookup = lookup,
+        .all = lookup_all,
+        .data = place,
+        .capabilities = capabilities,
+        .now_us = place->job->now_us,
+        .rng = rng,
+    };
+}
+
+/* What the flow has, or else the default of the manifest: a template too. */
+static int render_late(const struct bt_late *late, const struct bt_value *schema,
+                       const struct bt_scope *scope, struct bt_value **ret_value,
+                       struct bt_err *err)
+{
+    const struct bt_dyn *prop = find_prop(late->job, late->name);
+    const struct bt_value *other = bt_map_gets(schema, "default");
+    if (prop)
+        return bt_dyn_render(prop, scope, ret_value, err);
+    *ret_value = NULL;
+    if (!other)
+        return BT_OK;
+    struct bt_dyn *made = NULL;
+    BT_TRY(bt_dyn_compile(other, &made, err));
+    int rc = bt_dyn_render(made, scope, ret_value, err);
+    (void)bt_dyn_unref(made); /* Gives NULL. */
+    return rc;
+}
+
+int bt_host_props_render(const struct bt_late *late, struct bt_value **ret_value,
+                         struct bt_err *err)
+{
+    const struct bt_value *schema = bt_map_get(late->job->task->type->schema, late->name);
+    struct place place = {late->job, late->work_dir, late->variables};
+    struct bt_rng rng = {late->job->seed};
+    struct bt_scope scope = scope_of(&place, late->capabilities, &rng);
+    BT_VALUE value = NULL;
+    if (!is_late(schema))
+        return bt_fail(err, BT_NOT_FOUND, "no property '%.*s' is rendered late",
+                       BT_FMT(late->name));
+    int rc = render_late(late, schema, &scope, &value, err);
+    if (rc == BT_OK && !bt_value_is_null(value))
+        rc = bt_host_conform(value, schema, ret_value, err);
+    else if (rc == BT_OK)
+        *ret_value = bt_value_ref(value);
+    if (rc < 0)
+        (void)bt_err_prefix(err, "%.*s", BT_FMT(late->name)); /* Gives the code. */
+    return rc;
+}
+
 int bt_host_props_make(const struct bt_job *job, const char *work_dir,
                        const struct bt_capabilities *capabilities, struct bt_host_props *ret_props,
                        struct bt_err *err)
 {
     const struct bt_type *type = job->task->type;
     assert(type->plugin);
-    struct place place = {job, work_dir};
+    struct place place = {job, work_dir, NULL};
     struct bt_rng rng = {job->seed};
-    struct bt_scope scope = {
-        .lookup = lookup,
-        .all = lookup_all,
-        .data = &place,
-        .capabilities = capabilities,
-        .now_us = job->now_us,
-        .rng = &rng,
-    };
+    struct bt_scope scope = scope_of(&place, capabilities, &rng);
     size_t count = bt_value_count(type->schema);
     BT_VALUE map = bt_map_new(count);
     if (!map)

@@ -7,6 +7,7 @@
 #include "sys/fs.h"
 #include "value/json.h"
 #include "worker/host/child.h"
+#include "worker/host/sandbox.h"
 #include "worker/reader.h"
 
 #include <assert.h>
@@ -47,6 +48,13 @@ static void add_info(struct bt_buf *out, const struct bt_job *job)
     (void)bt_buf_addc(out, '}');
 }
 
+static const char *kind_of(const struct bt_type *type)
+{
+    if (type->exec != BT_EXEC_TRIGGER)
+        return "task";
+    return bt_value_as_bool(bt_map_gets(type->manifest, "realtime")) ? "listen" : "poll";
+}
+
 static int make_order(struct slot *slot, const struct bt_host_props *props, struct bt_err *err)
 {
     const struct bt_type *type = slot->job->task->type;
@@ -54,7 +62,7 @@ static int make_order(struct slot *slot, const struct bt_host_props *props, stru
     bool is_trigger = type->exec == BT_EXEC_TRIGGER;
     *out = (struct bt_buf)BT_BUF_INIT(BT_HOST_MESSAGE_MAX);
     (void)bt_buf_addf(out, "{\"type\":\"run\",\"protocol\":%d,\"kind\":\"%s\"", BT_HOST_PROTOCOL,
-                      is_trigger ? "poll" : "task"); /* All checked at the end. */
+                      kind_of(type)); /* All checked at the end. */
     add_text(out, "task", type->name);
     add_text(out, "workDir", slot->work_dir);
     add_int(out, "memoryBytes", props->memory_bytes);
@@ -80,6 +88,10 @@ int slot_host_plan(struct slot *slot, struct bt_err *err)
     if (plugin->problem)
         return bt_fail(err, BT_UNAVAILABLE, "the plugin '%s' cannot be used: %s", plugin->name,
                        plugin->problem);
+    const char *missing = bt_sandbox_missing(plugin->sandbox | slot->worker->sandbox);
+    if (missing)
+        return bt_fail(err, BT_UNAVAILABLE, "the plugin '%s' cannot be used: %s", plugin->name,
+                       missing);
     BT_TRY(bt_host_props_make(slot->job, slot->work_dir, &capabilities, &props, err));
     int rc = make_order(slot, &props, err);
     slot->limits = (struct bt_plugin_limits){props.memory_bytes, props.cpu_s, plugin->limits.tasks};
@@ -188,6 +200,7 @@ static void on_result(struct slot *slot)
     struct host *host = slot->host;
     if (may_stay(slot)) {
         finish_output(slot);
+        slot_host_keep_dir(slot);
         slot->host = NULL;
         host_release(host);
         slot_conclude(slot);
@@ -232,6 +245,9 @@ static void explain_end(struct slot *slot, const struct bt_warden_event *event)
     else if (number != 0)
         (void)bt_fail(&slot->err, BT_INVALID, "the plugin '%s' crashed (signal %d, %s)", name,
                       number, signal_words(number));
+    else if (WEXITSTATUS(event->status) == CHILD_EXIT_CONFINE)
+        (void)bt_fail(&slot->err, BT_UNAVAILABLE,
+                      "the plugin '%s' cannot be used: its sandbox could not be set up", name);
     else
         (void)bt_fail(&slot->err, BT_INVALID,
                       "the plugin '%s' ended before its result (exit code %d)", name,
@@ -348,6 +364,21 @@ void slot_host_helped(struct slot *slot)
         return;
     host_pause(slot->host, false);
     if (rc < 0)
+        lose_contact(slot, "connection to the worker");
+    else if (take_messages(slot))
+        read_socket(slot, READS_PER_TURN);
+}
+
+void slot_host_flushed(struct slot *slot, const char *error)
+{
+    struct bt_err err = BT_ERR_INIT;
+    if (!slot->is_flushing)
+        return;
+    slot->is_flushing = false;
+    if (!slot->host || slot->host->fds[HOST_SOCKET] < 0)
+        return; /* It has ended meanwhile. */
+    host_pause(slot->host, false);
+    if (slot_host_answer_flush(slot, error, &err) < 0)
         lose_contact(slot, "connection to the worker");
     else if (take_messages(slot))
         read_socket(slot, READS_PER_TURN);

@@ -459,7 +459,7 @@ static int open_all(struct bt_client *client, struct bt_err *err)
         .work_dir = client->config.work_dir,
         .files = client->files,
         .clock = bt_clock_system(),
-        .sink = {client, on_logs, on_started, on_result},
+        .sink = {client, on_logs, on_started, on_result, NULL},
     };
     BT_TRY(bt_worker_start(&worker, &client->worker, err));
     int rc = pthread_create(&client->fence_thread, NULL, fence_main, client);

@@ -19,6 +19,24 @@ case $order in
 *wild.child*) setsid sleep 100 & setsid sleep 100 & done_ ;;
 *wild.long*) # 20 MB without an end of line.
     head -c 20000000 /dev/zero | tr '\0' 'x'; sleep 100 ;;
+*wild.ask*)
+    out() { say "{\"type\":\"output\",\"name\":\"$1\",\"value\":$2}"; }
+    ask() { say "$2"; read -r reply; out "$1" "$reply"; }
+    ask early '{"type":"render","name":"text"}'
+    ask unknown '{"type":"render","name":"nothing","variables":null}'
+    ask late '{"type":"render","name":"late","variables":{"x":41}}'
+    ask other '{"type":"render","name":"other","variables":{"x":[1],"workingDir":"hidden"}}'
+    ask wrong '{"type":"render","name":"late","variables":{"x":"no number"}}'
+    ask sealed '{"type":"encrypt","text":"secret"}'
+    out key "\"${BATON_ENCRYPTION_KEY:-none} ${BATON_WORKER_TOKEN:-none}\""
+    done_ ;;
+*wild.listen*)
+    say '{"type":"emit","variables":{"n":1}}'
+    say '{"type":"flush"}'
+    read -r reply
+    say "{\"type\":\"state\",\"value\":$reply}"
+    say '{"type":"emit","variables":{"n":2},"id":"two"}'
+    done_ ;;
 *wild.files*)
     echo '{"a":1}' >rows.tmp
     say '{"type":"file_store","name":"rows.jsonl","path":"rows.tmp"}'
