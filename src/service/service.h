@@ -5,10 +5,19 @@
 #include "files/files.h"
 #include "journal/runner/runner.h"
 #include "service/principal.h"
+#include "service/world.h"
+
+/* A key of a namespace. Borrowed. */
+struct bt_kv_name {
+    const char *namespace;
+    struct bt_str key;
+};
 
 struct bt_service {
-    struct bt_runner *runner; /* Borrowed. */
-    struct bt_files *files;   /* Borrowed. */
+    struct bt_runner *runner;      /* Borrowed. */
+    struct bt_files *files;        /* Borrowed. */
+    struct bt_server_world *world; /* Borrowed: reads key-values. */
+    const struct bt_vault *vault;  /* Borrowed: opens what is sealed. */
 };
 
 /* Checks and stores a flow. All that is wrong is in *diags (BT_INVALID). On success *ret_flow is
@@ -42,3 +51,30 @@ int bt_service_start(struct bt_service *service, const struct bt_principal *prin
 /* Asks that an execution ends; returns when that is durable. */
 int bt_service_kill(struct bt_service *service, const struct bt_principal *principal, uint64_t key,
                     struct bt_err *err);
+
+/* --- Key-values (kv.c) ------------------------------------------------------------------------ */
+
+/* What a put wants: a map as engine/namespace/namespace.h has it, without `op`: key, value, type,
+ * ttlUs, description, overwrite, ifRevision. Borrowed. */
+struct bt_kv_put {
+    const char *namespace;
+    const struct bt_value *request;
+};
+/* BT_EXISTS, BT_CONFLICT: what it asked for (overwrite, ifRevision) does not hold. */
+int bt_service_kv_put(struct bt_service *service, const struct bt_principal *principal,
+                      const struct bt_kv_put *put, uint32_t *ret_revision, struct bt_err *err);
+/* *ret_was_there: whether there was one that had not expired. */
+int bt_service_kv_delete(struct bt_service *service, const struct bt_principal *principal,
+                         struct bt_kv_name name, bool *ret_was_there, struct bt_err *err);
+/* BT_NOT_FOUND; an expired one is given (bt_kv_is_expired()), for the caller to say so. */
+int bt_service_kv_get(struct bt_service *service, const struct bt_principal *principal,
+                      struct bt_kv_name name, struct bt_kv **ret_kv, struct bt_err *err);
+/* All that begin with the query's prefix, by key, expired ones too. */
+int bt_service_kv_list(struct bt_service *service, const struct bt_principal *principal,
+                       const char *namespace, const struct bt_kv_query *query, struct bt_err *err);
+
+/* A copy of outputs (of an execution of this namespace) with its secrets in plain, for one who may
+ * see them. What cannot be opened stays sealed. */
+int bt_service_reveal(struct bt_service *service, const struct bt_principal *principal,
+                      const char *namespace, const struct bt_value *value,
+                      struct bt_value **ret_value);

@@ -44,6 +44,12 @@ static const char *const migrations[BT_SCHEMA_VERSION] = {
     " lines INTEGER NOT NULL, levels INTEGER NOT NULL, from_us INTEGER NOT NULL,"
     " to_us INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL,"
     " length INTEGER NOT NULL, PRIMARY KEY(exec, first_line)) WITHOUT ROWID;",
+
+    "CREATE TABLE key_values("
+    " tenant TEXT NOT NULL, namespace TEXT NOT NULL, key TEXT NOT NULL, type TEXT NOT NULL,"
+    " value TEXT NOT NULL, description TEXT, revision INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL, expires_us INTEGER NOT NULL,"
+    " PRIMARY KEY(tenant, namespace, key)) WITHOUT ROWID;",
 };
 
 struct bt_db_statement {

@@ -7,7 +7,6 @@
 #include "sys/fs.h"
 #include "value/json.h"
 #include "worker/host/child.h"
-#include "worker/reader.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -74,8 +73,7 @@ static int make_order(struct slot *slot, const struct bt_host_props *props, stru
 int slot_host_plan(struct slot *slot, struct bt_err *err)
 {
     const struct bt_plugin_info *plugin = slot->job->task->type->plugin;
-    struct bt_reader reader = {slot->worker->config.files, slot->job};
-    struct bt_capabilities capabilities = bt_reader_capabilities(&reader);
+    struct bt_capabilities capabilities = bt_asks_capabilities(&slot->asks);
     struct bt_host_props props = {0};
     if (plugin->problem)
         return bt_fail(err, BT_UNAVAILABLE, "the plugin '%s' cannot be used: %s", plugin->name,
