@@ -34,10 +34,16 @@
 #define BT_OUTPUT_BYTES_MAX (10u << 20)   /* Outputs of a task run at all. */
 #define BT_ITERATION_VALUES_MAX 1000000u  /* Values of one ForEach. */
 #define BT_FANOUT_OUTSTANDING_MAX 1000u   /* Children of one flowable that are not ended. */
+#define BT_EVALUATE_US_MAX 60000000       /* One evaluate job without a timeout of its own. */
 #define BT_KILL_PAGE 256u                 /* Task runs killed in one step. */
 #define BT_ATTEMPTS_MAX 1000u
 #define BT_STEPS_PER_COMMIT_MAX 20000u /* Budget of one batch. */
 #define BT_STEPS_PER_ACTOR_TURN 64u    /* Steps of one execution before the next one's turn. */
+
+/* Namespaces. */
+#define BT_KV_KEY_BYTES_MAX 250u
+#define BT_KV_VALUE_BYTES_MAX (1u << 20) /* As it is held in memory. */
+#define BT_KV_KEYS_MAX 10000u            /* Keys that one request gives or removes. */
 
 /* Logs. */
 #define BT_LOG_MESSAGE_MAX 10240u /* Longer texts are cut into several entries. */
@@ -56,15 +62,19 @@
 #define BT_COMMAND_BYTES_MAX (8u << 20)   /* Arguments and environment of one command. */
 #define BT_METRICS_MAX 10000u             /* Metrics of one attempt. */
 #define BT_PATH_BYTES_MAX 4000u           /* A path of the internal storage. */
-#define BT_DRAIN_MS 250                   /* Wait for output after the command has ended. */
-#define BT_LOG_FLUSH_MS 100               /* A line waits no longer before it is handed over. */
-#define BT_SWEEP_MS 250                   /* A daemon outlives its command no longer. */
-#define BT_END_MS 30000                   /* Wait for killed processes to be gone. */
-#define BT_HOST_MESSAGE_MAX (16u << 20)   /* One message between a worker and a plugin host. */
-#define BT_HOST_RSS_MAX (256u << 20)      /* A host that has used more is replaced. */
-#define BT_HOST_IDLE_MS 60000             /* A host without work ends after this time. */
-#define BT_HOST_EVENTS_MAX 10000u         /* Events of one evaluation of a trigger. */
-#define BT_ROW_BYTES_MAX (16u << 20)      /* One row of a row file. */
+#define BT_READ_BYTES_MAX (10u << 20)     /* A file that read() gives as a text. */
+#define BT_ERROR_LOGS_MAX 1000u           /* Entries that errorLogs() gives, the first ones. */
+#define BT_HTTP_CALLS_MAX 20u             /* http() calls of one job. */
+#define BT_MASK_BYTES_MIN 3u /* Shorter secrets are hidden only where they stand alone. */
+#define BT_DRAIN_MS 250      /* Wait for output after the command has ended. */
+#define BT_LOG_FLUSH_MS 100  /* A line waits no longer before it is handed over. */
+#define BT_SWEEP_MS 250      /* A daemon outlives its command no longer. */
+#define BT_END_MS 30000      /* Wait for killed processes to be gone. */
+#define BT_HOST_MESSAGE_MAX (16u << 20) /* One message between a worker and a plugin host. */
+#define BT_HOST_RSS_MAX (256u << 20)    /* A host that has used more is replaced. */
+#define BT_HOST_IDLE_MS 60000           /* A host without work ends after this time. */
+#define BT_HOST_EVENTS_MAX 10000u       /* Events of one evaluation of a trigger. */
+#define BT_ROW_BYTES_MAX (16u << 20)    /* One row of a row file. */
 
 /* The HTTP server. */
 #define BT_HTTP_CONNECTIONS_MAX 12000u /* As far as descriptors are allowed. */

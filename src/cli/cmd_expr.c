@@ -5,8 +5,8 @@
 
 #include "base/limits.h"
 #include "base/utf8.h"
-#include "lang/expr/code_text.h"
 #include "lang/expr/expr.h"
+#include "service/world.h"
 #include "sys/clock.h"
 #include "sys/random.h"
 #include "value/json.h"
@@ -34,33 +34,13 @@ struct request {
     bool is_typed, is_recursive;
 };
 
-/* secret('my_key') → base64 in SECRET_MY_KEY, as the server does without a secret store. */
-static int read_secret(const struct bt_value *args, struct bt_value **ret_value, struct bt_err *err)
-{
-    struct bt_str key = bt_map_str(args, "key");
-    struct bt_buf name = BT_BUF_INIT(1000), plain = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
-    (void)bt_buf_adds(&name, "SECRET_"); /* A name too long is not found. */
-    for (size_t i = 0; i < key.len; i++)
-        (void)bt_buf_addc(
-            &name, (char)(key.at[i] >= 'a' && key.at[i] <= 'z' ? key.at[i] - 32 : key.at[i]));
-    const char *cname = bt_buf_cstr(&name), *text = cname ? getenv(cname) : NULL;
-    int rc = text ? bt_base64_decode(bt_str_trim(bt_str_of(text)), &plain) : BT_NOT_FOUND;
-    if (rc == BT_OK && bt_utf8_is_valid(bt_buf_str(&plain), NULL))
-        *ret_value = bt_value_string(bt_buf_str(&plain));
-    bt_buf_done(&name);
-    bt_buf_done(&plain);
-    if (rc == BT_NOT_FOUND)
-        return bt_fail(err, BT_NOT_FOUND, "Cannot find secret for key '%.*s'.", BT_FMT(key));
-    return *ret_value ? BT_OK : bt_fail(err, BT_INVALID, "The secret is no base64 of a text.");
-}
-
 static int call(void *data, const char *function, const struct bt_value *args,
                 struct bt_value **ret_value, struct bt_err *err)
 {
     (void)data; /* There is no state. */
     *ret_value = NULL;
     if (strcmp(function, "secret") == 0)
-        return read_secret(args, ret_value, err);
+        return bt_env_secret(bt_map_str(args, "key"), ret_value, err);
     return bt_fail(err, BT_UNAVAILABLE, "the function '%s' is not available here", function);
 }
 

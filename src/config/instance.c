@@ -4,8 +4,10 @@
 #include "base/utf8.h"
 #include "base/vec.h"
 #include "journal/sqlite/sqlite.h"
+#include "service/world.h"
 #include "sys/fs.h"
 #include "sys/random.h"
+#include "value/json.h"
 #include "worker/host/catalog.h"
 #include "worker/hub.h"
 #include "worker/remote/listen.h"
@@ -21,6 +23,7 @@
 extern char **environ;
 
 enum { SLOTS_PER_CORE = 8, TOKEN_SIZE = 65 };
+#define GLOBALS_NAME "BATON_GLOBALS"
 
 struct bt_instance {
     char *dir;
@@ -31,6 +34,8 @@ struct bt_instance {
     struct bt_journal *journal;
     struct bt_logs *logs;
     struct bt_files *files;
+    struct bt_vault *vault;
+    struct bt_server_world *world;
     struct bt_runner *runner;
     struct bt_hub *hub;
     struct bt_member *member; /* The worker of this process. */
@@ -44,7 +49,7 @@ struct bt_instance {
     struct bt_exec_cache *execs;
     struct bt_bus *bus;
     struct bt_listener listener_out; /* Of who opened it. */
-    struct bt_value *envs;
+    struct bt_value *envs, *globals;
     BT_VEC(uint64_t) unfinished;
     size_t unreadable;
 };
@@ -125,7 +130,8 @@ static int read_envs(struct bt_value **ret_envs, struct bt_err *err)
         for (size_t i = 0; i < BT_COUNT(prefixes); i++) {
             struct bt_str text = bt_str_of(*env), prefix = bt_str_of(prefixes[i]);
             ptrdiff_t equals = bt_str_find(text, BT_STR("="), 0);
-            if (!bt_str_starts(text, prefix) || equals < (ptrdiff_t)prefix.len)
+            if (!bt_str_starts(text, prefix) || equals < (ptrdiff_t)prefix.len ||
+                bt_str_starts(text, BT_STR(GLOBALS_NAME "=")))
                 continue;
             char name[256];
             size_t len = (size_t)equals - prefix.len;
@@ -143,6 +149,23 @@ static int read_envs(struct bt_value **ret_envs, struct bt_err *err)
         }
     }
     *ret_envs = BT_TAKE(envs);
+    return BT_OK;
+}
+
+/* What {{ globals.x }} gives: JSON in the environment. */
+static int read_globals(struct bt_value **ret_globals, struct bt_err *err)
+{
+    const char *text = getenv(GLOBALS_NAME);
+    BT_VALUE globals = NULL;
+    if (!text || !*text)
+        return BT_OK;
+    if (bt_json_parse(bt_str_of(text), NULL, &globals, NULL) < 0 ||
+        !bt_value_is(globals, BT_KIND_MAP)) {
+        (void)bt_fail(err, BT_INVALID, "the environment variable %s is no JSON object",
+                      GLOBALS_NAME);
+        return bt_hint(err, "write it as %s='{\"name\": \"value\"}'", GLOBALS_NAME);
+    }
+    *ret_globals = BT_TAKE(globals);
     return BT_OK;
 }
 
@@ -167,6 +190,10 @@ static int open_stores(struct bt_instance *self, struct bt_err *err)
     self->bus = bt_bus_new();
     if (rc == BT_OK && (!self->flows || !self->execs || !self->bus))
         rc = bt_fail_mem(err, "data directory");
+    if (rc == BT_OK)
+        rc = bt_vault_open(self->is_temporary ? NULL : self->dir, "secret.key", &self->vault, err);
+    if (rc == BT_OK)
+        rc = bt_server_world_open(db, self->logs, self->vault, &self->world, err);
     free(db);
     free(logs);
     free(storage);
@@ -246,6 +273,7 @@ static int open_runner(struct bt_instance *self, const struct bt_instance_config
         .dispatcher = {.data = self->hub, .submit = bt_hub_submit, .kill = bt_hub_kill},
         .listener = {self, on_changes, config->listener.trouble ? on_trouble : NULL},
         .envs = self->envs,
+        .globals = self->globals,
     };
     if (config->worker_listen)
         runner.dispatcher.orphan = keep_orphan;
@@ -262,7 +290,9 @@ static int open_runner(struct bt_instance *self, const struct bt_instance_config
                                         .store = self->store,
                                         .flows = self->flows,
                                         .execs = self->execs,
-                                        .bus = self->bus};
+                                        .bus = self->bus,
+                                        .world = self->world,
+                                        .vault = self->vault};
     return bt_runner_recover(self->runner, err);
 }
 
@@ -309,6 +339,7 @@ static int open_worker(struct bt_instance *self, const struct bt_instance_config
         .slots = config->slots ? config->slots : (unsigned)(cores > 0 ? cores : 1) * SLOTS_PER_CORE,
         .work_dir = work,
         .files = self->files,
+        .world = bt_server_world(self->world),
         .clock = bt_clock_system(),
         .sink = {self, on_logs, on_started, on_result, NULL},
     };
@@ -342,6 +373,7 @@ static int open_all(struct bt_instance *self, const struct bt_instance_config *c
     free(plugins);
     BT_TRY(open_stores(self, err));
     BT_TRY(read_envs(&self->envs, err));
+    BT_TRY(read_globals(&self->globals, err));
     assert(self->journal);
     BT_TRY(self->journal->ops->live(self->journal, keep_key, self, err));
     BT_TRY(check_unfinished(self, config, err));
@@ -384,6 +416,7 @@ static int open_listener(struct bt_instance *self, const struct bt_instance_conf
     struct bt_listener_config listener = {
         .hub = self->hub,
         .files = self->files,
+        .world = bt_server_world(self->world),
         .address = config->worker_listen,
         .token = self->token,
         .heartbeat_ms = config->heartbeat_ms,
@@ -484,11 +517,14 @@ struct bt_instance *bt_instance_close(struct bt_instance *self, bool is_now)
     bt_bus_free(self->bus);
     if (self->journal)
         self->journal->ops->close(self->journal);
+    bt_server_world_close(self->world);
+    bt_vault_close(self->vault);
     bt_logs_close(self->logs);
     bt_files_close(self->files);
     if (self->has_db)
         bt_db_close(&self->db);
     bt_value_unref(self->envs);
+    bt_value_unref(self->globals);
     bt_vec_done(&self->unfinished);
     if (self->lock_fd >= 0)
         (void)close(self->lock_fd);

@@ -8,6 +8,7 @@ struct bt_job *bt_job_free(struct bt_job *job)
     if (!job)
         return NULL;
     bt_value_unref(job->variables);
+    bt_value_unref(job->templates);
     bt_flow_unref(job->flow);
     free(job);
     return NULL;

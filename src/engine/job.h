@@ -1,4 +1,12 @@
-/* job.h — What goes to a worker (one attempt of one task run) and what comes back. */
+/* job.h — What goes to a worker and what comes back.
+ *
+ * A job is one attempt of one task run, or, when it has `templates`, an evaluate job: expressions
+ * that the engine cannot render by itself, of a task run or (taskrun 0) of the execution's outputs.
+ *
+ * Templates are a list of {"k": key, "t": raw property, "as": "value" | "typed" | "bool"}, rendered
+ * in order. The outputs of the result are a map by key: {"v": value} or {"e": message, "c": code}.
+ * After a key "runIf" that is no {"v": true} the rest is left out. A text that holds a secret comes
+ * back sealed (value/sealed.h). */
 #pragma once
 #include "base/level.h"
 #include "model/flow.h"
@@ -12,10 +20,11 @@ struct bt_job {
     char tenant[64];
     char exec_id[24], taskrun_id[24];
     struct bt_flow *flow;       /* Owned reference; holds the task and its compiled properties. */
-    const struct bt_task *task; /* Borrowed from the flow. */
+    const struct bt_task *task; /* Borrowed from the flow; NULL in a job of the execution itself. */
     struct bt_value
-        *variables;     /* Owned map: the rendering context (only what the task can reach). */
-    int64_t timeout_us; /* 0 = none. */
+        *variables; /* Owned map: the rendering context (only what the task can reach). */
+    struct bt_value *templates; /* Owned; NULL: not an evaluate job. */
+    int64_t timeout_us;         /* 0 = none. */
     int64_t now_us;
     uint64_t seed;
     struct bt_job *next; /* The worker's: its queue … */

@@ -5,6 +5,7 @@
  * assumed, and the runner reloads. Implementations: sqlite/ (one machine), and test/sim's model. */
 #pragma once
 #include "engine/execution/event.h"
+#include "engine/namespace/kv.h"
 #include "store/logs/logs.h"
 
 struct bt_timer {
@@ -46,6 +47,13 @@ struct bt_values_row {
     const struct bt_value *values;
 };
 
+/* A key-value as it is from now on. */
+struct bt_kv_row {
+    struct bt_kv_place place;
+    struct bt_str key;
+    const struct bt_kv *kv; /* NULL: removed. */
+};
+
 /* Everything that one commit writes. All borrowed. */
 struct bt_batch {
     int64_t now_us; /* The batch's time; the next start's time is not before it. */
@@ -71,6 +79,8 @@ struct bt_batch {
     size_t chunk_count;
     const struct bt_flow_row *flows;
     size_t flow_count;
+    const struct bt_kv_row *kvs;
+    size_t kv_count;
 };
 
 #define BT_ALL_PARENTS UINT32_MAX
@@ -121,6 +131,12 @@ struct bt_journal_ops {
     int (*flow)(struct bt_journal *journal, const char *tenant, const char *namespace,
                 const char *id, uint32_t *revision, struct bt_value **ret_source,
                 struct bt_err *err);
+    /* A key-value of a namespace, expired or not. */
+    int (*kv)(struct bt_journal *journal, struct bt_kv_place place, struct bt_str key,
+              struct bt_kv **ret_kv, struct bt_err *err);
+    /* Calls `each` (borrows the row) for the keys that begin with `prefix`, by key. */
+    int (*kv_list)(struct bt_journal *journal, struct bt_kv_place place,
+                   const struct bt_kv_query *query, struct bt_err *err);
     void (*close)(struct bt_journal *journal);
 };
 

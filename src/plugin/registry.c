@@ -54,11 +54,16 @@ static const char *const op_names[] = {
     [BT_OP_SHELL_SCRIPT] = "shell_script",
     [BT_OP_PYTHON_COMMANDS] = "python_commands",
     [BT_OP_PYTHON_SCRIPT] = "python_script",
+    [BT_OP_KV_SET] = "kv_set",
+    [BT_OP_KV_GET] = "kv_get",
+    [BT_OP_KV_DELETE] = "kv_delete",
+    [BT_OP_KV_KEYS] = "kv_keys",
+    [BT_OP_KV_PURGE] = "kv_purge",
 };
 
 static const char *const exec_names[] = {
     [BT_EXEC_PURE] = "pure", [BT_EXEC_FLOWABLE] = "flowable", [BT_EXEC_TIMER] = "timer",
-    [BT_EXEC_JOB] = "job",   [BT_EXEC_TRIGGER] = "trigger",
+    [BT_EXEC_JOB] = "job",   [BT_EXEC_TRIGGER] = "trigger",   [BT_EXEC_NAMESPACE] = "namespace",
 };
 
 static size_t index_of(const char *const *names, size_t count, struct bt_str name)

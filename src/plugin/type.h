@@ -4,11 +4,12 @@
 
 /* How the engine runs a type. */
 enum bt_exec_kind {
-    BT_EXEC_PURE,     /* In the batch, by the engine: log, return, fail, … */
-    BT_EXEC_FLOWABLE, /* By the engine, over its children. */
-    BT_EXEC_TIMER,    /* A timer of the engine: sleep. */
-    BT_EXEC_JOB,      /* By a worker. */
-    BT_EXEC_TRIGGER,  /* Not a task. */
+    BT_EXEC_PURE,      /* In the batch, by the engine: log, return, fail, … */
+    BT_EXEC_FLOWABLE,  /* By the engine, over its children. */
+    BT_EXEC_TIMER,     /* A timer of the engine: sleep. */
+    BT_EXEC_NAMESPACE, /* By the actor of a namespace, in the same batch: kv.set, … */
+    BT_EXEC_JOB,       /* By a worker. */
+    BT_EXEC_TRIGGER,   /* Not a task. */
 };
 
 /* The behaviours that the engine itself knows; OTHER is a worker's business. */
@@ -36,6 +37,11 @@ enum bt_op {
     BT_OP_SHELL_SCRIPT,
     BT_OP_PYTHON_COMMANDS,
     BT_OP_PYTHON_SCRIPT,
+    BT_OP_KV_SET,
+    BT_OP_KV_GET,
+    BT_OP_KV_DELETE,
+    BT_OP_KV_KEYS,
+    BT_OP_KV_PURGE,
 };
 
 /* What a task of a plugin may use; 0 = no limit. */

@@ -8,7 +8,14 @@
 #include "service/exec_cache.h"
 #include "service/flow_cache.h"
 #include "service/principal.h"
+#include "service/world.h"
 #include "store/store.h"
+
+/* A key of a namespace. Borrowed. */
+struct bt_kv_name {
+    const char *namespace;
+    struct bt_str key;
+};
 
 /* All borrowed. Only `runner` and `files` are needed to start executions. */
 struct bt_service {
@@ -18,6 +25,8 @@ struct bt_service {
     struct bt_flow_cache *flows;
     struct bt_exec_cache *execs;
     struct bt_bus *bus;
+    struct bt_server_world *world; /* Reads key-values. */
+    const struct bt_vault *vault;  /* Opens what is sealed. */
 };
 
 /* --- Flows ------------------------------------------------------------------------------------ */
@@ -120,3 +129,30 @@ struct bt_log_filter {
 int bt_service_logs(struct bt_service *service, const struct bt_exec *exec,
                     const struct bt_log_filter *filter, const struct bt_line_sink *sink,
                     struct bt_err *err);
+
+/* --- Key-values (kv.c) ------------------------------------------------------------------------ */
+
+/* What a put wants: a map as engine/namespace/namespace.h has it, without `op`: key, value, type,
+ * ttlUs, description, overwrite, ifRevision. Borrowed. */
+struct bt_kv_put {
+    const char *namespace;
+    const struct bt_value *request;
+};
+/* BT_EXISTS, BT_CONFLICT: what it asked for (overwrite, ifRevision) does not hold. */
+int bt_service_kv_put(struct bt_service *service, const struct bt_principal *principal,
+                      const struct bt_kv_put *put, uint32_t *ret_revision, struct bt_err *err);
+/* *ret_was_there: whether there was one that had not expired. */
+int bt_service_kv_delete(struct bt_service *service, const struct bt_principal *principal,
+                         struct bt_kv_name name, bool *ret_was_there, struct bt_err *err);
+/* BT_NOT_FOUND; an expired one is given (bt_kv_is_expired()), for the caller to say so. */
+int bt_service_kv_get(struct bt_service *service, const struct bt_principal *principal,
+                      struct bt_kv_name name, struct bt_kv **ret_kv, struct bt_err *err);
+/* All that begin with the query's prefix, by key, expired ones too. */
+int bt_service_kv_list(struct bt_service *service, const struct bt_principal *principal,
+                       const char *namespace, const struct bt_kv_query *query, struct bt_err *err);
+
+/* A copy of outputs (of an execution of this namespace) with its secrets in plain, for one who may
+ * see them. What cannot be opened stays sealed. */
+int bt_service_reveal(struct bt_service *service, const struct bt_principal *principal,
+                      const char *namespace, const struct bt_value *value,
+                      struct bt_value **ret_value);

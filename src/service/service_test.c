@@ -5,6 +5,7 @@
 
 #include "journal/sqlite/sqlite.h"
 #include "sys/fs.h"
+#include "value/json.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -20,6 +21,7 @@ struct bench {
     struct bt_db db;
     struct bt_journal *journal;
     struct bt_service service;
+    struct bt_vault *vault;
     struct bt_principal principal;
     struct bt_flow *flow;
 };
@@ -49,14 +51,19 @@ static int open_bench(void **state)
     FILE *file = fopen(bench.file, "we");
     (void)fputs("content", file);
     (void)fclose(file);
-    if (bt_db_open(":memory:", BT_DB_TEMPORARY, &bench.db, NULL) < 0 ||
+    char db[96];
+    (void)snprintf(db, sizeof db, "%s/x.db", bench.dir);
+    if (bt_db_open(db, BT_DB_TEMPORARY, &bench.db, NULL) < 0 ||
+        bt_vault_open(NULL, NULL, &bench.vault, NULL) < 0 ||
+        bt_server_world_open(db, NULL, bench.vault, &bench.service.world, NULL) < 0 ||
         bt_journal_sqlite(&bench.db, &bench.journal, NULL) < 0 ||
         bt_files_open_local(root, &bench.service.files, NULL) < 0)
         return 1;
+    bench.service.vault = bench.vault;
     struct bt_runner_config config = {.journal = bench.journal,
                                       .clock = bt_clock_system(),
                                       .seed = 3,
-                                      .dispatcher = {NULL, no_submit, no_kill}};
+                                      .dispatcher = {.submit = no_submit, .kill = no_kill}};
     return bt_runner_new(&config, &bench.service.runner, NULL) < 0 ||
            bt_runner_recover(bench.service.runner, NULL) < 0 ||
            bt_runner_start(bench.service.runner, NULL) < 0;
@@ -68,6 +75,8 @@ static int close_bench(void **state)
     bt_runner_free(bench->service.runner);
     bench->journal->ops->close(bench->journal);
     bt_files_close(bench->service.files);
+    bt_server_world_close(bench->service.world);
+    bt_vault_close(bench->vault);
     bt_db_close(&bench->db);
     bt_flow_unref(bench->flow);
     BT_FD root = -1;
@@ -245,6 +254,105 @@ static void test_disabled(void **state)
                      BT_CONFLICT);
 }
 
+/* --- Key-values ------------------------------------------------------------------------------- */
+
+static int put(struct bench *bench, const char *json, uint32_t *ret_revision)
+{
+    BT_VALUE request = NULL;
+    assert_int_equal(bt_json_parse(bt_str_of(json), NULL, &request, NULL), BT_OK);
+    const struct bt_kv_put what = {"a.b", request};
+    return bt_service_kv_put(&bench->service, &bench->principal, &what, ret_revision, NULL);
+}
+
+static int count_key(void *data, const struct bt_kv *kv)
+{
+    (void)kv;
+    ++*(int *)data;
+    return BT_OK;
+}
+
+static void test_kv(void **state)
+{
+    struct bench *bench = *state;
+    struct bt_service *service = &bench->service;
+    const struct bt_principal *principal = &bench->principal;
+    const struct bt_kv_name name = {"a.b", BT_STR("k")};
+    uint32_t revision = 0;
+    struct bt_kv *kv = NULL;
+    bool was_there = true;
+    assert_int_equal(put(bench, "{\"key\":\"k\",\"value\":{\"a\":1}}", &revision), BT_OK);
+    assert_int_equal(put(bench, "{\"key\":\"k\",\"value\":2,\"ifRevision\":1}", &revision), BT_OK);
+    assert_int_equal(revision, 2);
+    assert_int_equal(put(bench, "{\"key\":\"k\",\"value\":3,\"ifRevision\":1}", &revision),
+                     BT_CONFLICT);
+    assert_int_equal(put(bench, "{\"key\":\"k\",\"value\":3,\"overwrite\":false}", &revision),
+                     BT_EXISTS);
+    assert_int_equal(put(bench, "{\"key\":\"?\",\"value\":3}", &revision), BT_INVALID);
+    assert_int_equal(put(bench, "{\"key\":\"kk\",\"value\":3,\"ttlUs\":1}", &revision), BT_OK);
+    assert_int_equal(bt_service_kv_get(service, principal, name, &kv, NULL), BT_OK);
+    assert_int_equal(bt_value_as_int(kv->value), 2);
+    assert_int_equal(kv->type, BT_KV_NUMBER);
+    bt_kv_free(kv);
+    struct bt_principal other = {.tenant = "other", .user = "x"};
+    assert_int_equal(bt_service_kv_get(service, &other, name, &kv, NULL), BT_NOT_FOUND);
+    int count = 0;
+    const struct bt_kv_query query = {BT_STR("k"), count_key, &count};
+    assert_int_equal(bt_service_kv_list(service, principal, "a.b", &query, NULL), BT_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(bt_service_kv_delete(service, &other, name, &was_there, NULL), BT_OK);
+    assert_false(was_there);
+    assert_int_equal(bt_service_kv_delete(service, principal, name, &was_there, NULL), BT_OK);
+    assert_true(was_there);
+    assert_int_equal(bt_service_kv_get(service, principal, name, &kv, NULL), BT_NOT_FOUND);
+}
+
+static void test_reveal(void **state)
+{
+    struct bench *bench = *state;
+    BT_VALUE sealed = NULL, *outputs = bt_map_new(1), *shown = NULL, *strange = NULL;
+    BT_VALUE masked = bt_value_cstr("*");
+    struct bt_vault_place place = {"main", "a.b"};
+    assert_int_equal(bt_vault_seal(bench->vault, place, BT_STR("text"), masked, &sealed), BT_OK);
+    assert_int_equal(bt_map_puts(outputs, "v", BT_TAKE(sealed)), BT_OK);
+    assert_int_equal(bt_service_reveal(&bench->service, &bench->principal, "a.b", outputs, &shown),
+                     BT_OK);
+    assert_true(bt_str_is(bt_map_str(shown, "v"), "text"));
+    assert_int_equal(bt_service_reveal(&bench->service, &bench->principal, "a", outputs, &strange),
+                     BT_OK);
+    assert_true(bt_value_equal(strange, outputs)); /* Of another namespace: it stays sealed. */
+}
+
+/* --- Secrets ---------------------------------------------------------------------------------- */
+
+static void test_secret(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *code, *want;
+    } rows[] = {
+        {"my_Key", "dGV4dA==", "text"},
+        {"broken", "dG\nV4\r\ndA==\n", "text"},
+        {"empty", "", ""},
+        {"bad", "???", NULL},
+        {"bytes", "/w==", NULL},
+    };
+    for (size_t i = 0; i < BT_COUNT(rows); i++) {
+        char name[64];
+        BT_VALUE text = NULL;
+        (void)snprintf(name, sizeof name, "SECRET_%s", rows[i].key);
+        for (char *c = name; *c; c++)
+            *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
+        assert_int_equal(setenv(name, rows[i].code, 1), 0);
+        int rc = bt_env_secret(bt_str_of(rows[i].key), &text, NULL);
+        assert_int_equal(rc, rows[i].want ? BT_OK : BT_INVALID);
+        assert_true(!rows[i].want || bt_str_is(bt_value_str(text), rows[i].want));
+    }
+    struct bt_err err = BT_ERR_INIT;
+    BT_VALUE text = NULL;
+    assert_int_equal(bt_env_secret(BT_STR("no_such"), &text, &err), BT_NOT_FOUND);
+    assert_string_equal(err.msg, "Cannot find secret for key 'no_such'.");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +362,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused_files, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(test_kill, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(test_disabled, open_bench, close_bench),
+        cmocka_unit_test_setup_teardown(test_kv, open_bench, close_bench),
+        cmocka_unit_test_setup_teardown(test_reveal, open_bench, close_bench),
+        cmocka_unit_test(test_secret),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

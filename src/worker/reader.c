@@ -1,5 +1,4 @@
-/* reader.c — Files of the execution for expressions. Must never open a file of another execution.
- */
+/* reader.c — Files for expressions. Must never open a file of a stranger's execution. */
 #include "worker/reader.h"
 
 #include "base/limits.h"
@@ -10,32 +9,76 @@
 #include <errno.h>
 #include <unistd.h>
 
+/* Namespaces are directories there. */
+static void add_namespace(struct bt_str namespace, struct bt_buf *out)
+{
+    for (size_t i = 0; i < namespace.len; i++) /* A failure shows in the next call. */
+        (void)bt_buf_addc(out, namespace.at[i] == '.' ? '/' : namespace.at[i]);
+}
+
 int bt_job_path(const struct bt_job *job, struct bt_buf *out)
 {
-    for (const char *at = job->flow->namespace; *at; at++)
-        (void)bt_buf_addc(out, *at == '.' ? '/' : *at); /* A failure shows in the next call. */
+    add_namespace(bt_str_of(job->flow->namespace), out);
     return bt_buf_addf(out, "/%s/executions/%s/", job->flow->id, job->exec_id);
 }
 
-static int check_owner(const struct bt_reader *reader, struct bt_str uri, struct bt_err *err)
+/* The execution that started this one, as `trigger` names it. */
+static int trigger_path(const struct bt_job *job, struct bt_buf *out)
 {
+    const struct bt_value *trigger = bt_map_gets(job->variables, "trigger");
+    struct bt_str namespace = bt_map_str(trigger, "namespace"),
+                  flow = bt_map_str(trigger, "flowId"), exec = bt_map_str(trigger, "executionId");
+    if (!namespace.len || !flow.len || !exec.len)
+        return BT_NOT_FOUND;
+    add_namespace(namespace, out);
+    return bt_buf_addf(out, "/%.*s/executions/%.*s/", BT_FMT(flow), BT_FMT(exec));
+}
+
+static int space_path(const struct bt_job *job, struct bt_buf *out)
+{
+    add_namespace(bt_str_of(job->flow->namespace), out);
+    return bt_buf_adds(out, "/_files/");
+}
+
+static int check_owner(const struct bt_job *job, struct bt_str uri, struct bt_err *err)
+{
+    static int (*const owners[])(const struct bt_job *job,
+                                 struct bt_buf *out) = {bt_job_path, trigger_path, space_path};
     struct bt_str path;
-    struct bt_buf own = BT_BUF_INIT(BT_PATH_BYTES_MAX);
-    int rc = bt_files_path(uri, &path, err);
-    if (rc == BT_OK && bt_job_path(reader->job, &own) < 0)
-        rc = bt_buf_check(&own, "path", err);
-    if (rc == BT_OK && !bt_str_starts(path, bt_buf_str(&own)))
-        rc = bt_fail(err, BT_INVALID,
-                     "Unable to read the file '%.*s' as it didn't belong to the current execution",
-                     BT_FMT(uri));
-    bt_buf_done(&own);
-    return rc;
+    BT_TRY(bt_files_path(uri, &path, err));
+    for (size_t i = 0; i < BT_COUNT(owners); i++) {
+        BT_CLEANUP(bt_buf_done) struct bt_buf own = BT_BUF_INIT(BT_PATH_BYTES_MAX);
+        if (owners[i](job, &own) == BT_OK && bt_str_starts(path, bt_buf_str(&own)))
+            return BT_OK;
+    }
+    return bt_fail(err, BT_INVALID,
+                   "Unable to read the file '%.*s' as it didn't belong to the current execution",
+                   BT_FMT(uri));
+}
+
+/* A relative path is a file of the namespace; anything with a scheme is a URI. */
+static int resolve(const struct bt_job *job, struct bt_str path, struct bt_buf *out,
+                   struct bt_err *err)
+{
+    if (path.len == 0)
+        return bt_fail(err, BT_INVALID, "the path of a file is empty");
+    if (bt_str_find(path, BT_STR("://"), 0) >= 0) {
+        (void)bt_buf_add(out, path); /* Checked below. */
+    } else {
+        BT_CLEANUP(bt_buf_done) struct bt_buf inner = BT_BUF_INIT(BT_PATH_BYTES_MAX);
+        (void)space_path(job, &inner);
+        (void)bt_files_add_escaped(path.at[0] == '/' ? bt_str_slice(path, 1, path.len) : path,
+                                   &inner);
+        BT_TRY(bt_buf_check(&inner, "path", err));
+        (void)bt_files_uri(bt_buf_str(&inner), out);
+    }
+    return bt_buf_check(out, "path", err);
 }
 
 static int read_text(int fd, struct bt_value **ret_text, struct bt_err *err)
 {
-    struct bt_buf raw = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
-    struct bt_buf clean = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
+    struct bt_buf raw = BT_BUF_INIT(BT_READ_BYTES_MAX + (1u << 17));
+    struct bt_buf clean = BT_BUF_INIT(3u * BT_READ_BYTES_MAX);
     ssize_t got = 1;
     while (got > 0 && bt_buf_reserve(&raw, 1 << 16) == BT_OK) {
         got = read(fd, raw.at + raw.len, 1 << 16);
@@ -53,27 +96,54 @@ static int read_text(int fd, struct bt_value **ret_text, struct bt_err *err)
     return rc;
 }
 
-static int call(void *data, const char *function, const struct bt_value *args,
-                struct bt_value **ret_value, struct bt_err *err)
+/* The size is looked at first: a large file is not fetched to be refused. */
+static int read_whole(struct bt_files *files, const char *tenant, struct bt_str uri,
+                      struct bt_value **ret_text, struct bt_err *err)
 {
-    const struct bt_reader *reader = data;
-    bool is_read = strcmp(function, "read") == 0;
-    struct bt_str uri = bt_map_str(args, "path");
-    if (!is_read && strcmp(function, "fileSize") != 0)
-        return bt_fail(err, BT_UNAVAILABLE, "the function '%s' is not available here", function);
-    BT_TRY(check_owner(reader, uri, err));
-    if (!is_read) {
-        int64_t size_bytes;
-        BT_TRY(bt_files_size(reader->files, reader->job->tenant, uri, &size_bytes, err));
-        *ret_value = bt_value_int(size_bytes);
-        return *ret_value ? BT_OK : bt_fail_mem(err, "fileSize");
-    }
     BT_FD fd = -1;
-    BT_TRY(bt_files_open(reader->files, reader->job->tenant, uri, &fd, err));
-    return read_text(fd, ret_value, err);
+    int64_t size_bytes;
+    BT_TRY(bt_files_size(files, tenant, uri, &size_bytes, err));
+    if (size_bytes > BT_READ_BYTES_MAX) {
+        (void)bt_fail(err, BT_LIMIT,
+                      "the file '%.*s' has %lld bytes, more than the limit of %u for read()",
+                      BT_FMT(uri), (long long)size_bytes, BT_READ_BYTES_MAX);
+        return bt_hint(err, "give the file to a task instead, for example in inputFiles");
+    }
+    BT_TRY(bt_files_open(files, tenant, uri, &fd, err));
+    return read_text(fd, ret_text, err);
 }
 
-struct bt_capabilities bt_reader_capabilities(struct bt_reader *reader)
+static const char *const functions[] = {"read", "fileSize", "fileExists", "isFileEmpty"};
+
+bool bt_reader_knows(const char *function)
 {
-    return (struct bt_capabilities){.data = reader, .call = call};
+    for (size_t i = 0; i < BT_COUNT(functions); i++)
+        if (strcmp(function, functions[i]) == 0)
+            return true;
+    return false;
+}
+
+int bt_reader_call(const struct bt_reading *reading, const char *function, struct bt_str path,
+                   struct bt_value **ret_value, struct bt_err *err)
+{
+    struct bt_files *files = reading->files;
+    const struct bt_job *job = reading->job;
+    BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(2 * BT_PATH_BYTES_MAX);
+    int64_t size_bytes;
+    BT_TRY(resolve(job, path, &text, err));
+    struct bt_str uri = bt_buf_str(&text);
+    BT_TRY(check_owner(job, uri, err));
+    if (strcmp(function, "read") == 0)
+        return read_whole(files, job->tenant, uri, ret_value, err);
+    int rc = bt_files_size(files, job->tenant, uri, &size_bytes, err);
+    bool is_question = strcmp(function, "fileExists") == 0;
+    if (rc < 0 && !(is_question && rc == BT_NOT_FOUND))
+        return rc;
+    if (is_question)
+        *ret_value = bt_value_bool(rc == BT_OK);
+    else if (strcmp(function, "isFileEmpty") == 0)
+        *ret_value = bt_value_bool(size_bytes == 0);
+    else
+        *ret_value = bt_value_int(size_bytes);
+    return *ret_value ? BT_OK : bt_fail_mem(err, function);
 }

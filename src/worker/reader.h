@@ -1,15 +1,18 @@
-/* reader.h — What expressions in a job's properties may ask of the world: read() and fileSize() of
- * files of the same execution. Everything else is refused. */
+/* reader.h — Files for expressions: of the own execution, of the one that started it, and of the
+ * namespace. Every other file is refused. */
 #pragma once
 #include "engine/job.h"
 #include "files/files.h"
 
-struct bt_reader {
-    struct bt_files *files;   /* Borrowed. */
-    const struct bt_job *job; /* Borrowed. */
+struct bt_reading {
+    struct bt_files *files;   /* Both borrowed. */
+    const struct bt_job *job; /* For whom. */
 };
 
-/* The capability; `reader` is borrowed by it. */
-struct bt_capabilities bt_reader_capabilities(struct bt_reader *reader);
 /* Appends the path of the job's execution, with '/' at its end, as the storage knows it. */
 int bt_job_path(const struct bt_job *job, struct bt_buf *out);
+/* read, fileSize, fileExists, isFileEmpty; args: {path}. BT_UNAVAILABLE for another function.
+ * Blocks. */
+int bt_reader_call(const struct bt_reading *reading, const char *function, struct bt_str path,
+                   struct bt_value **ret_value, struct bt_err *err);
+bool bt_reader_knows(const char *function);

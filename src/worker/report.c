@@ -17,7 +17,14 @@ static void on_flush(uv_timer_t *timer)
 void slot_log(struct slot *slot, enum bt_level level, struct bt_str text)
 {
     struct bt_worker *worker = slot->worker;
-    bt_logs_add(&slot->logs, bt_clock_wall_us(worker->config.clock), level, text);
+    int64_t now_us = bt_clock_wall_us(worker->config.clock);
+    if (bt_masks_has(&slot->asks.masks, text)) {
+        BT_CLEANUP(bt_buf_done) struct bt_buf masked = BT_BUF_INIT(16 * text.len + 64);
+        if (bt_masks_apply(&slot->asks.masks, text, &masked) == BT_OK)
+            bt_logs_add(&slot->logs, now_us, level, bt_buf_str(&masked));
+    } else {
+        bt_logs_add(&slot->logs, now_us, level, text);
+    }
     if (slot->logs.count > 0 && !uv_is_active((uv_handle_t *)&worker->flush_timer))
         (void)uv_timer_start(&worker->flush_timer, on_flush, BT_LOG_FLUSH_MS,
                              0); /* Has a callback. */
@@ -28,9 +35,10 @@ static int exit_code(int32_t status)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* NULL without memory. */
-static struct bt_value *make_outputs(struct slot *slot)
+struct bt_value *slot_outputs(struct slot *slot)
 {
+    if (slot->outputs)
+        return bt_value_ref(slot->outputs);
     if (slot->is_host)
         return slot_host_outputs(slot);
     BT_VALUE outputs = bt_map_new(5);
@@ -104,12 +112,13 @@ void slot_report(struct slot *slot)
     struct bt_worker *worker = slot->worker;
     const struct bt_job *job = slot->job;
     enum bt_state state = judge(slot);
+    bt_asks_mask_err(&slot->asks, &slot->err);
     struct bt_job_result result = {
         .exec_key = job->exec_key,
         .taskrun = job->taskrun,
         .token = job->token,
         .state = state,
-        .outputs = slot->has_run ? make_outputs(slot) : NULL,
+        .outputs = slot->has_run ? slot_outputs(slot) : NULL,
         .metrics = bt_value_ref(slot->capture.metrics),
         .error = state == BT_FAILED ? error_text(&slot->err) : NULL,
         .started_us = slot->started_us,

@@ -5,7 +5,6 @@
 #include "base/own.h"
 #include "sys/fs.h"
 #include "worker/host/slot_host.h"
-#include "worker/reader.h"
 #include "worker/worker_int.h"
 
 #include <assert.h>
@@ -70,7 +69,7 @@ static void finish_streams(struct slot *slot)
 
 /* --- Helper threads --------------------------------------------------------------------------- */
 
-static struct bt_stage stage_of(struct slot *slot)
+struct bt_stage slot_stage(struct slot *slot)
 {
     return (struct bt_stage){
         .files = slot->worker->config.files,
@@ -83,6 +82,11 @@ static struct bt_stage stage_of(struct slot *slot)
     };
 }
 
+static bool has_files(const struct slot *slot)
+{
+    return slot->plan.output_files || slot->plan.has_output_dir;
+}
+
 static void work_run(uv_work_t *work)
 {
     struct slot *slot = work->data;
@@ -90,21 +94,28 @@ static void work_run(uv_work_t *work)
         slot_host_help(slot);
         return;
     }
-    struct bt_stage stage = stage_of(slot);
+    if (slot->phase == PHASE_PREPARING) {
+        slot_prepare_help(slot);
+        return;
+    }
+    struct bt_stage stage = slot_stage(slot);
     struct bt_err err = BT_ERR_INIT;
+    slot->work_rc = BT_OK;
     if (slot->phase == PHASE_BRINGING)
         slot->work_rc = bt_stage_bring(&stage, &err);
-    else if (slot->phase == PHASE_STORING)
+    else if (slot->phase == PHASE_STORING && has_files(slot) && slot->err.code == BT_OK)
         slot->work_rc = bt_stage_store(&stage, &slot->notes, &slot->uris, &err);
-    else
+    else if (slot->phase == PHASE_REMOVING)
         slot->work_rc = bt_stage_remove(&stage, NULL);
     if (slot->work_rc < 0)
         slot->err = err; /* After a success it may tell of a failure that was overcome. */
+    if (slot->phase == PHASE_STORING && slot_has_secrets(slot))
+        slot_seal_outputs(slot);
 }
 
 static void work_done(uv_work_t *work, int status);
 
-static void start_work(struct slot *slot, enum phase phase)
+void slot_start_work(struct slot *slot, enum phase phase)
 {
     slot->phase = phase;
     slot->work.data = slot;
@@ -116,7 +127,7 @@ void slot_start_help(struct slot *slot)
 {
     assert(slot->help != HELP_NONE && slot->host);
     host_pause(slot->host, true);
-    start_work(slot, slot->phase);
+    slot_start_work(slot, slot->phase);
 }
 
 /* --- The end ---------------------------------------------------------------------------------- */
@@ -129,6 +140,8 @@ static void free_slot(struct slot *slot)
     slot_host_done(slot);
     bt_buf_done(&slot->notes.text);
     slot->uris = bt_value_unref(slot->uris);
+    slot->outputs = bt_value_unref(slot->outputs);
+    bt_asks_done(&slot->asks);
     pthread_mutex_lock(&worker->mutex);
     struct bt_job *job = BT_TAKE(slot->job);
     slot->is_kill_asked = false;
@@ -149,7 +162,7 @@ static void finish(struct slot *slot)
          errno == ENOENT))
         free_slot(slot);
     else
-        start_work(slot, PHASE_REMOVING);
+        slot_start_work(slot, PHASE_REMOVING);
 }
 
 /* The command has ended, or was never started. */
@@ -162,9 +175,13 @@ void slot_conclude(struct slot *slot)
         return;
     }
     (void)uv_timer_stop(&slot->timer); /* Never fails. */
-    bool has_files = slot->plan.output_files || slot->plan.has_output_dir;
-    if (slot->has_run && has_files && slot->err.code == BT_OK)
-        start_work(slot, PHASE_STORING);
+    if (slot->outer) {
+        slot_http_end(slot);
+        return;
+    }
+    bool has_to_store = has_files(slot) && slot->err.code == BT_OK;
+    if (slot->has_run && (has_to_store || slot_has_secrets(slot)))
+        slot_start_work(slot, PHASE_STORING);
     else
         finish(slot);
 }
@@ -226,8 +243,8 @@ static void on_timer(uv_timer_t *timer)
 {
     struct slot *slot = timer->data;
     bool is_timeout = !slot->is_timed_out && !slot->is_killed &&
-                      (slot->phase == PHASE_BRINGING || slot->phase == PHASE_WAITING ||
-                       slot->phase == PHASE_RUNNING);
+                      (slot->phase == PHASE_PREPARING || slot->phase == PHASE_BRINGING ||
+                       slot->phase == PHASE_WAITING || slot->phase == PHASE_RUNNING);
     if (is_timeout) {
         slot->is_timed_out = true; /* A waiting one is looked at in the worker's turn. */
         if (slot->phase == PHASE_RUNNING)
@@ -359,7 +376,7 @@ static int spawn(struct slot *slot, struct bt_err *err)
     return bt_warden_spawn(slot->worker->warden, &command, err);
 }
 
-static void run(struct slot *slot)
+void slot_run(struct slot *slot)
 {
     struct bt_err err = BT_ERR_INIT;
     slot->worker->waiting -= slot->phase == PHASE_WAITING;
@@ -394,7 +411,7 @@ void slots_go_on(struct bt_worker *worker)
         struct slot *slot = &worker->slots[i];
         bool is_over = slot->is_killed || slot->is_timed_out;
         if (slot->phase == PHASE_WAITING && (is_over || hosts_have_free(worker)))
-            run(slot);
+            slot_run(slot);
     }
 }
 
@@ -404,10 +421,12 @@ static void work_done(uv_work_t *work, int status)
     (void)status; /* Nothing cancels it. */
     if (slot->help != HELP_NONE) {
         slot_host_helped(slot);
+    } else if (slot->phase == PHASE_PREPARING) {
+        slot_prepared(slot);
     } else if (slot->phase == PHASE_BRINGING && slot->work_rc < 0) {
         slot_conclude(slot);
     } else if (slot->phase == PHASE_BRINGING) {
-        run(slot);
+        slot_run(slot);
     } else if (slot->phase == PHASE_STORING) {
         struct bt_str notes = bt_buf_str(&slot->notes.text);
         for (size_t end; notes.len > 0; notes = bt_str_slice(notes, end + 1, notes.len)) {
@@ -427,13 +446,13 @@ static bool is_script(enum bt_op op)
            op == BT_OP_PYTHON_SCRIPT;
 }
 
-static int make_plan(struct slot *slot)
+int slot_plan(struct slot *slot)
 {
     const struct bt_type *type = slot->job->task->type;
     struct bt_err err = BT_ERR_INIT;
     slot->is_host = type->plugin != NULL;
     slot->streams[STREAM_OUT].level = slot->is_host ? BT_LEVEL_DEBUG : BT_LEVEL_INFO;
-    slot->has_dir = slot->is_host && slot_host_take_dir(slot);
+    slot->has_dir = slot->is_host && !slot->outer && slot_host_take_dir(slot);
     if (slot->is_host && slot_host_plan(slot, &err) < 0)
         slot->err = err;
     if (slot->is_host)
@@ -441,8 +460,7 @@ static int make_plan(struct slot *slot)
     if (!is_script(type->op))
         return bt_fail(&slot->err, BT_UNAVAILABLE, "this worker cannot run tasks of type '%s'",
                        type->name);
-    struct bt_reader reader = {slot->worker->config.files, slot->job};
-    struct bt_capabilities capabilities = bt_reader_capabilities(&reader);
+    struct bt_capabilities capabilities = bt_asks_capabilities(&slot->asks);
     struct bt_plan_place place = {
         .capabilities = &capabilities,
         .work_dir = slot->work_dir,
@@ -473,7 +491,7 @@ static void set_paths(struct slot *slot)
 {
     const struct bt_job *job = slot->job;
     const char *dir = slot->worker->dir;
-    const char *id = job->taskrun_id;
+    const char *id = job->taskrun_id[0] ? job->taskrun_id : job->exec_id;
     char name[NAME_SIZE];
     (void)snprintf(name, sizeof name, "%s-%" PRIx64, id, job->token);
     slot_set_work_dir(slot, name);
@@ -483,6 +501,36 @@ static void set_paths(struct slot *slot)
     (void)snprintf(slot->output_dir, PATH_SIZE, "%s/%s", dir, slot->output_name); /* All fit. */
 }
 
+void slot_reset(struct slot *slot)
+{
+    slot->has_run = slot->is_clean = slot->is_host = false;
+    slot->has_result = slot->has_children = slot->has_lost_contact = false;
+    slot->is_host_warning = slot->is_refused = slot->has_to_conclude = false;
+    slot->has_dir = slot->is_dir_kept = slot->is_flushing = false;
+    slot->grace_end_ms = 0;
+    slot->status = 0;
+    slot->err = (struct bt_err)BT_ERR_INIT;
+    slot->capture = (struct bt_capture){.log = on_protocol_log, .data = slot};
+    for (int i = 0; i < STREAM_COUNT; i++)
+        slot->streams[i].lines.count = 0;
+}
+
+void slot_go_on(struct slot *slot)
+{
+    warn_of_dependencies(slot);
+    slot->phase = PHASE_BRINGING;
+    if (bt_stage_is_heavy(&slot->plan)) {
+        slot_start_work(slot, PHASE_BRINGING);
+        return;
+    }
+    struct bt_stage stage = slot_stage(slot);
+    struct bt_err err = BT_ERR_INIT;
+    if (!slot->has_dir && bt_stage_bring(&stage, &err) < 0)
+        fail(slot, &err);
+    else
+        slot_run(slot);
+}
+
 void slot_begin(struct slot *slot, struct bt_job *job)
 {
     struct bt_worker *worker = slot->worker;
@@ -490,39 +538,21 @@ void slot_begin(struct slot *slot, struct bt_job *job)
     assert(slot->phase == PHASE_FREE && slot->job == job);
     worker->busy++;
     slot->is_killed = slot->is_timed_out = slot->is_now = false;
-    slot->has_run = slot->is_clean = false;
-    slot->has_result = slot->has_children = slot->has_lost_contact = false;
-    slot->is_host_warning = slot->is_refused = slot->has_to_conclude = false;
-    slot->has_dir = slot->is_dir_kept = slot->is_flushing = false;
-    slot->grace_end_ms = 0;
-    slot->status = 0;
-    slot->err = (struct bt_err)BT_ERR_INIT;
+    slot_reset(slot);
+    slot->has_leftover = false;
     slot->started_us = bt_clock_wall_us(worker->config.clock);
     bt_logs_begin(&slot->logs, job);
-    slot->capture = (struct bt_capture){.log = on_protocol_log, .data = slot};
-    for (int i = 0; i < STREAM_COUNT; i++)
-        slot->streams[i].lines.count = 0;
+    bt_asks_begin(&slot->asks, job);
     set_paths(slot);
     if (sink->started)
         sink->started(sink->data, job, slot->started_us);
-    slot->phase = PHASE_BRINGING;
-    if (make_plan(slot) < 0) {
-        slot_conclude(slot);
-        return;
-    }
-    warn_of_dependencies(slot);
-    if (job->timeout_us > 0)
+    slot->phase = PHASE_PREPARING;
+    slot->deadline_ms = 0;
+    if (job->timeout_us > 0) {
         slot_start_timer(slot, (uint64_t)(job->timeout_us + 999) / 1000);
-    if (bt_stage_is_heavy(&slot->plan)) {
-        start_work(slot, PHASE_BRINGING);
-        return;
+        slot->deadline_ms = uv_now(&worker->loop) + (uint64_t)(job->timeout_us + 999) / 1000;
     }
-    struct bt_stage stage = stage_of(slot);
-    struct bt_err err = BT_ERR_INIT;
-    if (!slot->has_dir && bt_stage_bring(&stage, &err) < 0)
-        fail(slot, &err);
-    else
-        run(slot);
+    slot_prepare(slot);
 }
 
 void slot_kill(struct slot *slot, bool is_now)
@@ -542,6 +572,7 @@ void slot_kill(struct slot *slot, bool is_now)
 void slot_init(struct slot *slot, struct bt_worker *worker, uint32_t id)
 {
     *slot = (struct slot){.worker = worker, .id = id, .help_fd = -1};
+    slot->asks = (struct bt_asks){.files = worker->config.files, .world = worker->config.world};
     static const enum bt_level levels[STREAM_COUNT] = {BT_LEVEL_INFO, BT_LEVEL_ERROR};
     bt_logs_init(&slot->logs, &worker->config.sink);
     for (int i = 0; i < STREAM_COUNT; i++) {

@@ -30,7 +30,7 @@ static void wake(struct bt_worker *worker)
 
 void bt_worker_submit(struct bt_worker *worker, struct bt_job *job)
 {
-    assert(job && job->task);
+    assert(job && (job->task || job->templates));
     job->next = NULL;
     job->is_kill_asked = false;
     pthread_mutex_lock(&worker->mutex);

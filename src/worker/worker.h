@@ -4,6 +4,7 @@
 #include "files/files.h"
 #include "sys/clock.h"
 #include "worker/job.h"
+#include "worker/world.h"
 
 struct bt_worker; /* Opaque. */
 
@@ -11,6 +12,7 @@ struct bt_worker_config {
     unsigned slots;         /* Jobs at once (> 0). Further ones wait in order. */
     const char *work_dir;   /* Working directories are made (0700) and removed beneath it. */
     struct bt_files *files; /* Borrowed. */
+    struct bt_world world;  /* What expressions may ask for; empty: nothing. */
     const struct bt_clock *clock;
     int64_t kill_grace_ms; /* SIGTERM → SIGKILL; 0 = BT_KILL_GRACE_MS. */
     struct bt_worker_sink sink;

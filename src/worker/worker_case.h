@@ -37,6 +37,7 @@ static char root[64];
 static struct bt_files *files;
 static struct bt_worker *worker;
 static uint64_t next_token = 1;
+static struct bt_world world; /* Of the next worker that starts. */
 
 static inline void on_logs(void *data, const struct bt_job *job, const struct bt_log_line *lines,
                            size_t count)
@@ -111,6 +112,7 @@ static inline void start_worker(unsigned slots, int64_t grace_ms)
         .slots = slots,
         .work_dir = work,
         .files = files,
+        .world = world,
         .clock = bt_clock_system(),
         .kill_grace_ms = grace_ms,
         .sink = {.logs = on_logs, .started = on_started, .result = on_result, .events = on_events},

@@ -9,6 +9,7 @@
 #include "worker/runner/plan.h"
 #include "worker/runner/protocol.h"
 #include "worker/runner/stage.h"
+#include "worker/asks.h"
 #include "worker/worker.h"
 
 #include <pthread.h>
@@ -16,13 +17,14 @@
 
 enum phase {
     PHASE_FREE,
-    PHASE_BRINGING, /* A helper thread brings files. */
-    PHASE_WAITING,  /* All plugin hosts are busy ending. */
-    PHASE_RUNNING,  /* The command runs. */
-    PHASE_DRAINING, /* It has ended; its output, or others of its group, have not. */
-    PHASE_ENDING,   /* The warden kills what is left. */
-    PHASE_STORING,  /* A helper thread stores output files. */
-    PHASE_REMOVING, /* A helper thread removes the directories; the result is told. */
+    PHASE_PREPARING, /* A helper thread renders what asks for the world: slot_asks.c. */
+    PHASE_BRINGING,  /* A helper thread brings files. */
+    PHASE_WAITING,   /* All plugin hosts are busy ending. */
+    PHASE_RUNNING,   /* The command runs. */
+    PHASE_DRAINING,  /* It has ended; its output, or others of its group, have not. */
+    PHASE_ENDING,    /* The warden kills what is left. */
+    PHASE_STORING,   /* A helper thread stores output files. */
+    PHASE_REMOVING,  /* A helper thread removes the directories; the result is told. */
 };
 
 enum { STREAM_OUT, STREAM_ERR, STREAM_COUNT, NAME_SIZE = 64, PATH_SIZE = 4200 };
@@ -62,6 +64,12 @@ struct slot {
     uv_work_t work;
     char work_name[NAME_SIZE], fetch_name[NAME_SIZE], output_name[NAME_SIZE];
     char work_dir[PATH_SIZE], fetch_dir[PATH_SIZE], output_dir[PATH_SIZE];
+    struct bt_asks asks;         /* Of its expressions. The helper's while it works. */
+    struct bt_value *outputs;    /* Owned: of an evaluate job, or sealed ones; else NULL. */
+    struct bt_job *outer;        /* While an http() of it runs in its place: the attempt's job. */
+    struct http_task *http_task; /* Of that run. */
+    bool has_leftover;           /* Its directory waits to be removed. */
+    uint64_t deadline_ms;        /* Time of the loop; 0 = none. */
     /* Of an attempt in a plugin host: slot_host.c. */
     bool is_host;
     bool has_result, has_children, has_lost_contact, is_host_warning, is_refused;
@@ -138,7 +146,31 @@ void slot_start_help(struct slot *slot);
 /* The working directory is `name` in that of the worker. */
 void slot_set_work_dir(struct slot *slot, const char *name);
 
+/* Forgets what a run has left, before another one. */
+void slot_reset(struct slot *slot);
+/* What follows the plan: files, the command. */
+void slot_go_on(struct slot *slot);
+/* Makes the plan. Touches only the slot. */
+int slot_plan(struct slot *slot);
+struct bt_stage slot_stage(struct slot *slot);
+void slot_start_work(struct slot *slot, enum phase phase);
+void slot_run(struct slot *slot);
+
+/* slot_asks.c */
+/* Renders the properties; on a helper thread when they ask for the world. */
+void slot_prepare(struct slot *slot);
+/* The helper's part, and what follows it. */
+void slot_prepare_help(struct slot *slot);
+void slot_prepared(struct slot *slot);
+/* An http() has ended: its answer is kept, and the properties are rendered again. */
+void slot_http_end(struct slot *slot);
+/* The helper's part of an end: seals the secrets among the outputs. */
+void slot_seal_outputs(struct slot *slot);
+bool slot_has_secrets(const struct slot *slot);
+
 /* report.c */
+/* The outputs as they would be told, owned; NULL without memory. */
+struct bt_value *slot_outputs(struct slot *slot);
 /* Flushes the log and tells the result. */
 void slot_report(struct slot *slot);
 /* A result without a run: of a job that was killed while it waited. */

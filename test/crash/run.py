@@ -373,12 +373,13 @@ def case_newer(place, args):
     flow = place.write_flow(SMALL)
     check("exit code", place.run(flow, "--data", place.data) == 0)
     db = place.db()
+    version = db.execute("PRAGMA user_version").fetchone()[0]
     db.execute("PRAGMA user_version=99")
     db.close()
     check_refused(place, "written by a newer Baton", "newer Baton")
     db = place.db()
     check("the version was changed", db.execute("PRAGMA user_version").fetchone()[0] == 99)
-    db.execute("PRAGMA user_version=1")
+    db.execute(f"PRAGMA user_version={version}")
     db.close()
     check("exit code", place.run("--data", place.data) == 0)
 

@@ -4,8 +4,8 @@
 Method: a real server and three real workers; executions of shell, pure and sleeping tasks; `kill -9` of a
 random process at random times (seeded), each started again. Every shell task appends "begin" and "end"
 lines with its attempt to a file. At the end: all executions SUCCESS, every task run in a final state, each
-shell task ran to its end at least once, no two attempts of one task run lived at the same time, nothing is
-left in events, jobs and timers, no process and no working directory survives."""
+shell task ran to its end at least once, no two attempts of one task run lived at the same time, each key
+is set exactly once, nothing is left in events, jobs and timers, no process and no working directory survives."""
 import argparse
 import random
 import re
@@ -33,7 +33,10 @@ tasks:
           - echo "begin {{ execution.id }}/{{ taskrun.value }} $$ $(date +%%s%%N)" >> %(marks)s
           - sleep 0.0$(({{ taskrun.value }} %% 9))
           - echo "end {{ execution.id }}/{{ taskrun.value }} $$ $(date +%%s%%N)" >> %(marks)s
-      - {id: ret, type: return, format: "{{ outputs.sh[taskrun.value].exitCode }}"}
+      - {id: set, type: kv.set, key: "{{ execution.id }}-{{ taskrun.value }}", value: "{{ taskrun.value }}"}
+      - id: ret
+        type: return
+        format: "{{ outputs.sh[taskrun.value].exitCode }} {{ kv(execution.id ~ '-' ~ taskrun.value) }}"
       - {id: nap, type: sleep, duration: PT0.05S}
 """
 
@@ -164,8 +167,11 @@ def main():
         if [state for state, _ in executions] != ["SUCCESS"]:
             wrong.append(f"executions ended as {executions}")
         runs = cluster.query("SELECT state, count(*) FROM task_runs GROUP BY 1")
-        if runs != [("SUCCESS", count * (1 + 3 * args.items))]:
+        if runs != [("SUCCESS", count * (1 + 4 * args.items))]:
             wrong.append(f"task runs: {runs}")
+        keys = cluster.query("SELECT count(*), max(revision) FROM key_values")
+        if keys != [(count * args.items, 1)]:
+            wrong.append(f"keys and their highest revision: {keys}")
         for table in ("events", "jobs", "timers"):
             left = cluster.query(f"SELECT count(*) FROM {table}")[0][0]
             if left:

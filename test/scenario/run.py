@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Runs scenarios (see README.md). Prints one line each and a closing count; exit 1 on a failure."""
 import argparse
+import base64
 import concurrent.futures
+import http.server
 import json
 import os
 import re
@@ -53,10 +55,10 @@ def check(what, expected, actual):
 class Program:
     """One start of the program; collects what it prints."""
 
-    def __init__(self, args, mark):
+    def __init__(self, args, mark, env):
         built = Path(args[0]).parent
         plugins = f"{built}/test/plugins:{built}/examples/plugins"
-        env = dict(os.environ, BATON_SCENARIO=mark, BATON_PLUGINS=plugins)
+        env = dict(os.environ, BATON_SCENARIO=mark, BATON_PLUGINS=plugins, **env)
         self.process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                         env=env)
         self.output = ""
@@ -102,6 +104,59 @@ def leftovers(mark):
     return found
 
 
+class Server:
+    """Answers GET and POST of `pages`: {path: text, or {status, type, body, delay}}."""
+
+    def __init__(self, pages):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):  # pylint: disable=invalid-name
+                size = int(self.headers.get("Content-Length", 0))
+                sent = self.rfile.read(size).decode()
+                page = pages.get(self.path.split("?")[0], {"status": 404, "body": "not here"})
+                page = page if isinstance(page, dict) else {"body": page}
+                time.sleep(page.get("delay", 0))
+                body = page["body"].replace("$BODY", sent).replace("$PATH", self.path).encode()
+                self.send_response(page.get("status", 200))
+                self.send_header("Content-Type", page.get("type", "text/plain"))
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                try:
+                    self.wfile.write(body)
+                except OSError:
+                    pass  # It did not wait.
+
+            do_POST = do_GET
+
+            def log_message(self, *args):  # pylint: disable=arguments-differ
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def surroundings(case, server):
+    """Variables of the environment; secrets are written plain in the case."""
+    env = dict(case.get("env") or {})
+    for name, text in (case.get("secrets") or {}).items():
+        env[f"SECRET_{name}"] = base64.b64encode(text.encode()).decode()
+    if server:
+        env["BATON_URL"] = server.url
+    return env
+
+
+def check_hidden(case, data):
+    """No secret (of a length that is no accident) stands in the data directory in plain."""
+    for name, text in (case.get("secrets") or {}).items():
+        for path in data.rglob("*"):
+            if len(text) >= 8 and path.is_file() and text.encode() in path.read_bytes():
+                raise Mismatch(f"secret {name} stands in {path.name}")
+
+
 def drive(baton, case, data, flow_path, mark):
     """Runs the program through everything that happens; gives exit code and all output."""
     args = [baton, "run", str(flow_path), "--data", str(data), *case.get("args", [])]
@@ -111,7 +166,9 @@ def drive(baton, case, data, flow_path, mark):
         path = data.parent / f"{name}.txt"
         path.write_text(content)
         args += ["-f", f"{name}=@{path}"]
-    program, output = Program(args, mark), ""
+    server = Server(case["http"]) if "http" in case else None
+    env = surroundings(case, server)
+    program, output = Program(args, mark, env), ""
     for step in case.get("happens", []):
         if "wait" in step:
             program.wait_for(step["wait"])
@@ -122,10 +179,13 @@ def drive(baton, case, data, flow_path, mark):
             program.process.kill()
             program.end()
             output += program.output
-            program = Program([baton, "run", "--data", str(data), *case.get("args", [])], mark)
+            program = Program([baton, "run", "--data", str(data), *case.get("args", [])], mark,
+                              env)
         elif action:
             raise Mismatch(f"unknown action {action!r}")
     code = program.end()
+    if server:
+        server.stop()
     return code, output + program.output
 
 
@@ -214,6 +274,7 @@ def run_case(baton, name, case):
         try:
             code, output = drive(baton, case, data, flow, mark)
             check_case(case.get("expect") or {}, code, output, data, time.monotonic() - start)
+            check_hidden(case, data)
             left = leftovers(mark)
             if left:
                 raise Mismatch(f"processes are left: {left}")

@@ -141,6 +141,22 @@ static int64_t count_rows(struct world *world, const char *sql)
     return count;
 }
 
+/* Task runs that say they have set a key. */
+static int64_t count_sets(const struct world *world)
+{
+    int64_t sets = 0;
+    for (size_t i = 0; i < world->execs.count; i++) {
+        const struct seen_exec *exec = &world->execs.items[i];
+        const struct bt_flow *flow = world->flows.items[exec->flow];
+        for (size_t k = 0; k < exec->runs.count; k++) {
+            const struct seen_run *run = &exec->runs.items[k];
+            sets += run->n && flow->tasks[run->task].type->op == BT_OP_KV_SET &&
+                    run->state == BT_SUCCESS;
+        }
+    }
+    return sets;
+}
+
 void check_end(struct world *world)
 {
     static const char *const empty[] = {"SELECT count(*) FROM events", "SELECT count(*) FROM jobs",
@@ -148,6 +164,13 @@ void check_end(struct world *world)
                                         "SELECT count(*) FROM executions WHERE is_drained=0",
                                         "SELECT count(*) FROM task_runs WHERE state NOT IN"
                                         " ('SUCCESS','WARNING','FAILED','KILLED','SKIPPED')"};
+    /* Each kv.set has written its own key, once. */
+    int64_t wrong = count_rows(world, "SELECT count(*) FROM key_values WHERE revision<>1");
+    int64_t keys = count_rows(world, "SELECT count(*) FROM key_values");
+    int64_t sets = count_sets(world);
+    if (wrong || keys != sets)
+        world_fail(world, "%lld keys for %lld sets, %lld of them written twice", (long long)keys,
+                   (long long)sets, (long long)wrong);
     for (size_t i = 0; i < BT_COUNT(empty); i++)
         if (count_rows(world, empty[i]) != 0)
             world_fail(world, "left over: %s", empty[i]);

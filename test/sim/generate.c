@@ -42,7 +42,10 @@ static void common(struct generator *gen, int level)
     }
     if (pick(gen, 12) == 0) {
         indent(gen, level);
-        (void)fprintf(gen->out, "runIf: \"{{ %d == 1 }}\"\n", (int)pick(gen, 2));
+        if (pick(gen, 3) == 0) /* A worker has to say. */
+            (void)fprintf(gen->out, "runIf: \"{{ kv('%d') == '1' }}\"\n", (int)pick(gen, 2));
+        else
+            (void)fprintf(gen->out, "runIf: \"{{ %d == 1 }}\"\n", (int)pick(gen, 2));
     }
     if (pick(gen, 20) == 0) {
         indent(gen, level);
@@ -52,7 +55,27 @@ static void common(struct generator *gen, int level)
 
 static void leaf(struct generator *gen, int level)
 {
-    switch (pick(gen, 8)) {
+    switch (pick(gen, 11)) {
+    case 8:
+        (void)fprintf(gen->out, "type: kv.set\n");
+        indent(gen, level);
+        (void)fprintf(gen->out, "key: \"{{ taskrun.id }}\"\n");
+        indent(gen, level);
+        (void)fprintf(gen->out, "value: \"{{ %s }}\"\n", pick(gen, 2) ? "kv('x')" : "1 + 1");
+        break;
+    case 9:
+        (void)fprintf(gen->out, "type: return\n");
+        indent(gen, level);
+        (void)fprintf(gen->out, "format: \"{{ kv('%s') }}\"\n", pick(gen, 6) ? "a" : "bad");
+        retry(gen, level);
+        break;
+    case 10:
+        (void)fprintf(gen->out, "type: shell\n");
+        indent(gen, level);
+        (void)fprintf(gen->out, "commands: [x]\n");
+        indent(gen, level);
+        (void)fprintf(gen->out, "timeout: \"{{ kv('PT1M') }}\"\n");
+        break;
     case 0:
     case 1:
     case 2:
@@ -97,7 +120,11 @@ static void each(struct generator *gen, int level, int depth)
 {
     (void)fprintf(gen->out, "type: foreach\n");
     indent(gen, level);
-    (void)fprintf(gen->out, "values: \"{{ range(1, %d) }}\"\n", 1 + (int)pick(gen, depth ? 4 : 12));
+    if (pick(gen, 4) == 0)
+        (void)fprintf(gen->out, "values: \"{{ [kv('x'), kv('y'), kv('z')] }}\"\n");
+    else
+        (void)fprintf(gen->out, "values: \"{{ range(1, %d) }}\"\n",
+                      1 + (int)pick(gen, depth ? 4 : 12));
     indent(gen, level);
     (void)fprintf(gen->out, "concurrencyLimit: %d\n", (int)pick(gen, 4));
     branch(gen, level, depth, "tasks");
@@ -119,7 +146,8 @@ static void group(struct generator *gen, int level, int depth)
     case 2:
         (void)fprintf(gen->out, "type: if\n");
         indent(gen, level);
-        (void)fprintf(gen->out, "condition: \"{{ %d == 1 }}\"\n", (int)pick(gen, 2));
+        (void)fprintf(gen->out, "condition: \"{{ %s == '1' }}\"\n",
+                      pick(gen, 2) ? "kv('1')" : "'0'");
         branch(gen, level, depth, "then");
         if (pick(gen, 2))
             branch(gen, level, depth, "else");
@@ -162,6 +190,8 @@ char *generate_flow(struct bt_rng *rng, size_t number)
         (void)fprintf(gen.out, "errors:\n");
         task_list(&gen, 2, 3);
     }
+    if (bt_rng_below(rng, 3) == 0)
+        (void)fprintf(gen.out, "outputs:\n  - {id: o, type: STRING, value: \"{{ kv('o') }}\"}\n");
     (void)fclose(gen.out);
     return text;
 }

@@ -49,7 +49,7 @@ struct world {
     BT_VEC(struct bt_job *) ghosts; /* Their workers are dead, or they were reported already. */
     BT_VEC(struct seen_exec) execs;
     size_t faults[FAULT_COUNT];
-    size_t commits, events;
+    size_t commits, events, questions;
     uint64_t trace;      /* Hash of everything that was committed. */
     BT_VEC(char *) last; /* The last lines, for a failure's report. */
 };

@@ -2,6 +2,8 @@
  */
 #include "sim.h"
 
+#include "worker/evaluate.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -152,6 +154,17 @@ static int f_flow(struct bt_journal *j, const char *tenant, const char *ns, cons
     return INNER(j)->ops->flow(INNER(j), tenant, ns, id, revision, ret, err);
 }
 
+static int f_kv(struct bt_journal *j, struct bt_kv_place place, struct bt_str key,
+                struct bt_kv **ret, struct bt_err *err)
+{
+    return INNER(j)->ops->kv(INNER(j), place, key, ret, err);
+}
+static int f_kv_list(struct bt_journal *j, struct bt_kv_place place,
+                     const struct bt_kv_query *query, struct bt_err *err)
+{
+    return INNER(j)->ops->kv_list(INNER(j), place, query, err);
+}
+
 static const struct bt_journal_ops faulty_ops = {
     .commit = faulty_commit,
     .exec = f_exec,
@@ -167,6 +180,8 @@ static const struct bt_journal_ops faulty_ops = {
     .last_now = f_last_now,
     .log_lines = f_log_lines,
     .flow = f_flow,
+    .kv = f_kv,
+    .kv_list = f_kv_list,
 };
 
 /* --- Workers ---------------------------------------------------------------------------------- */
@@ -175,13 +190,44 @@ static void submit(void *data, struct bt_job *job)
 {
     struct world *world = data;
     check_submit(world, job);
-    world_note(world, "job out: exec %llu run %u (%s) attempt %u",
-               (unsigned long long)job->exec_key, job->taskrun, job->task->id, job->attempt);
+    world_note(world, "job out: exec %llu run %u (%s%s) attempt %u",
+               (unsigned long long)job->exec_key, job->taskrun,
+               job->task ? job->task->id : "outputs", job->templates ? ", evaluation" : "",
+               job->attempt);
     bt_runner_started(world->runner, job, world->wall_us);
     bt_vec_push(&world->jobs, job);
 }
 
-static void report(struct world *world, const struct bt_job *job, enum bt_state state)
+/* What expressions are told: kv('bad') fails, every other key has its own name as value. */
+static int answer(void *data, const struct bt_question *question, struct bt_value **ret_value,
+                  struct bt_err *err)
+{
+    struct world *world = data;
+    struct bt_str key = bt_map_str(question->args, "key");
+    if (strcmp(question->function, "kv") != 0)
+        world_fail(world, "a question that no flow asks: %s", question->function);
+    world->questions++;
+    if (bt_str_is(key, "bad"))
+        return bt_fail(err, BT_NOT_FOUND, "simulated: no such key");
+    *ret_value = bt_value_string(key);
+    return BT_OK;
+}
+
+/* The real worker's evaluation, in a world that answers the same whatever happens. */
+static struct bt_value *evaluate(struct world *world, struct bt_job *job)
+{
+    struct bt_asks asks = {.world = {world, answer}};
+    struct bt_value *outputs = NULL;
+    struct bt_err err = BT_ERR_INIT;
+    bt_asks_begin(&asks, job);
+    asks.may_block = true;
+    if (bt_evaluate(&asks, &outputs, &err) < 0)
+        world_fail(world, "evaluation: %s", err.msg);
+    bt_asks_done(&asks);
+    return outputs;
+}
+
+static void report(struct world *world, struct bt_job *job, enum bt_state state)
 {
     struct bt_job_result result = {.exec_key = job->exec_key,
                                    .taskrun = job->taskrun,
@@ -189,8 +235,9 @@ static void report(struct world *world, const struct bt_job *job, enum bt_state 
                                    .state = state,
                                    .started_us = world->wall_us,
                                    .ended_us = world->wall_us};
-    result.outputs = bt_map_new(1);
-    if (bt_map_puts(result.outputs, "exitCode", bt_value_int32(state == BT_FAILED)) < 0)
+    result.outputs = job->templates ? evaluate(world, job) : bt_map_new(1);
+    if (!job->templates &&
+        bt_map_puts(result.outputs, "exitCode", bt_value_int32(state == BT_FAILED)) < 0)
         bt_die("out of memory");
     bt_runner_result(world->runner, &result);
 }
@@ -198,6 +245,8 @@ static void report(struct world *world, const struct bt_job *job, enum bt_state 
 /* The same task with the same value ends the same way in every run, whatever the faults. */
 static enum bt_state outcome(const struct bt_job *job)
 {
+    if (job->templates)
+        return BT_SUCCESS;
     struct bt_value *taskrun = bt_map_gets(job->variables, "taskrun");
     struct bt_str value = bt_map_str(taskrun, "value");
     uint64_t hash = bt_str_hash(value, bt_str_hash(bt_str_of(job->task->id), 7));

@@ -2,6 +2,7 @@
 #include "engine/execution/step_int.h"
 
 #include "base/limits.h"
+#include "value/sealed.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -33,27 +34,46 @@ void attempt_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state sta
     effect->due_us = next_us;
 }
 
-int attempt_submit(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
+uint64_t new_token(struct bt_step *step)
+{
+    return bt_rng_next(&step->env.rng) >> 1 | 1;
+}
+
+/* The context of an attempt: what its properties can reach. */
+static int pick_variables(struct bt_step *step, const struct bt_taskrun *run,
+                          struct bt_value **ret_variables, struct bt_err *err)
 {
     const struct bt_task *task = step_task(step, run);
     struct step_scope scope;
+    BT_CLEANUP(bt_paths_done) struct bt_paths paths = {0};
     step_scope_init(&scope, step, run);
-    int64_t timeout_us = 0;
-    if (task->timeout) {
-        BT_VALUE timeout = NULL;
-        BT_TRY(bt_dyn_render(task->timeout, &scope.scope, &timeout, err));
-        BT_TRY(bt_duration_parse(bt_value_str(timeout), &timeout_us, err));
-    }
+    for (uint32_t i = 0; i < task->prop_count; i++)
+        if (bt_dyn_paths(task->props[i].value, &paths) < 0)
+            return bt_fail_mem(err, "context");
+    return scope_pick(&scope, &paths, ret_variables, err);
+}
+
+static int submit(struct bt_step *step, struct bt_taskrun *run, int64_t timeout_us,
+                  struct bt_err *err)
+{
     struct bt_value *variables = NULL;
-    BT_TRY(scope_pick(&scope, task, &variables, err));
+    BT_TRY(pick_variables(step, run, &variables, err));
     struct bt_effect *effect = step_effect(step, BT_EFFECT_SUBMIT);
     effect->value = variables;
     effect->taskrun = run->n;
-    effect->timeout_us = timeout_us;
-    effect->token = bt_rng_next(&step->env.rng) >> 1 | 1; /* Never 0, fits a signed column. */
-    run->token = effect->token;
+    effect->timeout_us = run->timeout_us = timeout_us;
+    effect->token = run->token = new_token(step);
+    run->is_evaluating = false;
     step_changed(step, run);
     return BT_OK;
+}
+
+int attempt_submit(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
+{
+    int64_t timeout_us;
+    BT_TRY(step_render_duration(
+        step, (struct step_prop){run, "timeout", step_task(step, run)->timeout}, &timeout_us, err));
+    return submit(step, run, timeout_us, err);
 }
 
 /* The attempt that a worker speaks of becomes the live one, once. */
@@ -76,9 +96,13 @@ static void attempt_begin(struct bt_step *step, struct bt_taskrun *run, int64_t 
 int on_started(struct bt_step *step, const struct bt_event *event)
 {
     struct bt_taskrun *run;
+    if (event->taskrun == 0)
+        return BT_OK; /* An evaluation of the execution itself. */
     BT_TRY(step_run(step, event->taskrun, &run));
     if (run->token == 0 || run->token != event->token)
         return BT_OK; /* A late word of an old attempt. */
+    if (run->is_evaluating)
+        return BT_OK; /* Nothing of the task itself has begun. */
     attempt_begin(step, run, event->at_us);
     return BT_OK;
 }
@@ -88,15 +112,10 @@ static bool outputs_too_large(const struct bt_value *outputs)
     return bt_value_bytes(outputs) > 4u * BT_OUTPUT_BYTES_MAX;
 }
 
-int on_result(struct bt_step *step, const struct bt_event *event)
+/* The state of an attempt with its content taken over. */
+static enum bt_state take_result(struct bt_step *step, struct bt_taskrun *run,
+                                 const struct bt_event *event)
 {
-    struct bt_taskrun *run;
-    BT_TRY(step_run(step, event->taskrun, &run));
-    if (run->token == 0 || run->token != event->token)
-        return BT_OK;
-    attempt_begin(step, run, event->at_us);
-    struct bt_attempt *attempt = bt_taskrun_attempt(run);
-    attempt->end_us = event->end_us > attempt->start_us ? event->end_us : attempt->start_us;
     enum bt_state state = event->state;
     if (event->error)
         step_log_value(step, run, BT_LEVEL_ERROR, bt_value_ref(event->error));
@@ -107,39 +126,67 @@ int on_result(struct bt_step *step, const struct bt_event *event)
     } else if (event->outputs) {
         bt_value_unref(run->outputs);
         run->outputs = bt_value_ref(event->outputs);
+        run->is_sealed = bt_sealed_has(run->outputs);
     }
     if (event->metrics) {
         bt_value_unref(run->metrics);
         run->metrics = bt_value_ref(event->metrics);
     }
-    attempt_end(step, run, state);
+    return state;
+}
+
+int on_result(struct bt_step *step, const struct bt_event *event, struct bt_err *err)
+{
+    struct bt_taskrun *run;
+    if (event->taskrun == 0)
+        return on_evaluated(step, NULL, event, err);
+    BT_TRY(step_run(step, event->taskrun, &run));
+    if (run->token == 0 || run->token != event->token)
+        return BT_OK;
+    if (run->is_evaluating)
+        return on_evaluated(step, run, event, err);
+    attempt_begin(step, run, event->at_us);
+    struct bt_attempt *attempt = bt_taskrun_attempt(run);
+    attempt->end_us = event->end_us > attempt->start_us ? event->end_us : attempt->start_us;
+    attempt_end(step, run, take_result(step, run, event));
     return BT_OK;
+}
+
+/* At most once: a `retry` does not count either. */
+static void lose_for_good(struct bt_step *step, struct bt_taskrun *run)
+{
+    attempt_begin(step, run, step->env.now_us);
+    step_log(step, run, BT_LEVEL_ERROR,
+             "the worker of this attempt is gone and `retryOnWorkerLoss` is false");
+    struct bt_attempt *attempt = bt_taskrun_attempt(run);
+    attempt->end_us = step->env.now_us;
+    attempt->state = BT_FAILED;
+    run_end(step, run, BT_FAILED);
 }
 
 int on_lost(struct bt_step *step, const struct bt_event *event, struct bt_err *err)
 {
     struct bt_taskrun *run;
+    if (event->taskrun == 0)
+        return step->exec->eval_token == event->token ? on_evaluation_lost(step, NULL, err) : BT_OK;
     BT_TRY(step_run(step, event->taskrun, &run));
     if (run->token == 0 || run->token != event->token)
         return BT_OK;
-    if (!step_is_going(step)) {
+    bool is_going = step_is_going(step);
+    if (!is_going && !run->is_evaluating) {
         attempt_begin(step, run, step->env.now_us);
         attempt_end(step, run, BT_KILLED);
         return BT_OK;
     }
-    struct bt_attempt *attempt = bt_taskrun_attempt(run);
-    if (step_task(step, run)->is_once) {
-        attempt_begin(step, run, step->env.now_us);
-        step_log(step, run, BT_LEVEL_ERROR,
-                 "the worker of this attempt is gone and `retryOnWorkerLoss` is false");
-        attempt = bt_taskrun_attempt(run);
-        attempt->end_us = step->env.now_us;
-        attempt->state = BT_FAILED;
-        run_end(step, run, BT_FAILED); /* At most once: a `retry` does not count either. */
+    if (is_going && step_task(step, run)->is_once) {
+        lose_for_good(step, run);
         return BT_OK;
     }
+    if (run->is_evaluating)
+        return on_evaluation_lost(step, run, err);
+    struct bt_attempt *attempt = bt_taskrun_attempt(run);
     bool had_begun = attempt && attempt->end_us == 0;
-    int rc = attempt_submit(step, run, err); /* A new token: the old attempt is fenced off. */
+    int rc = submit(step, run, run->timeout_us, err); /* A new token fences the old attempt off. */
     if (rc == BT_NEED)
         return rc;
     if (rc < 0) { /* What it is made of has changed: this task run fails, nothing else. */

@@ -2,6 +2,7 @@
 #include "engine/execution/codec.h"
 
 #include "value/json.h"
+#include "value/sealed.h"
 
 #include <stdlib.h>
 
@@ -129,6 +130,7 @@ int bt_exec_encode(const struct bt_exec *exec, struct bt_buf *out)
     put_some(out, "to", exec->is_failure);
     put_some(out, "fi", exec->is_finishing);
     put_some(out, "dr", exec->is_drained);
+    put_some(out, "ek", (int64_t)exec->eval_token);
     (void)bt_buf_addc(out, '}');
     return out->failed;
 }
@@ -146,6 +148,8 @@ int bt_taskrun_encode(const struct bt_taskrun *run, struct bt_buf *out)
     put_histories(out, &run->histories);
     put_attempts(out, run);
     put_some(out, "k", (int64_t)run->token);
+    put_some(out, "ev", run->is_evaluating);
+    put_some(out, "to", run->timeout_us);
     put_value(out, "o", run->outputs);
     put_value(out, "m", run->metrics);
     put_group(out, &run->group);
@@ -300,6 +304,9 @@ int bt_exec_decode(struct bt_str text, struct bt_exec **ret_exec, struct bt_err 
     exec->is_failure = get_int(record, "to") != 0;
     exec->is_finishing = get_int(record, "fi") != 0;
     exec->is_drained = get_int(record, "dr") != 0;
+    exec->eval_token = (uint64_t)get_int(record, "ek");
+    exec->is_sealed = bt_sealed_has(exec->inputs) || bt_sealed_has(exec->variables) ||
+                      bt_sealed_has(exec->trigger);
     *ret_exec = BT_TAKE(exec);
     return BT_OK;
 }
@@ -322,8 +329,11 @@ int bt_taskrun_decode(struct bt_str text, struct bt_taskrun **ret_run, struct bt
     run->lane = get_u32(record, "l");
     run->value = get_value(record, "val");
     run->token = (uint64_t)get_int(record, "k");
+    run->is_evaluating = get_int(record, "ev") != 0;
+    run->timeout_us = get_int(record, "to");
     run->outputs = get_value(record, "o");
     run->metrics = get_value(record, "m");
+    run->is_sealed = bt_sealed_has(run->outputs);
     *ret_run = BT_TAKE(run);
     return BT_OK;
 }

@@ -11,5 +11,6 @@ void bt_event_done(struct bt_event *event)
 void bt_effect_done(struct bt_effect *effect)
 {
     effect->value = bt_value_unref(effect->value);
+    effect->templates = bt_value_unref(effect->templates);
     bt_event_done(&effect->event);
 }

@@ -39,9 +39,13 @@ struct bt_event {
 void bt_event_done(struct bt_event *event); /* Drops what it owns. */
 
 enum bt_effect_kind {
-    BT_EFFECT_EVENT,       /* Send `event` to this execution (moves it). */
-    BT_EFFECT_SUBMIT,      /* Give out attempt `token` of `taskrun` with `value` as its context. */
-    BT_EFFECT_KILL_JOBS,   /* Kill every attempt of this execution that is out. */
+    BT_EFFECT_EVENT,     /* Send `event` to this execution (moves it). */
+    BT_EFFECT_SUBMIT,    /* Give out attempt `token` of `taskrun` with `value` as its context; with
+                            `templates` it is an evaluate job (job.h), of `taskrun` or (0) of
+                            the execution. */
+    BT_EFFECT_SPACE,     /* Request `value` of `taskrun` to its namespace's actor; the answer is the
+                            RESULT of attempt `token`. */
+    BT_EFFECT_KILL_JOBS, /* Kill every attempt of this execution that is out. */
     BT_EFFECT_KILL_TIMERS, /* Turn every timer of this execution into TIMER_KILLED. */
     BT_EFFECT_TIMER_SET,   /* Timer `timer` of `taskrun` at `due_us`. */
     BT_EFFECT_TIMER_CLEAR,
@@ -58,9 +62,10 @@ struct bt_effect {
     enum bt_timer_kind timer;
     enum bt_level level;
     int64_t due_us;
-    int64_t timeout_us;     /* SUBMIT */
-    uint64_t place;         /* LOG: state changes made before it. */
-    struct bt_value *value; /* Owned. */
+    int64_t timeout_us;         /* SUBMIT */
+    uint64_t place;             /* LOG: state changes made before it. */
+    struct bt_value *value;     /* Owned. */
+    struct bt_value *templates; /* SUBMIT: owned LIST, or NULL. */
     struct bt_event event;
 };
 

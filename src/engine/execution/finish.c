@@ -1,6 +1,8 @@
 /* finish.c — The execution as a whole: begun, killed, finished, drained. */
 #include "engine/execution/step_int.h"
 
+#include "value/sealed.h"
+
 #include <assert.h>
 
 int on_begin(struct bt_step *step, struct bt_err *err)
@@ -84,15 +86,17 @@ static bool fail_run_of(struct bt_step *step, const struct bt_event *event,
 
 static int render_outputs(struct bt_step *step, struct bt_value **ret_outputs, struct bt_err *err)
 {
-    struct step_scope scope;
-    step_scope_init(&scope, step, NULL);
     BT_VALUE outputs = bt_map_new(step->flow->output_count);
     for (uint32_t i = 0; i < step->flow->output_count; i++) {
         const struct bt_output *output = &step->flow->outputs[i];
         BT_VALUE rendered = NULL;
         struct bt_value *value = NULL;
-        BT_TRY(bt_dyn_render(output->value, &scope.scope, &rendered, err));
-        BT_TRY(bt_input_convert(output->type, NULL, rendered, &value, err));
+        BT_TRY(step_render_prop(step, (struct step_prop){NULL, output->id, output->value},
+                                &rendered, err));
+        if (bt_sealed_has(rendered))
+            value = BT_TAKE(rendered);
+        else
+            BT_TRY(bt_input_convert(output->type, NULL, rendered, &value, err));
         if (bt_map_puts(outputs, output->id, value) < 0)
             return bt_fail_mem(err, "outputs");
     }
@@ -146,6 +150,13 @@ void bt_execution_fail(struct bt_step *step, const struct bt_event *event, const
 
 int on_finish(struct bt_step *step, struct bt_err *err)
 {
+    if (step->exec->eval_token)
+        return BT_OK; /* Repeated: a worker renders the outputs. */
+    return exec_finish(step, err);
+}
+
+int exec_finish(struct bt_step *step, struct bt_err *err)
+{
     struct bt_exec *exec = step->exec;
     if (bt_state_is_ended(exec->state))
         return BT_OK;
@@ -154,6 +165,8 @@ int on_finish(struct bt_step *step, struct bt_err *err)
     int rc = BT_OK;
     if (state != BT_KILLED && step->flow->output_count)
         rc = render_outputs(step, &outputs, err);
+    if (is_for_worker(step, rc))
+        return evaluate_outputs(step, err);
     if (rc == BT_NEED)
         return rc;
     if (rc < 0) {
@@ -161,6 +174,7 @@ int on_finish(struct bt_step *step, struct bt_err *err)
         state = BT_FAILED;
     }
     exec->outputs = BT_TAKE(outputs);
+    exec->eval_token = 0;
     if (state == BT_KILLED)
         exec_move(step, BT_KILLING);
     exec_move(step, state);

@@ -75,6 +75,7 @@ int each_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
     const char *name = task->type->op == BT_OP_FOREACH ? "values" : "value";
     BT_VALUE rendered = NULL;
     BT_TRY(step_render(step, run, name, &rendered, err));
+    BT_TRY(refuse_sealed(rendered, "an iteration value", err));
     BT_VALUE list = NULL, *values = NULL;
     BT_TRY(read_list(rendered, &list, err));
     BT_TRY(check_nulls(list, err));

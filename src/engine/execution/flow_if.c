@@ -4,11 +4,11 @@
 int if_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
 {
     const struct bt_task *task = step_task(step, run);
-    BT_VALUE condition = NULL;
-    BT_TRY(step_render(step, run, "condition", &condition, err));
-    BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(1 << 20);
-    BT_TRY(bt_value_print(condition, &text, err));
-    bool is_true = bt_text_is_truthy(bt_buf_str(&text));
+    const struct bt_dyn *condition = bt_task_prop(task, "condition");
+    bool is_true = false;
+    if (condition)
+        BT_TRY(
+            step_render_bool(step, (struct step_prop){run, "condition", condition}, &is_true, err));
     BT_VALUE outputs = bt_map_new(1);
     if (bt_map_puts(outputs, "evaluationResult", bt_value_bool(is_true)) < 0)
         return bt_fail_mem(err, "If");

@@ -6,6 +6,7 @@ int switch_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *er
     const struct bt_task *task = step_task(step, run);
     BT_VALUE value = NULL;
     BT_TRY(step_render(step, run, "value", &value, err));
+    BT_TRY(refuse_sealed(value, "the value of a switch", err));
     BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(1 << 20);
     BT_TRY(bt_value_print(value, &text, err));
     struct bt_str key = bt_buf_str(&text);

@@ -24,7 +24,12 @@ struct lab_job {
     uint32_t taskrun;
     uint64_t token;
     int64_t timeout_us;
-    struct bt_value *variables;
+    struct bt_value *variables, *templates;
+};
+struct lab_space {
+    uint32_t taskrun;
+    uint64_t token;
+    struct bt_value *request;
 };
 struct lab_log {
     uint32_t taskrun;
@@ -47,8 +52,9 @@ struct lab {
     BT_VEC(struct lab_timer) timers;
     BT_VEC(struct lab_job) jobs; /* Out, in order; a result takes one away. */
     BT_VEC(struct lab_log) logs;
-    BT_VEC(struct bt_need) known; /* Fetched for this event. */
-    BT_VEC(uint32_t *) lists;     /* Lists given out in this event. */
+    BT_VEC(struct lab_space) spaces; /* Requests to the namespace, in order. */
+    BT_VEC(struct bt_need) known;    /* Fetched for this event. */
+    BT_VEC(uint32_t *) lists;        /* Lists given out in this event. */
     bool forgets;
     size_t needs, changes, ended, drained, kills;
     int64_t now_us;
@@ -180,8 +186,13 @@ static inline void lab_apply(struct lab *lab, struct bt_effect *effect)
         effect->event = (struct bt_event){0};
         break;
     case BT_EFFECT_SUBMIT:
-        bt_vec_push(&lab->jobs, ((struct lab_job){effect->taskrun, effect->token,
-                                                  effect->timeout_us, BT_TAKE(effect->value)}));
+        bt_vec_push(&lab->jobs,
+                    ((struct lab_job){effect->taskrun, effect->token, effect->timeout_us,
+                                      BT_TAKE(effect->value), BT_TAKE(effect->templates)}));
+        break;
+    case BT_EFFECT_SPACE:
+        bt_vec_push(&lab->spaces,
+                    ((struct lab_space){effect->taskrun, effect->token, BT_TAKE(effect->value)}));
         break;
     case BT_EFFECT_KILL_JOBS: lab->kills++; break;
     case BT_EFFECT_KILL_TIMERS: lab_kill_timers(lab); break;
@@ -300,8 +311,13 @@ static inline void lab_done(struct lab *lab)
         bt_taskrun_free(lab->runs.items[i]);
     for (size_t i = 0; i < lab->values.count; i++)
         bt_value_unref(lab->values.items[i].list);
-    for (size_t i = 0; i < lab->jobs.count; i++)
+    for (size_t i = 0; i < lab->jobs.count; i++) {
         bt_value_unref(lab->jobs.items[i].variables);
+        bt_value_unref(lab->jobs.items[i].templates);
+    }
+    for (size_t i = 0; i < lab->spaces.count; i++)
+        bt_value_unref(lab->spaces.items[i].request);
+    bt_vec_done(&lab->spaces);
     for (size_t i = 0; i < lab->logs.count; i++)
         bt_value_unref(lab->logs.items[i].text);
     for (size_t i = lab->queue_head; i < lab->queue.count; i++)
@@ -348,7 +364,8 @@ static inline struct lab_job lab_take_job(struct lab *lab)
     assert_true(lab->jobs.count > 0);
     struct lab_job job = lab->jobs.items[0];
     bt_value_unref(job.variables);
-    job.variables = NULL;
+    bt_value_unref(job.templates);
+    job.variables = job.templates = NULL;
     lab->jobs.count--;
     memmove(lab->jobs.items, lab->jobs.items + 1, lab->jobs.count * sizeof job);
     return job;

@@ -74,24 +74,6 @@ void run_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state state)
     exec_check_drained(step);
 }
 
-/* Evaluates runIf. *ret_runs false: skip. An error fails the task run. */
-static int check_run_if(struct bt_step *step, struct bt_taskrun *run, bool *ret_runs,
-                        struct bt_err *err)
-{
-    const struct bt_task *task = step_task(step, run);
-    *ret_runs = true;
-    if (!task->run_if)
-        return BT_OK;
-    struct step_scope scope;
-    step_scope_init(&scope, step, run);
-    BT_VALUE value = NULL;
-    BT_TRY(bt_dyn_render(task->run_if, &scope.scope, &value, err));
-    BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(1 << 20);
-    BT_TRY(bt_value_print(value, &text, err));
-    *ret_runs = bt_text_is_truthy(bt_buf_str(&text));
-    return BT_OK;
-}
-
 static void fail_run(struct bt_step *step, struct bt_taskrun *run, const struct bt_err *err)
 {
     step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
@@ -135,18 +117,13 @@ static int start_pure(struct bt_step *step, struct bt_taskrun *run, struct bt_er
 
 static int start_sleep(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
 {
-    BT_VALUE text = NULL;
-    BT_TRY(step_render(step, run, "duration", &text, err));
-    int64_t duration_us, timeout_us = 0;
-    BT_TRY(bt_duration_parse(bt_value_str(text), &duration_us, err));
     const struct bt_task *task = step_task(step, run);
-    if (task->timeout) {
-        struct step_scope scope;
-        step_scope_init(&scope, step, run);
-        BT_VALUE timeout = NULL;
-        BT_TRY(bt_dyn_render(task->timeout, &scope.scope, &timeout, err));
-        BT_TRY(bt_duration_parse(bt_value_str(timeout), &timeout_us, err));
-    }
+    int64_t duration_us, timeout_us;
+    BT_TRY(step_render_duration(step,
+                                (struct step_prop){run, "duration", bt_task_prop(task, "duration")},
+                                &duration_us, err));
+    BT_TRY(step_render_duration(step, (struct step_prop){run, "timeout", task->timeout},
+                                &timeout_us, err));
     bool is_cut = timeout_us > 0 && timeout_us < duration_us;
     run_move(step, run, BT_RUNNING);
     if (bt_taskrun_attempt_add(run, step->env.now_us) < 0)
@@ -165,10 +142,32 @@ static int start_by_kind(struct bt_step *step, struct bt_taskrun *run, struct bt
     case BT_EXEC_FLOWABLE: return start_flowable(step, run, err);
     case BT_EXEC_PURE: return start_pure(step, run, err);
     case BT_EXEC_TIMER: return start_sleep(step, run, err);
+    case BT_EXEC_NAMESPACE: return space_start(step, run, err);
     case BT_EXEC_JOB: return attempt_submit(step, run, err);
     case BT_EXEC_TRIGGER: break;
     }
     return bt_fail(err, BT_INVALID, "'%s' is a trigger, not a task", task->type->name);
+}
+
+int run_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
+{
+    const struct bt_task *task = step_task(step, run);
+    bool runs = true;
+    int rc = BT_OK;
+    if (task->run_if && run->attempt_count == 0)
+        rc = step_render_bool(step, (struct step_prop){run, "runIf", task->run_if}, &runs, err);
+    if (rc == BT_OK && !runs) {
+        run_end(step, run, BT_SKIPPED);
+        return BT_OK;
+    }
+    if (rc == BT_OK)
+        rc = start_by_kind(step, run, err);
+    if (is_for_worker(step, rc))
+        rc = evaluate_start(step, run, err);
+    if (rc == BT_OK || rc == BT_NEED)
+        return rc;
+    fail_run(step, run, err);
+    return BT_OK;
 }
 
 int on_start(struct bt_step *step, const struct bt_event *event, struct bt_err *err)
@@ -181,18 +180,5 @@ int on_start(struct bt_step *step, const struct bt_event *event, struct bt_err *
         run_end(step, run, BT_KILLED);
         return BT_OK;
     }
-    bool runs = true;
-    int rc = run->attempt_count ? BT_OK : check_run_if(step, run, &runs, err);
-    if (rc == BT_NEED)
-        return rc;
-    if (rc == BT_OK && !runs) {
-        run_end(step, run, BT_SKIPPED);
-        return BT_OK;
-    }
-    if (rc == BT_OK)
-        rc = start_by_kind(step, run, err);
-    if (rc == BT_OK || rc == BT_NEED)
-        return rc;
-    fail_run(step, run, err);
-    return BT_OK;
+    return run_start(step, run, err);
 }

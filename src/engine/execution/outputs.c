@@ -47,6 +47,8 @@ static bool needs_value(const struct bt_flow *flow, const struct bt_task *task)
 static int node_value(const struct node *node, const struct bt_taskrun *run,
                       struct bt_value **ret_value)
 {
+    if (!node->is_states && run->is_sealed && !node->step->is_picking)
+        return need_worker(node->step, NULL);
     if (!node->is_states) {
         *ret_value = run->outputs ? bt_value_ref(run->outputs) : bt_map_new(0);
         return *ret_value ? BT_OK : BT_NO_MEM;

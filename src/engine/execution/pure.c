@@ -5,6 +5,7 @@
 #include "engine/execution/step_int.h"
 
 #include "value/json.h"
+#include "value/sealed.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -18,9 +19,11 @@ static void begin(struct bt_step *step, struct bt_taskrun *run)
     step_changed(step, run);
 }
 
-/* The text that printing a value gives, as an owned STRING. */
+/* The text that printing a value gives, as an owned STRING; of a sealed one the masked text. */
 static int print(const struct bt_value *value, struct bt_value **ret_text, struct bt_err *err)
 {
+    if (bt_sealed_is(value))
+        value = bt_sealed_masked(value);
     if (bt_value_is(value, BT_KIND_STRING)) {
         *ret_text = bt_value_ref(value);
         return BT_OK;
@@ -91,30 +94,40 @@ static int metric(struct bt_value *metrics, const char *name, const char *type,
     return bt_list_push(metrics, BT_TAKE(item));
 }
 
-/* Replaces the outputs by a map of one key. Takes the value. */
-static int set_output(struct bt_taskrun *run, const char *name, struct bt_value *value,
+/* A map of one key. Takes the value. */
+static int one_output(const char *name, struct bt_value *value, struct bt_value **ret_outputs,
                       struct bt_err *err)
 {
     BT_VALUE outputs = bt_map_new(1);
     if (bt_map_puts(outputs, name, value) < 0)
         return bt_fail_mem(err, "outputs");
-    bt_value_unref(run->outputs);
-    run->outputs = BT_TAKE(outputs);
+    *ret_outputs = BT_TAKE(outputs);
     return BT_OK;
+}
+
+/* Takes the outputs. Only what a worker has rendered can be sealed. */
+static void set_outputs(const struct bt_step *step, struct bt_taskrun *run,
+                        struct bt_value *outputs)
+{
+    bt_value_unref(run->outputs);
+    run->outputs = outputs;
+    run->is_sealed = step->evaluated && bt_sealed_has(outputs);
 }
 
 static int run_return(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
 {
-    BT_VALUE text = NULL;
-    BT_TRY(render_text(step, run, "format", &text, err));
-    if (!text)
+    BT_VALUE value = NULL, *text = NULL, *outputs = NULL;
+    BT_TRY(step_render(step, run, "format", &value, err));
+    if (!value)
         return bt_fail(err, BT_INVALID, "`format` is missing");
+    BT_TRY(print(value, &text, err));
     BT_VALUE metrics = bt_list_new(2);
     if (metric(metrics, "length", "counter", bt_value_int((int64_t)bt_value_str(text).len)) < 0 ||
         metric(metrics, "duration", "timer", bt_value_double(0)) < 0)
         return bt_fail_mem(err, "metrics");
-    BT_TRY(set_output(run, "value", bt_value_ref(text), err));
+    BT_TRY(one_output("value", bt_value_ref(bt_sealed_is(value) ? value : text), &outputs, err));
     begin(step, run);
+    set_outputs(step, run, BT_TAKE(outputs));
     bt_value_unref(run->metrics);
     run->metrics = BT_TAKE(metrics);
     step_log_value(step, run, BT_LEVEL_DEBUG, BT_TAKE(text));
@@ -123,43 +136,51 @@ static int run_return(struct bt_step *step, struct bt_taskrun *run, struct bt_er
 
 static int run_output_values(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
 {
-    BT_VALUE values = NULL;
+    BT_VALUE values = NULL, *outputs = NULL;
     BT_TRY(step_render(step, run, "values", &values, err));
-    BT_TRY(set_output(run, "values", values ? BT_TAKE(values) : bt_value_null(), err));
+    BT_TRY(one_output("values", values ? BT_TAKE(values) : bt_value_null(), &outputs, err));
     begin(step, run);
+    set_outputs(step, run, BT_TAKE(outputs));
     return BT_OK;
+}
+
+/* A condition or option; untouched when the task does not have it. */
+static int flag(struct bt_step *step, struct bt_taskrun *run, const char *name, bool *ret_flag,
+                struct bt_err *err)
+{
+    const struct bt_dyn *prop = bt_task_prop(step_task(step, run), name);
+    return prop ? step_render_bool(step, (struct step_prop){run, name, prop}, ret_flag, err)
+                : BT_OK;
 }
 
 static int run_fail(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
 {
-    BT_VALUE condition = NULL, *message = NULL;
-    BT_TRY(render_text(step, run, "condition", &condition, err));
-    if (condition && !bt_text_is_truthy(bt_value_str(condition))) {
+    BT_VALUE message = NULL;
+    bool is_conditional = bt_task_prop(step_task(step, run), "condition"), holds = true;
+    BT_TRY(flag(step, run, "condition", &holds, err));
+    if (!holds) {
         begin(step, run);
         return BT_OK;
     }
     BT_TRY(render_text(step, run, "errorMessage", &message, err));
     struct bt_str text = message ? bt_value_str(message) : BT_STR("Task failure");
     begin(step, run);
-    if (!condition)
+    if (!is_conditional)
         return bt_fail(err, BT_INVALID, "%.*s", BT_FMT(text));
     step_log_value(step, run, BT_LEVEL_ERROR, bt_value_string(text));
     return bt_fail(err, BT_INVALID, "Fail on a condition");
 }
 
 /* Renders one condition by itself, so that one broken condition does not hide the others. */
-static int condition_holds(struct bt_step *step, struct bt_taskrun *run, const struct bt_value *raw,
+static int condition_holds(struct bt_step *step, struct bt_taskrun *run, size_t index,
                            bool *ret_holds, struct bt_err *err)
 {
-    struct step_scope scope;
-    step_scope_init(&scope, step, run);
-    BT_VALUE source = NULL, *text = NULL;
-    BT_TRY(print(raw, &source, err));
-    BT_CLEANUP(bt_template_unref_p) struct bt_template *template = NULL;
-    BT_TRY(bt_template_parse(bt_value_str(source), &template, err));
-    BT_TRY(bt_template_render(template, &scope.scope, &text, err));
-    *ret_holds = bt_text_is_truthy(bt_value_str(text));
-    return BT_OK;
+    char key[64];
+    const struct bt_dyn *conditions = bt_task_prop(step_task(step, run), "conditions");
+    BT_CLEANUP(bt_dyn_unref_p) struct bt_dyn *dyn = NULL;
+    (void)snprintf(key, sizeof key, "conditions/%zu", index); /* Fits. */
+    BT_TRY(bt_dyn_compile(bt_list_at(bt_dyn_raw(conditions), index), &dyn, err));
+    return step_render_bool(step, (struct step_prop){run, key, dyn}, ret_holds, err);
 }
 
 static int run_assert(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
@@ -171,7 +192,7 @@ static int run_assert(struct bt_step *step, struct bt_taskrun *run, struct bt_er
     for (size_t i = 0; i < bt_value_count(raw); i++) {
         const struct bt_value *condition = bt_list_at(raw, i);
         bool holds = false;
-        int rc = condition_holds(step, run, condition, &holds, err);
+        int rc = condition_holds(step, run, i, &holds, err);
         if (rc == BT_NEED)
             return rc;
         if (rc == BT_OK && holds)
@@ -219,30 +240,23 @@ static struct bt_value *current_variables(const struct bt_step *step)
     return step->flow->variables ? bt_value_ref(step->flow->variables) : bt_map_new(0);
 }
 
-static int flag(struct bt_step *step, struct bt_taskrun *run, const char *name, bool absent,
-                bool *ret_flag, struct bt_err *err)
-{
-    BT_VALUE text = NULL;
-    BT_TRY(render_text(step, run, name, &text, err));
-    *ret_flag = text ? bt_text_is_truthy(bt_value_str(text)) : absent;
-    return BT_OK;
-}
-
 static void replace_variables(struct bt_step *step, struct bt_taskrun *run,
                               struct bt_value *variables)
 {
     begin(step, run);
     bt_value_unref(step->exec->variables);
     step->exec->variables = variables;
+    step->exec->is_sealed = bt_sealed_has(variables) || bt_sealed_has(step->exec->inputs) ||
+                            bt_sealed_has(step->exec->trigger);
     step_changed(step, NULL);
 }
 
 static int run_set_variables(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
 {
     BT_VALUE given = NULL;
-    bool is_overwrite;
+    bool is_overwrite = true;
     BT_TRY(step_render(step, run, "variables", &given, err));
-    BT_TRY(flag(step, run, "overwrite", true, &is_overwrite, err));
+    BT_TRY(flag(step, run, "overwrite", &is_overwrite, err));
     if (!bt_value_is(given, BT_KIND_MAP))
         return bt_fail(err, BT_INVALID, "`variables` must be a map");
     BT_VALUE old = current_variables(step);
@@ -261,9 +275,9 @@ static int run_set_variables(struct bt_step *step, struct bt_taskrun *run, struc
 static int run_unset_variables(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
 {
     BT_VALUE names = NULL;
-    bool ignores_missing;
+    bool ignores_missing = false;
     BT_TRY(step_render(step, run, "variables", &names, err));
-    BT_TRY(flag(step, run, "ignoreMissing", false, &ignores_missing, err));
+    BT_TRY(flag(step, run, "ignoreMissing", &ignores_missing, err));
     BT_VALUE old = current_variables(step);
     BT_VALUE left = bt_value_copy(old);
     if (!left)
@@ -293,6 +307,7 @@ static int run_labels(struct bt_step *step, struct bt_taskrun *run, struct bt_er
 {
     BT_VALUE given = NULL;
     BT_TRY(step_render(step, run, "labels", &given, err));
+    BT_TRY(refuse_sealed(given, "a label", err));
     if (bt_value_is(given, BT_KIND_STRING)) {
         BT_VALUE parsed = NULL;
         BT_TRY(bt_json_parse(bt_value_str(given), NULL, &parsed, err));

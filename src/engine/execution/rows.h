@@ -56,12 +56,15 @@ struct bt_taskrun {
     struct bt_histories histories;
     struct bt_attempt *attempts;
     uint32_t attempt_count;   /* Ended attempts and the live one. */
-    uint64_t token;           /* Of the live attempt; 0 = none. */
+    uint64_t token;           /* Of the live attempt or evaluation; 0 = none. */
+    bool is_evaluating;       /* A worker renders what the start of the run needs. */
+    int64_t timeout_us;       /* Of the attempt that was given out; 0 = none. */
     struct bt_value *outputs; /* Map, or NULL. */
     struct bt_value *metrics; /* List, or NULL. */
     struct bt_group group;    /* Of a flowable. */
     /* Not stored: */
     bool is_dirty;
+    bool is_sealed; /* The outputs hold a secret. */
     uint32_t told;  /* Histories that the listener knows. */
     uint64_t moved; /* Place of its last move among all of the process. */
 };
@@ -88,8 +91,10 @@ struct bt_exec {
     bool is_failure; /* Killing because of a timeout or an error: it ends FAILED. */
     bool is_finishing;
     bool is_drained;
+    uint64_t eval_token; /* A worker renders the outputs; 0 = none. */
     /* Not stored: */
     bool is_dirty;
+    bool is_sealed; /* Inputs, variables or trigger hold a secret. */
 };
 
 struct bt_exec *bt_exec_new(void);

@@ -3,6 +3,7 @@
 
 #include "base/iso.h"
 #include "base/limits.h"
+#include "value/sealed.h"
 
 #include <stdlib.h>
 
@@ -83,6 +84,8 @@ static int parents_value(struct step_scope *scope, struct bt_value **ret_list, s
     while (n) {
         struct bt_taskrun *run;
         BT_TRY(step_run(scope->step, n, &run));
+        if (run->value && run->is_sealed && !scope->step->is_picking)
+            return need_worker(scope->step, err);
         if (run->value && bt_list_push(list, parent_entry(run)) < 0)
             return bt_fail_mem(err, "parents");
         n = run->parent;
@@ -187,7 +190,10 @@ static int lookup_parent(struct step_scope *scope, struct bt_value **ret_value, 
 static int lookup_root(struct step_scope *scope, enum root root, struct bt_value **ret_value,
                        struct bt_err *err)
 {
-    const struct bt_step *step = scope->step;
+    struct bt_step *step = scope->step;
+    bool is_of_exec = root == ROOT_INPUTS || root == ROOT_VARS || root == ROOT_TRIGGER;
+    if (is_of_exec && step->exec->is_sealed && !step->is_picking)
+        return need_worker(step, err);
     switch (root) {
     case ROOT_TASKRUN:
         return given(scope->run ? bt_value_lazy(&taskrun_ops, scope) : NULL, ret_value);
@@ -240,15 +246,76 @@ static int scope_all(void *data, struct bt_value **ret_map, struct bt_err *err)
     return BT_OK;
 }
 
+/* The engine touches nothing: a worker has to. */
+static int ask_worker(void *data, const char *function, const struct bt_value *args,
+                      struct bt_value **ret_value, struct bt_err *err)
+{
+    const struct step_scope *scope = data;
+    (void)function;
+    (void)args;
+    (void)ret_value;
+    return need_worker(scope->step, err);
+}
+
 void step_scope_init(struct step_scope *scope, struct bt_step *step, const struct bt_taskrun *run)
 {
-    *scope = (struct step_scope){.step = step, .run = run};
+    *scope = (struct step_scope){.step = step, .run = run, .asks = {scope, ask_worker}};
     scope->scope = (struct bt_scope){.lookup = scope_lookup,
                                      .all = scope_all,
                                      .data = scope,
+                                     .capabilities = &scope->asks,
                                      .now_us = step->env.now_us,
                                      .rng = &step->env.rng,
                                      .zone = step->env.zone};
+}
+
+typedef int render_fn(const struct bt_dyn *dyn, const struct bt_scope *scope,
+                      struct bt_value **ret_value, struct bt_err *err);
+
+static int render(struct bt_step *step, struct step_prop prop, render_fn *how,
+                  struct bt_value **ret_value, struct bt_err *err)
+{
+    struct step_scope scope;
+    int rc = evaluated_get(step, prop.key, ret_value, err);
+    if (rc != BT_NOT_FOUND)
+        return rc;
+    step_scope_init(&scope, step, prop.run);
+    return how(prop.dyn, &scope.scope, ret_value, err);
+}
+
+int step_render_prop(struct bt_step *step, struct step_prop prop, struct bt_value **ret_value,
+                     struct bt_err *err)
+{
+    return render(step, prop, bt_dyn_render, ret_value, err);
+}
+
+int step_render_typed(struct bt_step *step, struct step_prop prop, struct bt_value **ret_value,
+                      struct bt_err *err)
+{
+    return render(step, prop, bt_dyn_render_typed, ret_value, err);
+}
+
+int step_render_bool(struct bt_step *step, struct step_prop prop, bool *ret_is_true,
+                     struct bt_err *err)
+{
+    BT_VALUE value = NULL;
+    BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(1 << 20);
+    BT_TRY(step_render_prop(step, prop, &value, err));
+    BT_TRY(bt_value_print(value, &text, err));
+    *ret_is_true = bt_text_is_truthy(bt_buf_str(&text));
+    return BT_OK;
+}
+
+int step_render_duration(struct bt_step *step, struct step_prop prop, int64_t *ret_us,
+                         struct bt_err *err)
+{
+    BT_VALUE value = NULL;
+    *ret_us = 0;
+    if (!prop.dyn)
+        return BT_OK;
+    BT_TRY(step_render_prop(step, prop, &value, err));
+    BT_TRY(refuse_sealed(value, "a duration", err));
+    return bt_duration_parse(bt_value_str(value), ret_us, err);
 }
 
 int step_render(struct bt_step *step, const struct bt_taskrun *run, const char *name,
@@ -258,9 +325,14 @@ int step_render(struct bt_step *step, const struct bt_taskrun *run, const char *
     *ret_value = NULL;
     if (!prop)
         return BT_OK;
-    struct step_scope scope;
-    step_scope_init(&scope, step, run);
-    return bt_dyn_render(prop, &scope.scope, ret_value, err);
+    return step_render_prop(step, (struct step_prop){run, name, prop}, ret_value, err);
+}
+
+int refuse_sealed(const struct bt_value *value, const char *what, struct bt_err *err)
+{
+    if (!bt_sealed_has(value))
+        return BT_OK;
+    return bt_fail(err, BT_DENIED, "%s must not hold a secret", what);
 }
 
 /* --- Picking what a job can reach ------------------------------------------------------------- */
@@ -344,19 +416,28 @@ static int pick_paths(struct step_scope *scope, struct bt_paths *paths, struct b
     return BT_OK;
 }
 
-int scope_pick(struct step_scope *scope, const struct bt_task *task, struct bt_value **ret_map,
-               struct bt_err *err)
+static int pick(struct step_scope *scope, struct bt_paths *paths, struct bt_value **ret_map,
+                struct bt_err *err)
 {
-    BT_CLEANUP(bt_paths_done) struct bt_paths paths = {0};
-    for (uint32_t i = 0; i < task->prop_count; i++)
-        if (bt_dyn_paths(task->props[i].value, &paths) < 0)
-            return bt_fail_mem(err, "context");
-    if (paths.is_top)
+    if (paths->is_top)
         return scope_all(scope, ret_map, err);
     BT_VALUE tree = bt_map_new(4);
     if (!tree)
         return bt_fail_mem(err, "context");
-    BT_TRY(pick_paths(scope, &paths, tree, err));
+    BT_TRY(pick_paths(scope, paths, tree, err));
+    const struct bt_value *trigger = scope->step->exec->trigger;
+    if (paths->needs_io && trigger && /* It says whose files may be read. */
+        bt_map_puts(tree, "trigger", bt_value_ref(trigger)) < 0)
+        return bt_fail_mem(err, "context");
     *ret_map = BT_TAKE(tree);
     return BT_OK;
+}
+
+int scope_pick(struct step_scope *scope, struct bt_paths *paths, struct bt_value **ret_map,
+               struct bt_err *err)
+{
+    scope->step->is_picking = true;
+    int rc = pick(scope, paths, ret_map, err);
+    scope->step->is_picking = false;
+    return rc;
 }

@@ -116,7 +116,7 @@ static int dispatch(struct bt_step *step, const struct bt_event *event, struct b
     case BT_EVENT_START: return on_start(step, event, err);
     case BT_EVENT_NEXT: return on_next(step, event, err);
     case BT_EVENT_STARTED: return on_started(step, event);
-    case BT_EVENT_RESULT: return on_result(step, event);
+    case BT_EVENT_RESULT: return on_result(step, event, err);
     case BT_EVENT_LOST: return on_lost(step, event, err);
     case BT_EVENT_TIMER:
         if (event->taskrun == 0)
@@ -133,7 +133,8 @@ static int dispatch(struct bt_step *step, const struct bt_event *event, struct b
 int bt_execution_step(struct bt_step *step, const struct bt_event *event, struct bt_err *err)
 {
     assert(step->exec && step->flow);
-    step->is_changing = false;
+    step->is_changing = step->is_picking = false;
+    step->evaluated = NULL;
     step->need.value = bt_value_unref(step->need.value);
     if (event->taskrun >= step->exec->next_n || event->child >= step->exec->next_n)
         return bt_fail(err, BT_CORRUPT, "event names task run %u of %u", event->taskrun,

@@ -13,6 +13,8 @@ enum bt_need_kind {
     BT_NEED_FIND,    /* The newest run of `task` under `parent` with `value` (may not exist). */
     BT_NEED_LIST,    /* All runs of `task` under `parent`. */
     BT_NEED_VALUES,  /* Iteration values of run `n`. */
+    BT_NEED_WORKER,  /* An expression asks for the world: a worker must render it. Never leaves
+                        the step. */
 };
 struct bt_need {
     enum bt_need_kind kind;
@@ -56,7 +58,9 @@ struct bt_step {
     struct bt_need need; /* Valid after BT_NEED. */
     /* Internal. */
     bool is_changing;
-    uint64_t transitions; /* State changes made since the beginning, for measuring. */
+    bool is_picking;                  /* The scope is read for a worker: sealed values pass. */
+    const struct bt_value *evaluated; /* What a worker has rendered; see evaluate.c. */
+    uint64_t transitions;             /* State changes made since the beginning, for measuring. */
 };
 
 void bt_step_init(struct bt_step *step);

@@ -42,14 +42,18 @@ void run_create(struct bt_step *step, uint32_t task, uint32_t parent, uint32_t l
 /* Ends a task run for good (allowFailure and allowWarning applied) and tells its group. */
 void run_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state state);
 int on_start(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
+/* What a START does; again when a worker has rendered what it needs. */
+int run_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
 
 /* --- attempts.c ------------------------------------------------------------------------------- */
 
 /* Ends the live attempt: retries, or ends the task run. `outputs` is taken. */
 void attempt_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state state);
 int attempt_submit(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+/* A token of an attempt or an evaluation: never 0, fits a signed column. */
+uint64_t new_token(struct bt_step *step);
 int on_started(struct bt_step *step, const struct bt_event *event);
-int on_result(struct bt_step *step, const struct bt_event *event);
+int on_result(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 int on_lost(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 int on_timer(struct bt_step *step, const struct bt_event *event);
 int on_timer_killed(struct bt_step *step, const struct bt_event *event);
@@ -88,22 +92,66 @@ bool task_is_each(const struct bt_task *task);
 int pure_run(struct bt_step *step, struct bt_taskrun *run, enum bt_state *ret_state,
              struct bt_err *err);
 
+/* --- space_task.c ----------------------------------------------------------------------------- */
+
+/* Sends what a task wants of its namespace to that actor. */
+int space_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+
+/* --- evaluate.c ------------------------------------------------------------------------------- */
+
+/* Something that only a worker can render was reached: BT_NEED, of kind BT_NEED_WORKER. */
+int need_worker(struct bt_step *step, struct bt_err *err);
+static inline bool is_for_worker(const struct bt_step *step, int rc)
+{
+    return rc == BT_NEED && step->need.kind == BT_NEED_WORKER;
+}
+/* Gives out an evaluate job with all that the start of the run renders, or the outputs. */
+int evaluate_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+int evaluate_outputs(struct bt_step *step, struct bt_err *err);
+/* The words about an evaluation of a run, or (run NULL) of the outputs. */
+int on_evaluated(struct bt_step *step, struct bt_taskrun *run, const struct bt_event *event,
+                 struct bt_err *err);
+int on_evaluation_lost(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+/* What a worker has rendered under `key`: BT_NOT_FOUND when nothing is there. */
+int evaluated_get(struct bt_step *step, const char *key, struct bt_value **ret_value,
+                  struct bt_err *err);
+
 /* --- scope.c, outputs.c ----------------------------------------------------------------------- */
 
 /* The expression scope of a task run (NULL: of the execution). Valid while both live unchanged. */
 struct step_scope {
     struct bt_scope scope;
+    struct bt_capabilities asks;
     struct bt_step *step;
     const struct bt_taskrun *run;
 };
 void step_scope_init(struct step_scope *scope, struct bt_step *step, const struct bt_taskrun *run);
+/* What is to be rendered. */
+struct step_prop {
+    const struct bt_taskrun *run; /* NULL: of the execution. */
+    const char *key;              /* Under which a worker's result would stand. */
+    const struct bt_dyn *dyn;
+};
+/* Renders what the engine itself may, else asks for a worker. */
+int step_render_prop(struct bt_step *step, struct step_prop prop, struct bt_value **ret_value,
+                     struct bt_err *err);
+/* The same; a property that is one expression keeps the kind of its value. */
+int step_render_typed(struct bt_step *step, struct step_prop prop, struct bt_value **ret_value,
+                      struct bt_err *err);
+int step_render_bool(struct bt_step *step, struct step_prop prop, bool *ret_is_true,
+                     struct bt_err *err);
+/* Without `dyn` 0. */
+int step_render_duration(struct bt_step *step, struct step_prop prop, int64_t *ret_us,
+                         struct bt_err *err);
+/* BT_DENIED when the value holds a secret. */
+int refuse_sealed(const struct bt_value *value, const char *what, struct bt_err *err);
 /* Renders a property; *ret_value NULL when the task does not have it. */
 int step_render(struct bt_step *step, const struct bt_taskrun *run, const char *name,
                 struct bt_value **ret_value, struct bt_err *err);
 /* The lazy `outputs` and `tasks` objects. */
 int outputs_root(struct step_scope *scope, bool is_states, struct bt_value **ret_value);
-/* The variables that a job's properties can reach, as one map. */
-int scope_pick(struct step_scope *scope, const struct bt_task *task, struct bt_value **ret_map,
+/* The variables that a worker can reach by these paths, as one map. Sorts them. */
+int scope_pick(struct step_scope *scope, struct bt_paths *paths, struct bt_value **ret_map,
                struct bt_err *err);
 
 /* --- finish.c --------------------------------------------------------------------------------- */
@@ -113,5 +161,7 @@ int on_begin(struct bt_step *step, struct bt_err *err);
 int on_kill(struct bt_step *step, const char *failure);
 int on_timeout(struct bt_step *step);
 int on_finish(struct bt_step *step, struct bt_err *err);
+/* The end: also what follows when a worker has rendered the outputs. */
+int exec_finish(struct bt_step *step, struct bt_err *err);
 /* Says DRAINED when the execution has ended and nothing lives. */
 void exec_check_drained(struct bt_step *step);

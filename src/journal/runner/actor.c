@@ -362,6 +362,7 @@ int actor_fetch(struct actor *actor, struct bt_journal *journal, const struct bt
         BT_TRY(journal->ops->values(journal, actor->key, need->n, &values, err));
         actor_put_values(actor, need->n, values, false);
         return BT_OK;
+    case BT_NEED_WORKER: break; /* The step sees to it. */
     }
     return bt_fail(err, BT_CORRUPT, "unknown need");
 }

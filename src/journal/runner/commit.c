@@ -19,6 +19,7 @@ struct rows {
     BT_VEC(struct bt_values_row) values;
     BT_VEC(struct bt_event_row) events;
     BT_VEC(struct bt_log_chunk) chunks;
+    kv_rows kvs;
 };
 
 static void rows_done(struct rows *rows)
@@ -28,6 +29,7 @@ static void rows_done(struct rows *rows)
     bt_vec_done(&rows->values);
     bt_vec_done(&rows->events); /* Their content is the actors'. */
     bt_vec_done(&rows->chunks);
+    bt_vec_done(&rows->kvs);
 }
 
 static void gather_actor(struct bt_runner *runner, struct actor *actor, struct rows *rows)
@@ -92,6 +94,7 @@ static int gather(struct bt_runner *runner, struct rows *rows, struct bt_err *er
         gather_actor(runner, runner->touched.items[i], rows);
         BT_TRY(write_logs(runner, runner->touched.items[i], rows, err));
     }
+    spaces_gather(runner, &rows->kvs);
     return runner->config.logs ? bt_logs_sync(runner->config.logs, err) : BT_OK;
 }
 
@@ -253,6 +256,7 @@ static void clear_batch(struct bt_runner *runner)
     runner->jobs_set.count = 0;
     runner->jobs_clear.count = 0;
     runner->events_drop.count = 0;
+    spaces_clear(runner);
 }
 
 static void after_commit(struct bt_runner *runner)
@@ -304,6 +308,8 @@ int runner_commit(struct bt_runner *runner, struct bt_err *err)
         .chunk_count = rows.chunks.count,
         .flows = runner->put_flows.items,
         .flow_count = runner->put_flows.count,
+        .kvs = rows.kvs.items,
+        .kv_count = rows.kvs.count,
     };
     if (rc == BT_OK)
         rc = journal->ops->commit(journal, &batch, err);
@@ -415,7 +421,8 @@ static void return_messages(struct bt_runner *runner, const struct bt_err *err)
     runner->taken = NULL;
     while (message) {
         struct message *next = message->next;
-        if (message->kind == MESSAGE_FLOW || message->kind == MESSAGE_CREATE) {
+        if (message->kind == MESSAGE_FLOW || message->kind == MESSAGE_CREATE ||
+            message->kind == MESSAGE_SPACE) {
             reply_done(message->reply, err->code, err, 0);
             message_free(message);
         } else {

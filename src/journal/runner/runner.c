@@ -85,6 +85,8 @@ void message_free(struct message *message)
     bt_exec_free(message->exec);
     bt_flow_unref(message->flow);
     free(message->tenant);
+    free(message->namespace);
+    bt_value_unref(message->request);
     free(message->entries);
     free(message);
 }
@@ -143,6 +145,20 @@ int bt_runner_create(struct bt_runner *runner, struct bt_exec *exec, struct bt_r
     struct message *message = message_new(MESSAGE_CREATE);
     message->exec = exec;
     message->reply = reply;
+    post(runner, message);
+    return BT_OK;
+}
+
+int bt_runner_space(struct bt_runner *runner, const char *tenant, const char *namespace,
+                    struct bt_value *request, struct bt_reply *reply)
+{
+    struct message *message = message_new(MESSAGE_SPACE);
+    message->tenant = bt_str_dup(bt_str_of(tenant));
+    message->namespace = bt_str_dup(bt_str_of(namespace));
+    message->request = request;
+    message->reply = reply;
+    if (!message->tenant || !message->namespace)
+        bt_die("out of memory");
     post(runner, message);
     return BT_OK;
 }
@@ -287,6 +303,8 @@ struct bt_runner *bt_runner_free(struct bt_runner *runner)
     }
     for (size_t i = 0; i < runner->submits.count; i++)
         bt_job_free(runner->submits.items[i]);
+    spaces_clear(runner);
+    bt_map64_done(&runner->space_rows);
     bt_vec_done(&runner->flows);
     bt_vec_done(&runner->ready);
     bt_vec_done(&runner->touched);

@@ -84,6 +84,10 @@ int bt_runner_put_flow(struct bt_runner *runner, const char *tenant, const struc
 /* Creates an execution (taken: tenant, namespace, flow id, revision, labels, inputs, trigger are
  * set; the runner gives key, id (unless set), state). The reply's number is its key. */
 int bt_runner_create(struct bt_runner *runner, struct bt_exec *exec, struct bt_reply *reply);
+/* A request to a namespace's actor (engine/namespace/namespace.h; taken). The reply's number is
+ * what the actor says: the revision of a put, how many a delete or purge removed. */
+int bt_runner_space(struct bt_runner *runner, const char *tenant, const char *namespace,
+                    struct bt_value *request, struct bt_reply *reply);
 /* Kills by key. Unknown or ended: nothing happens. */
 int bt_runner_kill(struct bt_runner *runner, uint64_t key, struct bt_reply *reply);
 /* What workers report; the shape of struct bt_worker_sink, with the runner as data. Block while the

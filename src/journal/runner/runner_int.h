@@ -4,13 +4,14 @@
 #include "base/map64.h"
 #include "base/vec.h"
 #include "engine/execution/step.h"
+#include "engine/namespace/namespace.h"
 #include "journal/runner/runner.h"
 
 #include <pthread.h>
 
 /* --- Messages --------------------------------------------------------------------------------- */
 
-enum message_kind { MESSAGE_FLOW, MESSAGE_CREATE, MESSAGE_EVENT, MESSAGE_LOGS };
+enum message_kind { MESSAGE_FLOW, MESSAGE_CREATE, MESSAGE_EVENT, MESSAGE_LOGS, MESSAGE_SPACE };
 
 struct message {
     struct message *next;
@@ -18,7 +19,9 @@ struct message {
     uint64_t exec_key;
     struct bt_event event;        /* EVENT */
     struct bt_exec *exec;         /* CREATE */
-    char *tenant;                 /* FLOW */
+    char *tenant;                 /* FLOW, SPACE */
+    char *namespace;              /* SPACE */
+    struct bt_value *request;     /* SPACE: see engine/namespace/namespace.h. */
     struct bt_flow *flow;         /* FLOW: a reference. */
     enum bt_put put;              /* FLOW */
     struct bt_log_entry *entries; /* LOGS: one block; texts inside it. */
@@ -148,6 +151,8 @@ struct bt_runner {
     BT_VEC(uint64_t) events_drop;
     BT_VEC(struct bt_job *) submits;
     BT_VEC(uint64_t) kill_execs;
+    struct bt_map64 space_rows; /* spaces.c; a hash → a chain of rows. */
+    struct bt_kv *space_read;   /* The row that the last look-up gave. */
 };
 
 /* The actor of an execution, loaded when needed. */
@@ -167,6 +172,15 @@ static inline bool read_may_pass(int rc)
 }
 void runner_tell(struct bt_runner *runner,
                  const struct bt_err *err); /* Trouble, to the listener. */
+/* spaces.c */
+typedef BT_VEC(struct bt_kv_row) kv_rows;
+/* One request to a namespace's actor. */
+int spaces_step(struct bt_runner *runner, struct bt_kv_place place, const struct bt_value *request,
+                struct bt_space_answer *ret_answer, struct bt_err *err);
+/* The request of a task; the answer goes to its execution. */
+void spaces_effect(struct bt_runner *runner, struct actor *actor, const struct bt_effect *effect);
+void spaces_gather(const struct bt_runner *runner, kv_rows *rows);
+void spaces_clear(struct bt_runner *runner);
 /* turn.c */
 void turn_apply(struct bt_runner *runner, struct message *message);
 void turn_timers(struct bt_runner *runner);

@@ -197,6 +197,16 @@ static int apply_logs(struct bt_runner *runner, struct message *message, struct 
     return BT_OK;
 }
 
+static int apply_space(struct bt_runner *runner, struct message *message, struct bt_err *err)
+{
+    struct bt_space_answer answer = {0};
+    struct bt_kv_place place = {message->tenant, message->namespace};
+    BT_TRY(spaces_step(runner, place, message->request, &answer, err));
+    bt_value_unref(answer.outputs);
+    message->number = (uint64_t)answer.number;
+    return BT_OK;
+}
+
 /* Applies a message and keeps it in runner->taken until the commit, or answers it at once. */
 void turn_apply(struct bt_runner *runner, struct message *message)
 {
@@ -207,6 +217,7 @@ void turn_apply(struct bt_runner *runner, struct message *message)
     case MESSAGE_CREATE: rc = apply_create(runner, message, &err); break;
     case MESSAGE_EVENT: rc = apply_event(runner, message, &err); break;
     case MESSAGE_LOGS: rc = apply_logs(runner, message, &err); break;
+    case MESSAGE_SPACE: rc = apply_space(runner, message, &err); break;
     }
     bool is_kept = message->kind == MESSAGE_EVENT || message->kind == MESSAGE_LOGS;
     if (is_kept && read_may_pass(rc)) {
@@ -330,26 +341,31 @@ static void effect_timer(struct bt_runner *runner, struct actor *actor,
 
 static void effect_submit(struct bt_runner *runner, struct actor *actor, struct bt_effect *effect)
 {
-    const struct bt_taskrun *run = bt_map64_get(&actor->runs, effect->taskrun);
+    const struct bt_taskrun *run =
+        effect->taskrun ? bt_map64_get(&actor->runs, effect->taskrun) : NULL;
     struct bt_job *job = calloc(1, sizeof *job);
     if (!job)
         bt_die("out of memory");
-    assert(run);
+    assert(run || (effect->taskrun == 0 && effect->templates));
     job->exec_key = actor->key;
-    job->taskrun = run->n;
-    job->attempt = run->attempt_count + 1;
+    job->taskrun = effect->taskrun;
+    job->attempt = run ? run->attempt_count + 1 : 1;
     job->token = effect->token;
     memcpy(job->tenant, actor->exec->tenant, sizeof job->tenant);
     memcpy(job->exec_id, actor->exec->id.text, sizeof actor->exec->id.text);
-    memcpy(job->taskrun_id, run->id.text, sizeof run->id.text);
     job->flow = bt_flow_ref(actor->flow);
-    job->task = &actor->flow->tasks[run->task];
+    if (run) {
+        memcpy(job->taskrun_id, run->id.text, sizeof run->id.text);
+        job->task = &actor->flow->tasks[run->task];
+    }
     job->variables = BT_TAKE(effect->value);
+    job->templates = BT_TAKE(effect->templates);
     job->timeout_us = effect->timeout_us;
     job->now_us = runner->now_us;
     job->seed = bt_rng_next(&runner->rng);
     bt_vec_push(&runner->submits, job);
-    bt_vec_push(&runner->jobs_set, ((struct bt_job_row){actor->key, run->n, effect->token}));
+    bt_vec_push(&runner->jobs_set,
+                ((struct bt_job_row){actor->key, effect->taskrun, effect->token}));
 }
 
 /* Long texts become several lines, a microsecond apart, cut between runes. */
@@ -379,6 +395,7 @@ static void apply_effect(struct bt_runner *runner, struct actor *actor, struct b
         effect->event = (struct bt_event){0};
         return;
     case BT_EFFECT_SUBMIT: effect_submit(runner, actor, effect); return;
+    case BT_EFFECT_SPACE: spaces_effect(runner, actor, effect); return;
     case BT_EFFECT_KILL_JOBS: bt_vec_push(&runner->kill_execs, actor->key); return;
     case BT_EFFECT_KILL_TIMERS: effect_kill_timers(runner, actor); return;
     case BT_EFFECT_TIMER_SET:

@@ -2,6 +2,7 @@
 #include "journal/sqlite/sqlite_int.h"
 
 #include "engine/execution/codec.h"
+#include "store/sqlite/kv.h"
 #include "value/json.h"
 
 static const char sql_begin[] = "BEGIN IMMEDIATE";
@@ -144,6 +145,12 @@ static int put_flow(struct sqlite_journal *self, const struct bt_flow_row *row, 
     return put_flow_row(self, sql_put_newest, row, err);
 }
 
+static int put_kv(struct sqlite_journal *self, const struct bt_kv_row *row, struct bt_err *err)
+{
+    return row->kv ? bt_kv_write(self->db, row->place, row->kv, err)
+                   : bt_kv_remove(self->db, row->place, row->key, err);
+}
+
 static int put_timers(struct sqlite_journal *self, const struct bt_batch *batch, struct bt_err *err)
 {
     for (size_t i = 0; i < batch->timers_clear_count; i++) {
@@ -207,6 +214,8 @@ static int put_all(struct sqlite_journal *self, const struct bt_batch *batch, st
                              err));
     for (size_t i = 0; i < batch->events_put_count; i++)
         BT_TRY(put_event(self, &batch->events_put[i], err));
+    for (size_t i = 0; i < batch->kv_count; i++)
+        BT_TRY(put_kv(self, &batch->kvs[i], err));
     for (size_t i = 0; i < batch->chunk_count; i++)
         BT_TRY(put_chunk(self, &batch->chunks[i], err));
     return BT_OK;

@@ -2,6 +2,7 @@
 #include "journal/sqlite/sqlite_int.h"
 
 #include "engine/execution/codec.h"
+#include "store/sqlite/kv.h"
 #include "value/json.h"
 
 #include <stdlib.h>
@@ -299,6 +300,18 @@ static void close_journal(struct bt_journal *journal)
     free(self);
 }
 
+static int read_kv(struct bt_journal *journal, struct bt_kv_place place, struct bt_str key,
+                   struct bt_kv **ret_kv, struct bt_err *err)
+{
+    return bt_kv_read(((struct sqlite_journal *)journal)->db, place, key, ret_kv, err);
+}
+
+static int read_kv_list(struct bt_journal *journal, struct bt_kv_place place,
+                        const struct bt_kv_query *query, struct bt_err *err)
+{
+    return bt_kv_list(((struct sqlite_journal *)journal)->db, place, query, err);
+}
+
 static const struct bt_journal_ops ops = {
     .commit = sqlite_commit,
     .exec = read_exec,
@@ -316,6 +329,8 @@ static const struct bt_journal_ops ops = {
     .last_now = read_last_now,
     .log_lines = read_log_lines,
     .flow = read_flow,
+    .kv = read_kv,
+    .kv_list = read_kv_list,
     .close = close_journal,
 };
 

@@ -111,6 +111,16 @@ int bt_dyn_compile(const struct bt_value *raw, struct bt_dyn **ret_dyn, struct b
     return BT_OK;
 }
 
+struct bt_dyn *bt_dyn_literal(const struct bt_value *raw)
+{
+    struct bt_dyn *dyn = calloc(1, sizeof *dyn);
+    if (!dyn)
+        return NULL;
+    dyn->raw = bt_value_ref(raw);
+    dyn->root = (struct dyn_node){.kind = DYN_LITERAL, .raw = dyn->raw};
+    return dyn;
+}
+
 const struct bt_value *bt_dyn_raw(const struct bt_dyn *dyn)
 {
     return dyn->raw;
@@ -123,10 +133,18 @@ bool bt_dyn_is_literal(const struct bt_dyn *dyn)
 
 /* --- Rendering -------------------------------------------------------------------------------- */
 
-static int render(const struct dyn_node *node, const struct bt_scope *scope,
+/* How one template is rendered. */
+typedef int render_fn(const struct bt_template *template, const struct bt_scope *scope,
+                      struct bt_value **ret_value, struct bt_err *err);
+struct rendering {
+    const struct bt_scope *scope;
+    render_fn *leaf;
+};
+
+static int render(const struct dyn_node *node, const struct rendering *how,
                   struct bt_value **ret_value, struct bt_err *err);
 
-static int render_list(const struct dyn_node *node, const struct bt_scope *scope,
+static int render_list(const struct dyn_node *node, const struct rendering *how,
                        struct bt_value **ret_value, struct bt_err *err)
 {
     BT_VALUE list = bt_list_new(node->count);
@@ -134,7 +152,7 @@ static int render_list(const struct dyn_node *node, const struct bt_scope *scope
         return bt_fail_mem(err, "property");
     for (size_t i = 0; i < node->count; i++) {
         struct bt_value *item = NULL;
-        BT_TRY(render(&node->items[i], scope, &item, err));
+        BT_TRY(render(&node->items[i], how, &item, err));
         if (bt_list_push(list, item) < 0)
             return bt_fail_mem(err, "property");
     }
@@ -142,7 +160,7 @@ static int render_list(const struct dyn_node *node, const struct bt_scope *scope
     return BT_OK;
 }
 
-static int render_map(const struct dyn_node *node, const struct bt_scope *scope,
+static int render_map(const struct dyn_node *node, const struct rendering *how,
                       struct bt_value **ret_value, struct bt_err *err)
 {
     BT_VALUE map = bt_map_new(node->count);
@@ -153,10 +171,10 @@ static int render_map(const struct dyn_node *node, const struct bt_scope *scope,
         struct bt_value *item = NULL, *key = NULL;
         (void)bt_map_at(node->raw, i, &key); /* Only the key is wanted. */
         if (node->keys[i]) {
-            BT_TRY(bt_template_render(node->keys[i], scope, &text, err));
+            BT_TRY(bt_template_render(node->keys[i], how->scope, &text, err));
             key = text;
         }
-        BT_TRY(render(&node->items[i], scope, &item, err));
+        BT_TRY(render(&node->items[i], how, &item, err));
         if (bt_map_put_key(map, key, item) < 0)
             return bt_fail_mem(err, "property");
     }
@@ -164,16 +182,16 @@ static int render_map(const struct dyn_node *node, const struct bt_scope *scope,
     return BT_OK;
 }
 
-static int render(const struct dyn_node *node, const struct bt_scope *scope,
+static int render(const struct dyn_node *node, const struct rendering *how,
                   struct bt_value **ret_value, struct bt_err *err)
 {
     switch (node->kind) {
     case DYN_LITERAL:
         *ret_value = node->raw ? bt_value_ref(node->raw) : bt_value_null();
         return BT_OK;
-    case DYN_TEMPLATE: return bt_template_render(node->template, scope, ret_value, err);
-    case DYN_LIST: return render_list(node, scope, ret_value, err);
-    case DYN_MAP: return render_map(node, scope, ret_value, err);
+    case DYN_TEMPLATE: return how->leaf(node->template, how->scope, ret_value, err);
+    case DYN_LIST: return render_list(node, how, ret_value, err);
+    case DYN_MAP: return render_map(node, how, ret_value, err);
     }
     return BT_INVALID;
 }
@@ -182,7 +200,14 @@ int bt_dyn_render(const struct bt_dyn *dyn, const struct bt_scope *scope,
                   struct bt_value **ret_value, struct bt_err *err)
 {
     assert(dyn && scope && ret_value);
-    return render(&dyn->root, scope, ret_value, err);
+    return render(&dyn->root, &(struct rendering){scope, bt_template_render}, ret_value, err);
+}
+
+int bt_dyn_render_typed(const struct bt_dyn *dyn, const struct bt_scope *scope,
+                        struct bt_value **ret_value, struct bt_err *err)
+{
+    assert(dyn && scope && ret_value);
+    return render(&dyn->root, &(struct rendering){scope, bt_template_render_typed}, ret_value, err);
 }
 
 /* --- Paths ------------------------------------------------------------------------------------ */

@@ -73,10 +73,16 @@ int bt_value_print(const struct bt_value *value, struct bt_buf *out, struct bt_e
 struct bt_dyn; /* Opaque, immutable, counted. */
 /* Compiles every string of `raw` (referenced). An error's line and col are inside that string. */
 int bt_dyn_compile(const struct bt_value *raw, struct bt_dyn **ret_dyn, struct bt_err *err);
-struct bt_dyn *bt_dyn_unref(struct bt_dyn *dyn);
+/* A value as it is, whatever its strings look like. NULL without memory. */
+struct bt_dyn *bt_dyn_literal(const struct bt_value *raw);
+struct bt_dyn *bt_dyn_unref(struct bt_dyn *dyn); /* Accepts and returns NULL. */
+BT_CLEANUP_DEFINE(bt_dyn_unref, struct bt_dyn)
 const struct bt_value *bt_dyn_raw(const struct bt_dyn *dyn); /* Borrowed. */
 bool bt_dyn_is_literal(const struct bt_dyn *dyn);
 /* Renders all strings; other leaves stay. Literal ones cost a reference. */
 int bt_dyn_render(const struct bt_dyn *dyn, const struct bt_scope *scope,
                   struct bt_value **ret_value, struct bt_err *err);
+/* The same, but a string that is exactly one print keeps the kind of its value. */
+int bt_dyn_render_typed(const struct bt_dyn *dyn, const struct bt_scope *scope,
+                        struct bt_value **ret_value, struct bt_err *err);
 int bt_dyn_paths(const struct bt_dyn *dyn, struct bt_paths *paths);

@@ -67,6 +67,22 @@ static int file_size(struct bt_call *call, struct bt_value **ret_value)
                     ret_value);
 }
 
+static int file_exists(struct bt_call *call, struct bt_value **ret_value)
+{
+    return ask_with(call,
+                    "The 'fileExists' function expects an argument 'path' that is a path to the "
+                    "internal storage URI.",
+                    ret_value);
+}
+
+static int is_file_empty(struct bt_call *call, struct bt_value **ret_value)
+{
+    return ask_with(call,
+                    "The 'isFileEmpty' function expects an argument 'path' that is a path to a "
+                    "namespace file or an internal storage URI.",
+                    ret_value);
+}
+
 static int http(struct bt_call *call, struct bt_value **ret_value)
 {
     return ask_with(call, "The 'http' function expects an argument 'uri'.", ret_value);
@@ -113,11 +129,15 @@ static int file_uri(struct bt_call *call, struct bt_value **ret_value)
 
 static const struct bt_fn rows[] = {
     {"errorLogs", "", 0, 0, BT_FN_IO, ask, "Error log entries of this execution"},
+    {"fileExists", "path", 1, 1, BT_FN_IO, file_exists,
+     "Whether a file of internal storage or of the namespace is there"},
     {"fileSize", "path", 1, 1, BT_FN_IO, file_size,
      "Size in bytes of a file of internal storage or of the namespace"},
     {"fileURI", "path", 1, 1, 0, file_uri, "URI of a namespace file: `fileURI('a.txt')`"},
     {"http", "uri method query body contentType headers options accept", 1, 8, BT_FN_IO, http,
      "Body of the answer to an HTTP request"},
+    {"isFileEmpty", "path", 1, 1, BT_FN_IO, is_file_empty,
+     "Whether a file of internal storage or of the namespace has no bytes"},
     {"kv", "key namespace errorOnMissing", 1, 3, BT_FN_IO, kv, "A stored value: `kv('my-key')`"},
     {"read", "path", 1, 1, BT_FN_IO, read_file,
      "Text of a file of internal storage or of the namespace"},

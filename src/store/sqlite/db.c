@@ -45,7 +45,14 @@ static const char *const migrations[BT_SCHEMA_VERSION] = {
     " to_us INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL,"
     " length INTEGER NOT NULL, PRIMARY KEY(exec, first_line)) WITHOUT ROWID;",
 
-    /* 2: the newest revision of each flow, for lists. */
+    /* 2: key-values. */
+    "CREATE TABLE key_values("
+    " tenant TEXT NOT NULL, namespace TEXT NOT NULL, key TEXT NOT NULL, type TEXT NOT NULL,"
+    " value TEXT NOT NULL, description TEXT, revision INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL, expires_us INTEGER NOT NULL,"
+    " PRIMARY KEY(tenant, namespace, key)) WITHOUT ROWID;",
+
+    /* 3: the newest revision of each flow, for lists. */
     "CREATE TABLE flows("
     " key INTEGER PRIMARY KEY, tenant TEXT NOT NULL, namespace TEXT NOT NULL, id TEXT NOT NULL,"
     " revision INTEGER NOT NULL, is_deleted INTEGER NOT NULL, updated_us INTEGER NOT NULL,"

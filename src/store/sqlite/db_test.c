@@ -94,6 +94,24 @@ static void test_migrate(void **state)
     }
 }
 
+/* The database as version 1 left it gets what came later, and keeps what it has. */
+static void test_from_first(void **state)
+{
+    const struct place *place = *state;
+    struct bt_db db;
+    assert_int_equal(bt_db_open(place->path, BT_DB_DURABLE, &db, NULL), BT_OK);
+    assert_int_equal(
+        bt_db_exec(&db, "INSERT INTO executions VALUES(1,'','','','',1,'',1,NULL,0,'')", NULL),
+        BT_OK);
+    bt_db_close(&db);
+    raw(place->path, "DROP TABLE key_values; DROP TABLE flows; PRAGMA user_version=1");
+    assert_int_equal(bt_db_open(place->path, BT_DB_DURABLE, &db, NULL), BT_OK);
+    assert_int_equal(ask(&db, "PRAGMA user_version"), BT_SCHEMA_VERSION);
+    assert_int_equal(ask(&db, "SELECT count(*) FROM executions"), 1);
+    assert_int_equal(ask(&db, "SELECT count(*) FROM key_values"), 0);
+    bt_db_close(&db);
+}
+
 /* A migration that cannot be done changes nothing. */
 static void test_migration_fails(void **state)
 {
@@ -206,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_migrate, make_place, drop_place),
+        cmocka_unit_test_setup_teardown(test_from_first, make_place, drop_place),
         cmocka_unit_test_setup_teardown(test_migration_fails, make_place, drop_place),
         cmocka_unit_test_setup_teardown(test_newer, make_place, drop_place),
         cmocka_unit_test_setup_teardown(test_damaged, make_place, drop_place),

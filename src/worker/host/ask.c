@@ -3,15 +3,14 @@
 #include "base/limits.h"
 #include "worker/host/seal.h"
 #include "worker/host/slot_host.h"
-#include "worker/reader.h"
 
 #include <stdlib.h>
 
 int slot_host_render(struct slot *slot, const struct bt_value *message, struct bt_value *reply,
                      struct bt_err *err)
 {
-    struct bt_reader reader = {slot->worker->config.files, slot->job};
-    struct bt_capabilities capabilities = bt_reader_capabilities(&reader);
+    slot->asks.may_block = false; /* This is the loop's thread. */
+    struct bt_capabilities capabilities = bt_asks_capabilities(&slot->asks);
     struct bt_late late = {
         .job = slot->job,
         .work_dir = slot->work_dir,
@@ -22,6 +21,10 @@ int slot_host_render(struct slot *slot, const struct bt_value *message, struct b
     BT_VALUE value = NULL;
     struct bt_buf text = BT_BUF_INIT(BT_EXPR_OUTPUT_MAX);
     int rc = bt_host_props_render(&late, &value, err);
+    if (rc == BT_NEED)
+        rc = bt_fail(err, BT_UNAVAILABLE,
+                     "a property that the plugin renders itself may not read files, key-values or "
+                     "secrets");
     if (rc == BT_OK)
         rc = bt_value_print(value, &text, err);
     bool is_true = rc == BT_OK && bt_text_is_truthy(bt_str_trim(bt_buf_str(&text)));

@@ -8,7 +8,6 @@
 #include "value/json.h"
 #include "worker/host/child.h"
 #include "worker/host/sandbox.h"
-#include "worker/reader.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -82,8 +81,7 @@ static int make_order(struct slot *slot, const struct bt_host_props *props, stru
 int slot_host_plan(struct slot *slot, struct bt_err *err)
 {
     const struct bt_plugin_info *plugin = slot->job->task->type->plugin;
-    struct bt_reader reader = {slot->worker->config.files, slot->job};
-    struct bt_capabilities capabilities = bt_reader_capabilities(&reader);
+    struct bt_capabilities capabilities = bt_asks_capabilities(&slot->asks);
     struct bt_host_props props = {0};
     if (plugin->problem)
         return bt_fail(err, BT_UNAVAILABLE, "the plugin '%s' cannot be used: %s", plugin->name,
@@ -200,7 +198,8 @@ static void on_result(struct slot *slot)
     struct host *host = slot->host;
     if (may_stay(slot)) {
         finish_output(slot);
-        slot_host_keep_dir(slot);
+        if (!slot->outer) /* An http() call works in the directory of its task. */
+            slot_host_keep_dir(slot);
         slot->host = NULL;
         host_release(host);
         slot_conclude(slot);

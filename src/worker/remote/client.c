@@ -458,6 +458,7 @@ static int open_all(struct bt_client *client, struct bt_err *err)
         .slots = client->config.slots,
         .work_dir = client->config.work_dir,
         .files = client->files,
+        .world = bt_world_remote(client->files),
         .clock = bt_clock_system(),
         .sink = {client, on_logs, on_started, on_result, NULL},
     };

@@ -5,12 +5,14 @@
 #pragma once
 #include "files/files.h"
 #include "worker/hub.h"
+#include "worker/world.h"
 
 struct bt_listener; /* Opaque. */
 
 struct bt_listener_config {
     struct bt_hub *hub;     /* Borrowed. */
     struct bt_files *files; /* Borrowed: what remote workers read and write. */
+    struct bt_world world;  /* What their expressions may ask; empty: nothing. */
     const char *address;    /* "host:port", ":port" (loopback), or "unix:/path". */
     const char *token;      /* What a worker must say. */
     unsigned heartbeat_ms;  /* 0: 1000. */

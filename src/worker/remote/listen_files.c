@@ -86,6 +86,37 @@ static int serve_size(struct transfer *transfer, const char *tenant, struct bt_s
     return bt_frame_send(transfer->fd, BT_FRAME_FILE_END, map, err);
 }
 
+/* A short text of a request, with its end. */
+static int short_text(const struct bt_value *request, const char *key, char at[200],
+                      struct bt_err *err)
+{
+    struct bt_str text = bt_map_str(request, key);
+    if (text.len == 0 || text.len >= 200)
+        return bt_fail(err, BT_INVALID, "a question without its '%s', or with too long a one", key);
+    memcpy(at, text.at, text.len);
+    at[text.len] = '\0';
+    return BT_OK;
+}
+
+/* A question of an expression (worker/world.h). */
+static int serve_ask(struct transfer *transfer, const char *tenant, const struct bt_value *request,
+                     struct bt_err *err)
+{
+    const struct bt_world *world = &transfer->listener->config.world;
+    char namespace[200], exec_id[200], function[200];
+    BT_VALUE value = NULL;
+    BT_TRY(short_text(request, "namespace", namespace, err));
+    BT_TRY(short_text(request, "execution", exec_id, err));
+    BT_TRY(short_text(request, "function", function, err));
+    if (!world->ask)
+        return bt_fail(err, BT_UNAVAILABLE, "this server answers no questions of expressions");
+    const struct bt_question question = {tenant, namespace, exec_id, function,
+                                         bt_map_gets(request, "args")};
+    BT_TRY(world->ask(world->data, &question, &value, err));
+    BT_VALUE answer = bt_frame_map1("value", BT_TAKE(value));
+    return bt_frame_send(transfer->fd, BT_FRAME_FILE_END, answer, err);
+}
+
 /* One request. Negative: the connection is over. */
 static int serve(struct transfer *transfer, struct bt_buf *buf)
 {
@@ -103,6 +134,8 @@ static int serve(struct transfer *transfer, struct bt_buf *buf)
         rc = serve_put(transfer, tenant, uri, &err);
     else if (rc == BT_OK && frame.type == BT_FRAME_FILE_SIZE)
         rc = serve_size(transfer, tenant, uri, &err);
+    else if (rc == BT_OK && frame.type == BT_FRAME_ASK)
+        rc = serve_ask(transfer, tenant, request, &err);
     else if (rc == BT_OK)
         rc = bt_fail(&err, BT_INVALID, "a message that a file connection does not know");
     return rc < 0 ? send_failure(transfer->fd, &err) : BT_OK;

@@ -70,21 +70,27 @@ struct target {
     struct bt_str uri;
 };
 
-/* Connects and sends a request. */
-static int request(struct bt_files *files, enum bt_frame_type type, struct target target,
-                   int *ret_fd, struct bt_err *err)
+/* Connects and sends a message. */
+static int send_request(struct bt_files *files, enum bt_frame_type type,
+                        const struct bt_value *message, int *ret_fd, struct bt_err *err)
 {
     BT_FD fd = -1;
     BT_CLEANUP(bt_buf_done) struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
     BT_TRY(bt_address_connect(remote(files)->address, TRANSFER_MS_MAX, &fd, err));
     BT_TRY(say_hello(remote(files), fd, &buf, err));
+    BT_TRY(bt_frame_send(fd, type, message, err));
+    *ret_fd = bt_fd_take(&fd);
+    return BT_OK;
+}
+
+static int request(struct bt_files *files, enum bt_frame_type type, struct target target,
+                   int *ret_fd, struct bt_err *err)
+{
     BT_VALUE names = bt_map_new(2);
     if (bt_map_puts(names, "tenant", bt_value_cstr(target.tenant)) < 0 ||
         bt_map_puts(names, "uri", bt_value_string(target.uri)) < 0)
         return bt_fail_mem(err, "file transfer");
-    BT_TRY(bt_frame_send(fd, type, names, err));
-    *ret_fd = bt_fd_take(&fd);
-    return BT_OK;
+    return send_request(files, type, names, ret_fd, err);
 }
 
 static int temp_file(struct bt_files *files, int *ret_fd, struct bt_err *err)
@@ -221,6 +227,38 @@ static int commit(struct bt_file_writer *writer, struct bt_err *err)
 static void abort_writer(struct bt_file_writer *writer)
 {
     writer_free(own(writer));
+}
+
+/* --- Questions of expressions ------------------------------------------------------------------
+ */
+
+static int ask(void *data, const struct bt_question *question, struct bt_value **ret_value,
+               struct bt_err *err)
+{
+    BT_FD fd = -1;
+    BT_CLEANUP(bt_buf_done) struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
+    struct bt_frame frame;
+    BT_VALUE message = bt_map_new(5), *map = NULL;
+    int rc = bt_map_puts(message, "tenant", bt_value_cstr(question->tenant));
+    rc |= bt_map_puts(message, "namespace", bt_value_cstr(question->namespace));
+    rc |= bt_map_puts(message, "execution", bt_value_cstr(question->exec_id));
+    rc |= bt_map_puts(message, "function", bt_value_cstr(question->function));
+    rc |= bt_map_puts(message, "args", bt_value_ref(question->args));
+    if (rc < 0)
+        return bt_fail_mem(err, question->function);
+    BT_TRY(send_request(data, BT_FRAME_ASK, message, &fd, err));
+    BT_TRY(bt_frame_receive(fd, &buf, &frame, err));
+    if (frame.type != BT_FRAME_FILE_END)
+        return failed(&frame, err);
+    BT_TRY(bt_frame_value(&frame, &map, err));
+    const struct bt_value *value = bt_map_gets(map, "value");
+    *ret_value = value ? bt_value_ref(value) : bt_value_null();
+    return *ret_value ? BT_OK : bt_fail_mem(err, question->function);
+}
+
+struct bt_world bt_world_remote(struct bt_files *files)
+{
+    return (struct bt_world){files, ask};
 }
 
 /* --- The backend -------------------------------------------------------------------------------

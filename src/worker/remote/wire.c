@@ -62,7 +62,7 @@ struct bt_value *bt_wire_job(const struct bt_job *job)
     BT_VALUE map = bt_map_new(12);
     int rc = bt_map_puts(map, "token", bt_wire_token(job->token));
     rc |= bt_map_puts(map, "flow", flow_key(job->flow));
-    rc |= bt_map_puts(map, "task", bt_value_cstr(job->task->id));
+    rc |= bt_map_puts(map, "task", job->task ? bt_value_cstr(job->task->id) : bt_value_null());
     rc |= bt_map_puts(map, "tenant", bt_value_cstr(job->tenant));
     rc |= bt_map_puts(map, "execution", bt_value_cstr(job->exec_id));
     rc |= bt_map_puts(map, "taskRun", bt_value_cstr(job->taskrun_id));
@@ -72,6 +72,8 @@ struct bt_value *bt_wire_job(const struct bt_job *job)
     rc |= bt_map_puts(map, "seed", bt_value_int((int64_t)job->seed));
     rc |= bt_map_puts(map, "variables",
                       job->variables ? bt_value_ref(job->variables) : bt_map_new(0));
+    if (job->templates)
+        rc |= bt_map_puts(map, "templates", bt_value_ref(job->templates));
     return rc < 0 ? NULL : BT_TAKE(map);
 }
 
@@ -93,10 +95,12 @@ int bt_wire_read_job(const struct bt_value *message, const struct bt_flow *flow,
     if (!job)
         return bt_fail_mem(err, "job");
     job->token = bt_wire_read_token(message);
-    if (!task || job->token == 0 ||
+    const struct bt_value *templates = bt_map_gets(message, "templates");
+    bool is_of_exec = templates && bt_value_is_null(bt_map_gets(message, "task"));
+    if (!(task || is_of_exec) || job->token == 0 ||
         copy_text(message, "tenant", job->tenant, sizeof job->tenant) < 0 ||
         copy_text(message, "execution", job->exec_id, sizeof job->exec_id) < 0 ||
-        copy_text(message, "taskRun", job->taskrun_id, sizeof job->taskrun_id) < 0) {
+        (task && copy_text(message, "taskRun", job->taskrun_id, sizeof job->taskrun_id) < 0)) {
         free(job);
         return bt_fail(err, BT_CORRUPT, "a job's message is not readable");
     }
@@ -105,6 +109,7 @@ int bt_wire_read_job(const struct bt_value *message, const struct bt_flow *flow,
     job->now_us = bt_value_as_int(bt_map_gets(message, "nowUs"));
     job->seed = (uint64_t)bt_value_as_int(bt_map_gets(message, "seed"));
     job->variables = bt_value_ref(bt_map_gets(message, "variables"));
+    job->templates = templates ? bt_value_ref(templates) : NULL;
     job->flow = bt_flow_ref(flow);
     job->task = task;
     *ret_job = job;
