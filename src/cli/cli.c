@@ -18,6 +18,8 @@ const struct bt_command bt_commands[] = {
     {"flow", "Push, list, show and delete flows of a server", bt_cmd_flow},
     {"exec", "Start, list, watch and kill executions of a server", bt_cmd_exec},
     {"worker", "Run the jobs of a server elsewhere", bt_cmd_worker},
+    {"backup", "Copy a data directory, also under a running server", bt_cmd_backup},
+    {"restore", "Make a data directory of a backup", bt_cmd_restore},
     {"validate", "Check flows and say all that is wrong", bt_cmd_validate},
     {"expr", "Evaluate an expression", bt_cmd_expr},
     {"plugin", "List, show, make, test and install plugins", bt_cmd_plugin},

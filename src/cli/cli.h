@@ -28,6 +28,8 @@ int bt_cmd_run(int argc, char **argv);
 int bt_cmd_server(int argc, char **argv);
 int bt_cmd_flow(int argc, char **argv);
 int bt_cmd_exec(int argc, char **argv);
+int bt_cmd_backup(int argc, char **argv);
+int bt_cmd_restore(int argc, char **argv);
 int bt_cmd_worker(int argc, char **argv);
 int bt_cmd_validate(int argc, char **argv);
 int bt_cmd_expr(int argc, char **argv);
