@@ -72,6 +72,12 @@ bench: all ## Measure against limits of the same run: a table, and build/bench.j
 	@ninja -C build -j$(JOBS) bench test_plugins
 	@build/test/bench/bench build/baton build/bench.json
 
+.PHONY: deb
+deb: all ## Build the Debian package: build/baton_*.deb
+	@mkdir -p build/completion && build/baton completion bash >build/completion/baton
+	@rm -f build/*.deb && cd build && cpack >cpack.log || { cat cpack.log; exit 1; }
+	@ls build/*.deb
+
 .PHONY: fmt
 fmt: ## Format C sources
 	@tools/setup.sh lint
