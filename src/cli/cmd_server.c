@@ -91,8 +91,10 @@ static int serve(struct bt_instance_config *config, struct bt_control *control, 
     struct bt_instance *instance = NULL;
     config->listener = (struct bt_listener){control, bt_control_changes, NULL};
     BT_TRY(bt_instance_open(config, &instance, err));
-    size_t unfinished;
+    size_t unfinished, orphans;
+    unsigned wait_ms;
     (void)bt_instance_unfinished(instance, &unfinished);
+    orphans = bt_instance_orphans(instance, &wait_ms);
     int rc = bt_instance_start(instance, err);
     if (rc == BT_OK)
         rc = bt_control_start(control, instance, err);
@@ -101,6 +103,10 @@ static int serve(struct bt_instance_config *config, struct bt_control *control, 
                      bt_instance_dir(instance), bt_instance_worker_address(instance));
         if (unfinished)
             (void)printf("baton server: %zu unfinished executions go on\n", unfinished);
+        if (orphans)
+            (void)printf("baton server: %zu jobs may still run on workers of before; those that no "
+                         "worker comes back with are given out again after %.1f s\n",
+                         orphans, wait_ms / 1000.0);
         (void)fflush(stdout);
         (void)wait_for_signal();
         (void)printf("baton server: stopping\n");

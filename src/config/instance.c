@@ -3,6 +3,7 @@
 
 #include "base/utf8.h"
 #include "base/vec.h"
+#include "config/lease.h"
 #include "journal/sqlite/sqlite.h"
 #include "sys/fs.h"
 #include "sys/random.h"
@@ -36,6 +37,8 @@ struct bt_instance {
     struct bt_member *member; /* The worker of this process. */
     struct bt_worker *worker;
     struct bt_listener *listener;
+    struct bt_lease *lease; /* Of remote workers. */
+    size_t orphans;         /* Jobs that those of an earlier server may still run. */
     char token[WORKER_TOKEN_SIZE];
     struct bt_service service;
     struct bt_value *envs;
@@ -197,9 +200,11 @@ static void on_result(void *data, struct bt_job_result *result)
 /* Given out by an earlier process: a remote worker may still have it. */
 static void keep_orphan(void *data, const struct bt_job_row *row, uint32_t attempt)
 {
+    struct bt_instance *self = data;
     struct bt_job stub = {
         .exec_key = row->exec, .taskrun = row->taskrun, .token = row->token, .attempt = attempt};
-    bt_hub_orphan(data, &stub);
+    bt_hub_orphan(self->hub, &stub);
+    self->orphans++;
 }
 
 static int open_runner(struct bt_instance *self, const struct bt_instance_config *config,
@@ -210,12 +215,14 @@ static int open_runner(struct bt_instance *self, const struct bt_instance_config
         .logs = self->logs,
         .clock = bt_clock_system(),
         .seed = bt_random_u64(),
-        .dispatcher = {.data = self->hub, .submit = bt_hub_submit, .kill = bt_hub_kill},
+        .dispatcher = {.submit = bt_hub_submit, .kill = bt_hub_kill},
         .listener = config->listener,
         .envs = self->envs,
     };
-    if (config->worker_listen)
+    if (bt_lease_ms(self->lease)) {
         runner.dispatcher.orphan = keep_orphan;
+        runner.dispatcher.orphan_data = self;
+    }
     struct bt_hub_config hub = {.lost = bt_runner_lost};
     self->hub = bt_hub_new(&hub);
     if (!self->hub)
@@ -302,6 +309,7 @@ static int open_all(struct bt_instance *self, const struct bt_instance_config *c
     if (plugins)
         bt_catalog_add(plugins);
     free(plugins);
+    BT_TRY(bt_lease_open(self->dir, &self->lease, err));
     BT_TRY(open_stores(self, err));
     BT_TRY(read_envs(&self->envs, err));
     assert(self->journal);
@@ -338,6 +346,18 @@ static int read_token(struct bt_instance *self, struct bt_err *err)
     return bt_fs_write(fd, "\n", 1, err);
 }
 
+static int hold_lease(void *data, unsigned ms, struct bt_err *err)
+{
+    struct bt_instance *self = data;
+    return bt_lease_hold(self->lease, ms, err);
+}
+
+static void drop_lease(void *data)
+{
+    struct bt_instance *self = data;
+    bt_lease_drop(self->lease);
+}
+
 static int open_listener(struct bt_instance *self, const struct bt_instance_config *config,
                          struct bt_err *err)
 {
@@ -349,6 +369,10 @@ static int open_listener(struct bt_instance *self, const struct bt_instance_conf
         .token = self->token,
         .heartbeat_ms = config->heartbeat_ms,
         .lost_ms = config->lost_ms,
+        .orphan_ms = bt_lease_ms(self->lease),
+        .hold_lease = hold_lease,
+        .drop_lease = drop_lease,
+        .data = self,
     };
     return bt_listener_start(&listener, &self->listener, err);
 }
@@ -365,6 +389,8 @@ int bt_instance_open(const struct bt_instance_config *config, struct bt_instance
         rc = open_worker(self, config, err);
     if (rc == BT_OK && config->worker_listen)
         rc = open_listener(self, config, err);
+    else if (rc == BT_OK && bt_lease_ms(self->lease))
+        rc = bt_lease_wait(self->lease, self->hub, err);
     if (rc < 0) {
         bt_instance_close(self, true);
         return rc;
@@ -392,6 +418,12 @@ const uint64_t *bt_instance_unfinished(const struct bt_instance *self, size_t *r
 size_t bt_instance_unreadable(const struct bt_instance *self)
 {
     return self->unreadable;
+}
+
+size_t bt_instance_orphans(const struct bt_instance *self, unsigned *ret_wait_ms)
+{
+    *ret_wait_ms = bt_lease_ms(self->lease);
+    return self->orphans;
 }
 
 const char *bt_instance_dir(const struct bt_instance *self)
@@ -427,9 +459,11 @@ struct bt_instance *bt_instance_close(struct bt_instance *self, bool is_now)
     if (self->hub)
         bt_hub_close(self->hub); /* What runs now is taken up again at the next start. */
     bt_listener_stop(self->listener);
+    bt_lease_close(self->lease);
     bt_worker_stop(self->worker, is_now);
     if (self->member)
         bt_hub_leave(self->member);
+    bt_member_free(self->member);
     bt_runner_free(self->runner);
     bt_hub_free(self->hub);
     if (self->journal)

@@ -284,6 +284,10 @@ void bt_hub_leave(struct bt_member *member)
     for (size_t i = 0; i < count && !hub->is_closed; i++)
         hub->config.lost(hub->sink.data, stubs[i].exec_key, stubs[i].taskrun, stubs[i].token);
     free(stubs);
+}
+
+void bt_member_free(struct bt_member *member)
+{
     free(member);
 }
 

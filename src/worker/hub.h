@@ -50,9 +50,11 @@ void bt_hub_kill(void *hub, uint64_t token);
  * its first jobs after bt_hub_away(member, false). NULL without memory. */
 struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned slots,
                               const struct bt_member_ops *ops, void *data);
-/* It is gone: every job that it holds is lost. Frees the member; no call to its ops comes any more.
- */
+/* It is gone: every job that it holds is lost, no call to its ops comes any more, and what it
+ * reports late does not count. */
 void bt_hub_leave(struct bt_member *member);
+/* After it has left (or instead of leaving when it never joined). Accepts NULL. */
+void bt_member_free(struct bt_member *member);
 /* It takes no further jobs (it is draining). */
 void bt_hub_drain(struct bt_member *member);
 /* Its connection is gone for now (it gets no jobs meanwhile), or back. */

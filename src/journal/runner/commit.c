@@ -356,7 +356,7 @@ static void load_orphan(struct bt_runner *runner, const struct bt_job_row *row)
         attempt = run->attempt_count + (last && last->end_us == 0 ? 0 : 1);
     }
     keep_outstanding(runner, row);
-    runner->config.dispatcher.orphan(runner->config.dispatcher.data, row, attempt);
+    runner->config.dispatcher.orphan(runner->config.dispatcher.orphan_data, row, attempt);
 }
 
 /* A job that no worker has: given out by an earlier process, or by a commit whose answer was lost.

@@ -18,7 +18,8 @@ struct bt_dispatcher {
     void (*kill)(void *data, uint64_t token);
     /* At recover: a job that an earlier process had given out and whose worker may still live. The
      * dispatcher finds out, and says bt_runner_lost() when it does not. NULL: it is lost. */
-    void (*orphan)(void *data, const struct bt_job_row *row, uint32_t attempt);
+    void (*orphan)(void *orphan_data, const struct bt_job_row *row, uint32_t attempt);
+    void *orphan_data;
 };
 
 /* A committed change. Everything is borrowed for the time of the call. */

@@ -12,6 +12,7 @@ enum { TRANSFER_SECONDS_MAX = 60, BLOCK_BYTES = 256 << 10 };
 struct transfer {
     struct bt_listener *listener;
     int fd;
+    struct transfer *next, **link; /* Among all of the listener, under its mutex. */
 };
 
 static int send_failure(int fd, const struct bt_err *failure)
@@ -108,48 +109,78 @@ static int serve(struct transfer *transfer, struct bt_buf *buf)
     return rc < 0 ? send_failure(transfer->fd, &err) : BT_OK;
 }
 
+static void unlist(struct transfer *transfer)
+{
+    struct bt_listener *listener = transfer->listener;
+    lock(listener);
+    *transfer->link = transfer->next;
+    if (transfer->next)
+        transfer->next->link = transfer->link;
+    listener->transfer_count--;
+    (void)close(transfer->fd);
+    (void)pthread_cond_broadcast(&listener->transfers_changed);
+    unlock(listener);
+    free(transfer);
+}
+
+/* False: too many, or none any more. */
+static bool list(struct transfer *transfer)
+{
+    struct bt_listener *listener = transfer->listener;
+    lock(listener);
+    bool has_room = listener->transfer_count < TRANSFERS_MAX && !listener->is_stopping;
+    if (has_room) {
+        listener->transfer_count++;
+        transfer->next = listener->transfers;
+        transfer->link = &listener->transfers;
+        if (transfer->next)
+            transfer->next->link = &transfer->next;
+        listener->transfers = transfer;
+    }
+    unlock(listener);
+    return has_room;
+}
+
 static void *transfer_main(void *data)
 {
     struct transfer *transfer = data;
-    struct bt_listener *listener = transfer->listener;
     struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
     struct timeval limit = {TRANSFER_SECONDS_MAX, 0};
     int flags = fcntl(transfer->fd, F_GETFL);
     (void)fcntl(transfer->fd, F_SETFL, flags & ~O_NONBLOCK); /* Else the receives say EAGAIN. */
     (void)setsockopt(transfer->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     (void)setsockopt(transfer->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    BT_VALUE welcome = listener_welcome(listener);
+    BT_VALUE welcome = listener_welcome(transfer->listener);
     int rc = bt_frame_send(transfer->fd, BT_FRAME_WELCOME, welcome, NULL);
     while (rc == BT_OK)
         rc = serve(transfer, &buf);
     bt_buf_done(&buf);
-    (void)close(transfer->fd);
-    free(transfer);
-    (void)pthread_mutex_lock(&listener->lock);
-    listener->file_threads--;
-    (void)pthread_cond_broadcast(&listener->files_done);
-    (void)pthread_mutex_unlock(&listener->lock);
+    unlist(transfer);
     return NULL;
 }
 
 void listener_serve_files(struct bt_listener *listener, int fd)
 {
-    struct transfer *transfer = malloc(sizeof *transfer);
     pthread_t thread;
-    (void)pthread_mutex_lock(&listener->lock);
-    bool has_room = transfer && listener->file_threads < FILE_THREADS_MAX;
-    listener->file_threads += has_room;
-    (void)pthread_mutex_unlock(&listener->lock);
-    if (has_room) {
-        *transfer = (struct transfer){listener, fd};
-        if (pthread_create(&thread, NULL, transfer_main, transfer) == 0) {
-            (void)pthread_detach(thread);
-            return;
-        }
-        (void)pthread_mutex_lock(&listener->lock);
-        listener->file_threads--;
-        (void)pthread_mutex_unlock(&listener->lock);
+    struct transfer *transfer = calloc(1, sizeof *transfer);
+    if (transfer)
+        *transfer = (struct transfer){.listener = listener, .fd = fd};
+    if (!transfer || !list(transfer)) {
+        free(transfer);
+        (void)close(fd); /* The worker tries again. */
+    } else if (pthread_create(&thread, NULL, transfer_main, transfer) == 0) {
+        (void)pthread_detach(thread);
+    } else {
+        unlist(transfer);
     }
-    free(transfer);
-    (void)close(fd); /* The worker tries again. */
+}
+
+void files_done(struct bt_listener *listener)
+{
+    lock(listener);
+    for (struct transfer *transfer = listener->transfers; transfer; transfer = transfer->next)
+        (void)shutdown(transfer->fd, SHUT_RDWR); /* Its thread sees the end. */
+    while (listener->transfer_count)
+        (void)pthread_cond_wait(&listener->transfers_changed, &listener->lock);
+    unlock(listener);
 }

@@ -159,13 +159,15 @@ int bt_wire_read_result(const struct bt_value *message, struct bt_job_result *re
 /* --- Logs --------------------------------------------------------------------------------------
  */
 
-struct bt_value *bt_wire_logs(uint64_t token, const struct bt_log_line *lines, size_t count)
+struct bt_value *bt_wire_logs(const struct bt_wire_logs *head, const struct bt_log_line *lines,
+                              size_t count)
 {
-    BT_VALUE map = bt_map_new(2), *list = bt_list_new(count);
-    int rc = bt_map_puts(map, "token", bt_wire_token(token));
+    BT_VALUE map = bt_map_new(3), *list = bt_list_new(count);
+    int rc = bt_map_puts(map, "token", bt_wire_token(head->token));
+    rc |= bt_map_puts(map, "n", bt_value_int(head->n));
     for (size_t i = 0; i < count; i++) {
         BT_VALUE line = bt_list_new(3);
-        rc |= bt_list_push(line, bt_value_int(lines[i].time_us));
+        rc |= bt_list_push(line, bt_value_int(lines[i].time_us + head->shift_us));
         rc |= bt_list_push(line, bt_value_int32((int32_t)lines[i].level));
         rc |= bt_list_push(line, bt_value_string(lines[i].text));
         rc |= bt_list_push(list, BT_TAKE(line));
