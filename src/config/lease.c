@@ -111,7 +111,8 @@ void bt_lease_drop(struct bt_lease *lease)
         lease->held_ms = 0; /* Else it stays, which only costs the next one time. */
 }
 
-/* --- Without a listener ------------------------------------------------------------------------ */
+/* --- Without a listener ------------------------------------------------------------------------
+ */
 
 static void *thread_main(void *data)
 {

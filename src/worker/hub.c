@@ -325,6 +325,14 @@ bool bt_hub_holds(struct bt_member *member, uint64_t token)
     return holds;
 }
 
+size_t bt_hub_held(struct bt_member *member)
+{
+    lock(member->hub);
+    size_t held = member->held;
+    unlock(member->hub);
+    return held;
+}
+
 void bt_hub_each_held(struct bt_member *member, void (*each)(void *data, uint64_t token),
                       void *data)
 {

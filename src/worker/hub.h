@@ -63,6 +63,7 @@ void bt_hub_away(struct bt_member *member, bool is_away);
 void bt_hub_give_back(struct bt_member *member, uint64_t token);
 /* Whether it holds the token. */
 bool bt_hub_holds(struct bt_member *member, uint64_t token);
+size_t bt_hub_held(struct bt_member *member);
 /* Calls `each` with every token that it holds (under the mutex). */
 void bt_hub_each_held(struct bt_member *member, void (*each)(void *data, uint64_t token),
                       void *data);

@@ -23,3 +23,4 @@ double bench_fsync_p50_s(const char *dir); /* Median time of append 4 KiB + fsyn
 
 void bench_engine(const char *dir);
 void bench_process(const char *dir, const char *baton);
+void bench_remote(void);

@@ -224,9 +224,10 @@ static int start_executor(struct bt_client *client, struct bt_err *err)
         client->executor.start(client->executor.data, &sink);
     } else {
         BT_TRY(bt_worker_start(&worker, &started, err));
-        client->executor = (struct bt_executor){
-            .data = started, .submit = submit_to_worker, .kill = kill_at_worker,
-            .stop = stop_worker};
+        client->executor = (struct bt_executor){.data = started,
+                                                .submit = submit_to_worker,
+                                                .kill = kill_at_worker,
+                                                .stop = stop_worker};
     }
     client->has_executor = true;
     return BT_OK;
@@ -325,8 +326,8 @@ static void wait_idle(struct bt_client *client, int64_t until_us, bool is_end)
     bool is_idle = false;
     while (!is_idle && mono_us() < until_us) {
         lock(client);
-        is_idle = client->has_ended || (client->running.count == 0 && client->logs.count == 0 &&
-                                        client->out.len == 0) ||
+        is_idle = client->has_ended ||
+                  (client->running.count == 0 && client->logs.count == 0 && client->out.len == 0) ||
                   (is_end && !client->is_online);
         unlock(client);
         if (!is_idle)

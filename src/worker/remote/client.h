@@ -9,7 +9,8 @@
 
 struct bt_client; /* Opaque. */
 
-/* What runs the jobs, in the shape of worker.h: reports through the sink, exactly one result a job. */
+/* What runs the jobs, in the shape of worker.h: reports through the sink, exactly one result a job.
+ */
 struct bt_executor {
     void *data;
     void (*start)(void *data, const struct bt_worker_sink *sink);
@@ -28,8 +29,8 @@ struct bt_client_config {
     /* Told in the client's thread: connected, connection lost, refused, … May be NULL. */
     void (*note)(void *data, const char *text);
     void *data;
-    const struct bt_clock *clock;         /* NULL: the system's. */
-    const struct bt_executor *executor;   /* NULL: a worker in work_dir. */
+    const struct bt_clock *clock;       /* NULL: the system's. */
+    const struct bt_executor *executor; /* NULL: a worker in work_dir. */
 };
 
 /* Connects in the background, again and again; a refusal (wrong token, other version) ends it. */

@@ -1,6 +1,6 @@
-/* client_int.h — Shared by the files of the worker's side of the stream. Its threads: the link's reads
- * and writes the connection, the worker's reports, the fence's watches the lease. None of them holds
- * the mutex while it waits for the network or the disk. */
+/* client_int.h — Shared by the files of the worker's side of the stream. Its threads: the link's
+ * reads and writes the connection, the worker's reports, the fence's watches the lease. None of
+ * them holds the mutex while it waits for the network or the disk. */
 #pragma once
 #include "base/buf.h"
 #include "base/vec.h"

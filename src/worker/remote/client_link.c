@@ -1,5 +1,5 @@
-/* client_link.c — The connection to the server: made again and again, read and written by one thread
- * that never waits for anything but the socket. */
+/* client_link.c — The connection to the server: made again and again, read and written by one
+ * thread that never waits for anything but the socket. */
 #include "base/limits.h"
 #include "worker/remote/address.h"
 #include "worker/remote/client_int.h"

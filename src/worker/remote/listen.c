@@ -1,5 +1,5 @@
-/* listen.c — Connections of remote workers: accepted, read, written, closed. Its thread never blocks:
- * a slow worker fills its own buffer only, which its credit bounds. */
+/* listen.c — Connections of remote workers: accepted, read, written, closed. Its thread never
+ * blocks: a slow worker fills its own buffer only, which its credit bounds. */
 #include "worker/remote/listen_int.h"
 
 #include <assert.h>

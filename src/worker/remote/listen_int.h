@@ -30,6 +30,7 @@ struct peer {
     struct conn *conn; /* NULL: away. */
     BT_VEC(struct order) orders;
     /* Of the listener's thread: */
+    bool is_draining;
     int64_t heard_us;   /* Monotonic time of its last word. */
     int64_t logs_count; /* Of the last LOGS that was taken: repeated ones are dropped. */
 };
@@ -39,8 +40,8 @@ struct conn {
     struct bt_buf in;
     struct peer *peer; /* NULL before HELLO. Changes under the mutex. */
     int64_t opened_us;
-    bool is_closing;    /* After `out` is sent. */
-    bool waits_for_out; /* epoll says when it can be written to. */
+    bool is_closing;               /* After `out` is sent. */
+    bool waits_for_out;            /* epoll says when it can be written to. */
     BT_VEC(struct bt_flow *) sent; /* Flows that it knows; references. */
     struct bt_buf out;             /* Under the mutex. */
     size_t out_at;                 /* What of it is sent. */

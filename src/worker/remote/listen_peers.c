@@ -1,5 +1,5 @@
-/* listen_peers.c — Workers as the listener knows them: they come, go away for a while, come back with
- * what they run, and are lost. The listener's thread; it never blocks. */
+/* listen_peers.c — Workers as the listener knows them: they come, go away for a while, come back
+ * with what they run, and are lost. The listener's thread; it never blocks. */
 #include "worker/remote/listen_int.h"
 
 #include <assert.h>
@@ -26,7 +26,8 @@ void peer_unref(struct peer *peer)
     free(peer);
 }
 
-/* --- Leases: what outlives this server --------------------------------------------------------- */
+/* --- Leases: what outlives this server ---------------------------------------------------------
+ */
 
 static int hold_lease(struct bt_listener *listener)
 {
@@ -298,7 +299,10 @@ void peer_on_frame(struct bt_listener *listener, struct conn *conn, const struct
     case BT_FRAME_STARTED:
     case BT_FRAME_RESULT:
     case BT_FRAME_GIVE_BACK: report_put(listener, peer, frame->type, BT_TAKE(message)); return;
-    case BT_FRAME_DRAIN: bt_hub_drain(peer->member); return;
+    case BT_FRAME_DRAIN:
+        peer->is_draining = true;
+        bt_hub_drain(peer->member);
+        return;
     default: listener_refuse(listener, conn, "a message that a worker does not send"); return;
     }
 }
@@ -336,12 +340,19 @@ static void peer_leave(struct bt_listener *listener, size_t index)
     unlock(listener);
 }
 
+/* Silent for the lease's time; or it has drained and gone. */
+static bool is_lost(const struct bt_listener *listener, const struct peer *peer, int64_t now_us)
+{
+    bool is_done = peer->is_draining && !peer->conn && bt_hub_held(peer->member) == 0;
+    return is_done || now_us - peer->heard_us > (int64_t)listener->config.lost_ms * 1000;
+}
+
 void peers_tick(struct bt_listener *listener, int64_t now_us)
 {
     size_t before = listener->peers.count;
     expire_orphans(listener, now_us);
     for (size_t i = listener->peers.count; i-- > 0;)
-        if (now_us - listener->peers.items[i]->heard_us > (int64_t)listener->config.lost_ms * 1000)
+        if (is_lost(listener, listener->peers.items[i], now_us))
             peer_leave(listener, i);
     if (before && listener->peers.count == 0)
         drop_lease(listener);

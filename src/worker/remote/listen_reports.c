@@ -1,5 +1,5 @@
-/* listen_reports.c — Hands over to the hub what workers report, in order. May wait for the engine, so
- * it has a thread of its own. */
+/* listen_reports.c — Hands over to the hub what workers report, in order. May wait for the engine,
+ * so it has a thread of its own. */
 #include "worker/remote/listen_int.h"
 
 #include "base/limits.h"
@@ -59,8 +59,7 @@ static void hand_logs(struct peer *peer, const struct bt_value *message)
     if (count) /* False: nobody waits for them. */
         (void)bt_hub_logs(peer->member, bt_wire_read_token(message), lines, count);
     free(lines);
-    answer(peer, BT_FRAME_LOGS_ACK,
-           bt_frame_map1("n", bt_value_ref(bt_map_gets(message, "n"))));
+    answer(peer, BT_FRAME_LOGS_ACK, bt_frame_map1("n", bt_value_ref(bt_map_gets(message, "n"))));
 }
 
 static void hand_result(struct peer *peer, const struct bt_value *message)
@@ -68,8 +67,7 @@ static void hand_result(struct peer *peer, const struct bt_value *message)
     struct bt_job_result result;
     if (bt_wire_read_result(message, &result, NULL) == BT_OK)
         (void)bt_hub_result(peer->member, &result); /* False: it came late. */
-    answer(peer, BT_FRAME_ACK,
-           bt_frame_map1("token", bt_value_ref(bt_map_gets(message, "token"))));
+    answer(peer, BT_FRAME_ACK, bt_frame_map1("token", bt_value_ref(bt_map_gets(message, "token"))));
 }
 
 static void hand_message(const struct report *report)
