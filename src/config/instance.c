@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 #include "base/vec.h"
 #include "config/lease.h"
+#include "journal/runner/snapshot.h"
 #include "journal/sqlite/sqlite.h"
 #include "sys/fs.h"
 #include "sys/random.h"
@@ -27,9 +28,10 @@ struct bt_instance {
     char *dir;
     bool is_temporary;
     int lock_fd;
-    bool has_db;
-    struct bt_db db;
-    struct bt_journal *journal;
+    bool has_db, has_reader;
+    struct bt_db db, reader; /* The reader is for what workers fetch. */
+    struct bt_journal *journal, *reader_journal;
+    struct bt_snapshot *snapshot;
     struct bt_logs *logs;
     struct bt_files *files;
     struct bt_runner *runner;
@@ -154,9 +156,16 @@ static int open_stores(struct bt_instance *self, struct bt_err *err)
     if (rc == BT_OK)
         rc = bt_journal_sqlite(&self->db, &self->journal, err);
     if (rc == BT_OK)
+        rc = bt_db_open(db, BT_DB_READER, &self->reader, err);
+    self->has_reader = rc == BT_OK;
+    if (rc == BT_OK)
+        rc = bt_journal_sqlite(&self->reader, &self->reader_journal, err);
+    if (rc == BT_OK)
         rc = bt_logs_open(logs, !self->is_temporary, &self->logs, err);
     if (rc == BT_OK)
         rc = bt_files_open_local(storage, &self->files, err);
+    if (rc == BT_OK)
+        rc = bt_snapshot_new(self->reader_journal, self->files, &self->snapshot, err);
     free(db);
     free(logs);
     free(storage);
@@ -213,6 +222,7 @@ static int open_runner(struct bt_instance *self, const struct bt_instance_config
     struct bt_runner_config runner = {
         .journal = self->journal,
         .logs = self->logs,
+        .files = self->files,
         .clock = bt_clock_system(),
         .seed = bt_random_u64(),
         .dispatcher = {.submit = bt_hub_submit, .kill = bt_hub_kill},
@@ -280,6 +290,7 @@ static int open_worker(struct bt_instance *self, const struct bt_instance_config
         .files = self->files,
         .clock = bt_clock_system(),
         .sink = {self, on_logs, on_started, on_result},
+        .fetcher = {self->snapshot, bt_snapshot_fetch},
     };
     static const struct bt_member_ops ops = {submit_job, kill_job};
     int rc = bt_worker_start(&worker, &self->worker, err);
@@ -366,6 +377,7 @@ static int open_listener(struct bt_instance *self, const struct bt_instance_conf
         .hub = self->hub,
         .files = self->files,
         .address = config->worker_listen,
+        .fetcher = {self->snapshot, bt_snapshot_fetch},
         .token = self->token,
         .heartbeat_ms = config->heartbeat_ms,
         .lost_ms = config->lost_ms,
@@ -466,6 +478,11 @@ struct bt_instance *bt_instance_close(struct bt_instance *self, bool is_now)
     bt_member_free(self->member);
     bt_runner_free(self->runner);
     bt_hub_free(self->hub);
+    bt_snapshot_free(self->snapshot);
+    if (self->reader_journal)
+        self->reader_journal->ops->close(self->reader_journal);
+    if (self->has_reader)
+        bt_db_close(&self->reader);
     if (self->journal)
         self->journal->ops->close(self->journal);
     bt_logs_close(self->logs);

@@ -83,11 +83,17 @@ static struct bt_stage stage_of(struct slot *slot)
     };
 }
 
+static int make_plan(struct slot *slot);
+
 static void work_run(uv_work_t *work)
 {
     struct slot *slot = work->data;
     if (slot->help != HELP_NONE) {
         slot_host_help(slot);
+        return;
+    }
+    if (slot->phase == PHASE_PLANNING) {
+        slot->work_rc = make_plan(slot);
         return;
     }
     struct bt_stage stage = stage_of(slot);
@@ -397,12 +403,16 @@ void slots_go_on(struct bt_worker *worker)
     }
 }
 
+static void on_planned(struct slot *slot);
+
 static void work_done(uv_work_t *work, int status)
 {
     struct slot *slot = work->data;
     (void)status; /* Nothing cancels it. */
     if (slot->help != HELP_NONE) {
         slot_host_helped(slot);
+    } else if (slot->phase == PHASE_PLANNING) {
+        on_planned(slot);
     } else if (slot->phase == PHASE_BRINGING && slot->work_rc < 0) {
         slot_conclude(slot);
     } else if (slot->phase == PHASE_BRINGING) {
@@ -495,8 +505,22 @@ void slot_begin(struct slot *slot, struct bt_job *job)
     set_paths(slot);
     if (sink->started)
         sink->started(sink->data, job, slot->started_us);
+    job->fetcher = worker->config.fetcher.fetch ? &worker->config.fetcher : NULL;
+    slot->phase = PHASE_PLANNING;
+    if (job->as_of.next_n && job->fetcher) {
+        start_work(slot, PHASE_PLANNING);
+        return;
+    }
+    slot->work_rc = make_plan(slot);
+    on_planned(slot);
+}
+
+/* The properties are rendered. */
+static void on_planned(struct slot *slot)
+{
+    const struct bt_job *job = slot->job;
     slot->phase = PHASE_BRINGING;
-    if (make_plan(slot) < 0) {
+    if (slot->work_rc < 0 || slot->is_killed) {
         slot_conclude(slot);
         return;
     }

@@ -16,6 +16,7 @@
 
 enum phase {
     PHASE_FREE,
+    PHASE_PLANNING, /* A helper thread renders the properties: outputs have to be fetched. */
     PHASE_BRINGING, /* A helper thread brings files. */
     PHASE_WAITING,  /* All plugin hosts are busy ending. */
     PHASE_RUNNING,  /* The command runs. */

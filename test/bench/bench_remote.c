@@ -1,5 +1,5 @@
-/* bench_remote.c — Jobs that do nothing through the hub: to a worker of this process, and to one that
- * is connected over loopback. The same executor and the same sink for both. */
+/* bench_remote.c — Jobs that do nothing through the hub: to a worker of this process, and to one
+ * that is connected over loopback. The same executor and the same sink for both. */
 #include "bench.h"
 
 #include "worker/remote/remote_case.h"
@@ -8,7 +8,8 @@
 
 enum { JOBS = 60000, SLOTS = 64 };
 
-/* --- In one process: a queue -------------------------------------------------------------------- */
+/* --- In one process: a queue --------------------------------------------------------------------
+ */
 
 struct local {
     struct fake fake;
@@ -46,7 +47,8 @@ static void local_result(void *data, struct bt_job_result *result)
     (void)bt_hub_result(local->member, result); /* As above. */
 }
 
-/* --- The run ------------------------------------------------------------------------------------ */
+/* --- The run ------------------------------------------------------------------------------------
+ */
 
 static double run(struct bt_hub *hub, struct counter *counter, struct bt_flow *flow)
 {
@@ -67,8 +69,8 @@ static double in_process(struct bt_flow *flow)
     struct local local = {0};
     counter_init(&counter);
     struct bt_hub *hub = counter_hub(&counter);
-    fake_start(&local.fake, &(struct bt_worker_sink){&local, local_logs, local_started,
-                                                     local_result});
+    fake_start(&local.fake,
+               &(struct bt_worker_sink){&local, local_logs, local_started, local_result});
     local.member = bt_hub_join(hub, "", SLOTS, &ops, &local);
     bt_hub_away(local.member, false);
     double rate = run(hub, &counter, flow);

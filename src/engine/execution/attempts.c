@@ -45,9 +45,11 @@ int attempt_submit(struct bt_step *step, struct bt_taskrun *run, struct bt_err *
         BT_TRY(bt_duration_parse(bt_value_str(timeout), &timeout_us, err));
     }
     struct bt_value *variables = NULL;
-    BT_TRY(scope_pick(&scope, task, &variables, err));
+    struct bt_as_of as_of = {0};
+    BT_TRY(scope_pick(&scope, task, &variables, &as_of, err));
     struct bt_effect *effect = step_effect(step, BT_EFFECT_SUBMIT);
     effect->value = variables;
+    effect->as_of = as_of;
     effect->taskrun = run->n;
     effect->timeout_us = timeout_us;
     effect->token = bt_rng_next(&step->env.rng) >> 1 | 1; /* Never 0, fits a signed column. */
@@ -107,6 +109,7 @@ int on_result(struct bt_step *step, const struct bt_event *event)
     } else if (event->outputs) {
         bt_value_unref(run->outputs);
         run->outputs = bt_value_ref(event->outputs);
+        run->is_spilled = false;
     }
     if (event->metrics) {
         bt_value_unref(run->metrics);

@@ -123,6 +123,7 @@ int bt_exec_encode(const struct bt_exec *exec, struct bt_buf *out)
     put_value(out, "tr", exec->trigger);
     put_group(out, &exec->group);
     put_int(out, "nn", exec->next_n);
+    put_some(out, "es", exec->ends);
     put_some(out, "lv", exec->live);
     put_int(out, "an", exec->attempt_number);
     put_some(out, "k", exec->is_killing);
@@ -146,8 +147,12 @@ int bt_taskrun_encode(const struct bt_taskrun *run, struct bt_buf *out)
     put_histories(out, &run->histories);
     put_attempts(out, run);
     put_some(out, "k", (int64_t)run->token);
-    put_value(out, "o", run->outputs);
+    if (run->is_spilled)
+        put_some(out, "so", 1);
+    else
+        put_value(out, "o", run->outputs);
     put_value(out, "m", run->metrics);
+    put_some(out, "e", run->end_n);
     put_group(out, &run->group);
     (void)bt_buf_addc(out, '}');
     return out->failed;
@@ -294,6 +299,7 @@ int bt_exec_decode(struct bt_str text, struct bt_exec **ret_exec, struct bt_err 
     exec->outputs = get_value(record, "o");
     exec->trigger = get_value(record, "tr");
     exec->next_n = get_u32(record, "nn");
+    exec->ends = get_u32(record, "es");
     exec->live = get_u32(record, "lv");
     exec->attempt_number = get_u32(record, "an");
     exec->is_killing = get_int(record, "k") != 0;
@@ -324,6 +330,8 @@ int bt_taskrun_decode(struct bt_str text, struct bt_taskrun **ret_run, struct bt
     run->token = (uint64_t)get_int(record, "k");
     run->outputs = get_value(record, "o");
     run->metrics = get_value(record, "m");
+    run->end_n = get_u32(record, "e");
+    run->is_spilled = get_int(record, "so") != 0;
     *ret_run = BT_TAKE(run);
     return BT_OK;
 }

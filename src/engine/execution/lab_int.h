@@ -25,6 +25,7 @@ struct lab_job {
     uint64_t token;
     int64_t timeout_us;
     struct bt_value *variables;
+    struct bt_as_of as_of;
 };
 struct lab_log {
     uint32_t taskrun;
@@ -180,8 +181,9 @@ static inline void lab_apply(struct lab *lab, struct bt_effect *effect)
         effect->event = (struct bt_event){0};
         break;
     case BT_EFFECT_SUBMIT:
-        bt_vec_push(&lab->jobs, ((struct lab_job){effect->taskrun, effect->token,
-                                                  effect->timeout_us, BT_TAKE(effect->value)}));
+        bt_vec_push(&lab->jobs,
+                    ((struct lab_job){effect->taskrun, effect->token, effect->timeout_us,
+                                      BT_TAKE(effect->value), effect->as_of}));
         break;
     case BT_EFFECT_KILL_JOBS: lab->kills++; break;
     case BT_EFFECT_KILL_TIMERS: lab_kill_timers(lab); break;

@@ -100,6 +100,7 @@ static int set_output(struct bt_taskrun *run, const char *name, struct bt_value 
         return bt_fail_mem(err, "outputs");
     bt_value_unref(run->outputs);
     run->outputs = BT_TAKE(outputs);
+    run->is_spilled = false;
     return BT_OK;
 }
 

@@ -30,12 +30,16 @@ static void rows_done(struct rows *rows)
     bt_vec_done(&rows->chunks);
 }
 
-static void gather_actor(struct bt_runner *runner, struct actor *actor, struct rows *rows)
+static int gather_actor(struct bt_runner *runner, struct actor *actor, struct rows *rows,
+                        struct bt_err *err)
 {
     if (actor->is_exec_dirty)
         bt_vec_push(&rows->execs, actor->exec);
     for (size_t i = 0; i < actor->dirty.count; i++) {
-        const struct bt_taskrun *run = actor->dirty.items[i];
+        struct bt_taskrun *run = actor->dirty.items[i];
+        BT_TRY(spill_write(runner->config.files, actor, run, err));
+        if (run->is_spilled && run->outputs)
+            bt_vec_push(&actor->loaded, run->n);
         bt_vec_push(&rows->runs,
                     ((struct bt_run_row){actor->key, run, actor->flow->tasks[run->task].id}));
     }
@@ -51,6 +55,7 @@ static void gather_actor(struct bt_runner *runner, struct actor *actor, struct r
         bt_vec_push(&rows->events,
                     ((struct bt_event_row){queued->stored_id, actor->key, queued->event}));
     }
+    return BT_OK;
 }
 
 /* Writes an actor's lines as chunks. */
@@ -89,7 +94,7 @@ static int write_logs(struct bt_runner *runner, struct actor *actor, struct rows
 static int gather(struct bt_runner *runner, struct rows *rows, struct bt_err *err)
 {
     for (size_t i = 0; i < runner->touched.count; i++) {
-        gather_actor(runner, runner->touched.items[i], rows);
+        BT_TRY(gather_actor(runner, runner->touched.items[i], rows, err));
         BT_TRY(write_logs(runner, runner->touched.items[i], rows, err));
     }
     return runner->config.logs ? bt_logs_sync(runner->config.logs, err) : BT_OK;
@@ -200,6 +205,7 @@ static void settle_actor(struct bt_runner *runner, struct actor *actor)
     for (size_t i = 0; i < actor->logs.count; i++)
         bt_value_unref(actor->logs.items[i].text);
     actor->logs.count = 0;
+    actor_drop_outputs(actor);
     actor->is_touched = false;
     if (actor->exec->is_drained && !actor_has_events(actor)) {
         (void)bt_map64_remove(&runner->actors, actor->key); /* It is `actor`. */

@@ -6,6 +6,7 @@
  * tests and the simulator call bt_runner_turn() themselves instead of starting the thread. */
 #pragma once
 #include "engine/job.h"
+#include "files/files.h"
 #include "journal/journal.h"
 #include "sys/clock.h"
 
@@ -42,6 +43,7 @@ struct bt_listener {
 struct bt_runner_config {
     struct bt_journal *journal; /* Borrowed. */
     struct bt_logs *logs;       /* Borrowed; NULL: log lines only go to the listener. */
+    struct bt_files *files;     /* Borrowed, for large outputs; NULL: they stay in their rows. */
     const struct bt_clock *clock;
     uint64_t seed; /* Of ids, tokens and random delays. */
     struct bt_dispatcher dispatcher;

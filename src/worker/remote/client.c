@@ -217,6 +217,7 @@ static int start_executor(struct bt_client *client, struct bt_err *err)
         .files = client->files,
         .clock = client->config.clock,
         .sink = sink,
+        .fetcher = {client->files, bt_files_remote_fetch},
     };
     struct bt_worker *started = NULL;
     if (client->config.executor) {

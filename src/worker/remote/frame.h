@@ -29,6 +29,8 @@ enum bt_frame_type {
     BT_FRAME_FILE_GET,  /* role "files": {tenant, uri} → FILE_DATA…, FILE_END | FAILED */
     BT_FRAME_FILE_PUT,  /* {tenant, uri}, FILE_DATA…, FILE_END → FILE_END | FAILED */
     BT_FRAME_FILE_SIZE, /* {tenant, uri} → FILE_END {size} | FAILED */
+    BT_FRAME_FETCH, /* {tenant, execution, ends, nextN, nowUs, path, whole} → FILE_END {value},
+                       without a value for a branch | FAILED */
     BT_FRAME_FILE_DATA, /* raw bytes */
     BT_FRAME_FILE_END,
     BT_FRAME_FAILED, /* {code, message, hint} */

@@ -9,12 +9,13 @@
 struct bt_listener; /* Opaque. */
 
 struct bt_listener_config {
-    struct bt_hub *hub;     /* Borrowed. */
-    struct bt_files *files; /* Borrowed: what remote workers read and write. */
-    const char *address;    /* "host:port", ":port" (loopback), or "unix:/path". */
-    const char *token;      /* What a worker must say. */
-    unsigned heartbeat_ms;  /* 0: 1000. */
-    unsigned lost_ms;       /* 0: 5000. */
+    struct bt_hub *hub;        /* Borrowed. */
+    struct bt_files *files;    /* Borrowed: what remote workers read and write. */
+    struct bt_fetcher fetcher; /* What they fetch; looks at tenant, execution, version and time. */
+    const char *address;       /* "host:port", ":port" (loopback), or "unix:/path". */
+    const char *token;         /* What a worker must say. */
+    unsigned heartbeat_ms;     /* 0: 1000. */
+    unsigned lost_ms;          /* 0: 5000. */
     /* So long workers of an earlier server may run what it gave them; 0: there are none. After it
      * the hub's orphans are lost. */
     unsigned orphan_ms;

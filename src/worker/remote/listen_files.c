@@ -87,6 +87,28 @@ static int serve_size(struct transfer *transfer, const char *tenant, struct bt_s
     return bt_frame_send(transfer->fd, BT_FRAME_FILE_END, map, err);
 }
 
+static int serve_fetch(struct transfer *transfer, const struct bt_value *request,
+                       struct bt_err *err)
+{
+    const struct bt_fetcher *fetcher = &transfer->listener->config.fetcher;
+    struct bt_str tenant = bt_map_str(request, "tenant");
+    struct bt_str exec = bt_map_str(request, "execution");
+    struct bt_job job = {.now_us = bt_value_as_int(bt_map_gets(request, "nowUs"))};
+    BT_VALUE value = NULL, *answer = bt_map_new(1);
+    if (!fetcher->fetch || tenant.len >= sizeof job.tenant || exec.len >= sizeof job.exec_id)
+        return bt_fail(err, BT_INVALID, "a request for outputs that cannot be");
+    (void)snprintf(job.tenant, sizeof job.tenant, "%.*s", BT_FMT(tenant));
+    (void)snprintf(job.exec_id, sizeof job.exec_id, "%.*s", BT_FMT(exec));
+    job.as_of.ends = (uint32_t)bt_value_as_int(bt_map_gets(request, "ends"));
+    job.as_of.next_n = (uint32_t)bt_value_as_int(bt_map_gets(request, "nextN"));
+    struct bt_fetch_request wanted = {&job, bt_map_gets(request, "path"),
+                                      bt_value_as_bool(bt_map_gets(request, "whole"))};
+    BT_TRY(fetcher->fetch(fetcher->data, &wanted, &value, err));
+    if (!answer || (value && bt_map_puts(answer, "value", BT_TAKE(value)) < 0))
+        return bt_fail_mem(err, "outputs");
+    return bt_frame_send(transfer->fd, BT_FRAME_FILE_END, answer, err);
+}
+
 /* One request. Negative: the connection is over. */
 static int serve(struct transfer *transfer, struct bt_buf *buf)
 {
@@ -97,14 +119,16 @@ static int serve(struct transfer *transfer, struct bt_buf *buf)
     struct bt_str uri;
     BT_TRY(bt_frame_receive(transfer->fd, buf, &frame, &err));
     BT_TRY(bt_frame_value(&frame, &request, &err));
-    int rc = read_names(request, tenant, &uri, &err);
+    bool is_fetch = frame.type == BT_FRAME_FETCH;
+    int rc =
+        is_fetch ? serve_fetch(transfer, request, &err) : read_names(request, tenant, &uri, &err);
     if (rc == BT_OK && frame.type == BT_FRAME_FILE_GET)
         rc = serve_get(transfer, tenant, uri, &err);
     else if (rc == BT_OK && frame.type == BT_FRAME_FILE_PUT)
         rc = serve_put(transfer, tenant, uri, &err);
     else if (rc == BT_OK && frame.type == BT_FRAME_FILE_SIZE)
         rc = serve_size(transfer, tenant, uri, &err);
-    else if (rc == BT_OK)
+    else if (rc == BT_OK && !is_fetch)
         rc = bt_fail(&err, BT_INVALID, "a message that a file connection does not know");
     return rc < 0 ? send_failure(transfer->fd, &err) : BT_OK;
 }

@@ -1,5 +1,5 @@
-/* remote_case.h — For tests and measuring of the worker protocol: an executor that runs nothing, a hub
- * with a sink that counts, jobs out of the air. Must never be in the program. */
+/* remote_case.h — For tests and measuring of the worker protocol: an executor that runs nothing, a
+ * hub with a sink that counts, jobs out of the air. Must never be in the program. */
 #pragma once
 #include "base/vec.h"
 #include "worker/remote/client.h"
@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- An executor: a thread with a queue --------------------------------------------------------- */
+/* --- An executor: a thread with a queue ---------------------------------------------------------
+ */
 
 struct fake {
     struct bt_worker_sink sink;
@@ -44,8 +45,8 @@ static inline void fake_logs(struct fake *fake, const struct bt_job *job)
 {
     static char text[1000];
     memset(text, 'x', sizeof text);
-    struct bt_log_line line = {bt_clock_wall_us(bt_clock_system()), BT_LEVEL_INFO,
-                               {text, sizeof text}};
+    struct bt_log_line line = {
+        bt_clock_wall_us(bt_clock_system()), BT_LEVEL_INFO, {text, sizeof text}};
     for (unsigned i = 0; i < fake->log_lines; i++) {
         fake->sink.logs(fake->sink.data, job, &line, 1);
         fake->lines_out++;
@@ -156,15 +157,16 @@ static inline struct bt_executor fake_executor(struct fake *fake)
     return (struct bt_executor){fake, fake_start, fake_submit, fake_kill, fake_stop};
 }
 
-/* --- A sink that counts ------------------------------------------------------------------------- */
+/* --- A sink that counts -------------------------------------------------------------------------
+ */
 
 struct counter {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     uint64_t results, killed, failed, lost, lines, started;
-    int64_t started_us;    /* What the last one said. */
-    bool is_blocked;       /* Whoever reports lines waits. */
-    char error[240];       /* Of the last failure. */
+    int64_t started_us; /* What the last one said. */
+    bool is_blocked;    /* Whoever reports lines waits. */
+    char error[240];    /* Of the last failure. */
 };
 
 static inline void counter_logs(void *data, const struct bt_job *job,
@@ -227,8 +229,8 @@ static inline struct bt_hub *counter_hub(struct counter *counter)
     struct bt_hub *hub = bt_hub_new(&config);
     if (!hub)
         abort();
-    bt_hub_set_sink(hub, &(struct bt_worker_sink){counter, counter_logs, counter_started,
-                                                  counter_result});
+    bt_hub_set_sink(
+        hub, &(struct bt_worker_sink){counter, counter_logs, counter_started, counter_result});
     return hub;
 }
 

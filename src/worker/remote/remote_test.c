@@ -268,11 +268,11 @@ static void test_garbage(void **state)
     (void)state;
     static const struct bt_str rows[] = {
         BT_STR("GET / HTTP/1.1\r\n\r\n"),
-        BT_STR("\xff\xff\xff\xff\x01"),        /* Larger than any frame. */
-        BT_STR("\x01\x00\x01\x00\x01xxx"),     /* No length of a HELLO … */
-        BT_STR("\x04\x00\x00\x00\x63{}{}"),    /* A type that there is not. */
-        BT_STR("\x04\x00\x00\x00\x01nope"),    /* No JSON. */
-        BT_STR("\x02\x00\x00\x00\x04{}"),      /* A heartbeat before HELLO. */
+        BT_STR("\xff\xff\xff\xff\x01"),     /* Larger than any frame. */
+        BT_STR("\x01\x00\x01\x00\x01xxx"),  /* No length of a HELLO … */
+        BT_STR("\x04\x00\x00\x00\x63{}{}"), /* A type that there is not. */
+        BT_STR("\x04\x00\x00\x00\x01nope"), /* No JSON. */
+        BT_STR("\x02\x00\x00\x00\x04{}"),   /* A heartbeat before HELLO. */
     };
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         int fd = connect_raw();
@@ -389,10 +389,12 @@ static void test_many_flows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_jobs),        CASE(test_kill_while_stopping), CASE(test_drain),
-        CASE(test_slow_server), CASE(test_wrong_clock),         CASE(test_refused),
-        CASE(test_garbage),     CASE(test_mute),                CASE(test_half_open),
-        CASE(test_lease),       CASE(test_large_job),           CASE(test_many_flows),
+        CASE(test_jobs),        CASE(test_kill_while_stopping),
+        CASE(test_drain),       CASE(test_slow_server),
+        CASE(test_wrong_clock), CASE(test_refused),
+        CASE(test_garbage),     CASE(test_mute),
+        CASE(test_half_open),   CASE(test_lease),
+        CASE(test_large_job),   CASE(test_many_flows),
     };
     return cmocka_run_group_tests_name("remote", tests, NULL, NULL);
 }

@@ -70,6 +70,10 @@ struct bt_value *bt_wire_job(const struct bt_job *job)
     rc |= bt_map_puts(map, "timeoutUs", bt_value_int(job->timeout_us));
     rc |= bt_map_puts(map, "nowUs", bt_value_int(job->now_us));
     rc |= bt_map_puts(map, "seed", bt_value_int((int64_t)job->seed));
+    if (job->as_of.next_n) {
+        rc |= bt_map_puts(map, "ends", bt_value_int(job->as_of.ends));
+        rc |= bt_map_puts(map, "nextN", bt_value_int(job->as_of.next_n));
+    }
     rc |= bt_map_puts(map, "variables",
                       job->variables ? bt_value_ref(job->variables) : bt_map_new(0));
     return rc < 0 ? NULL : BT_TAKE(map);
@@ -104,6 +108,8 @@ int bt_wire_read_job(const struct bt_value *message, const struct bt_flow *flow,
     job->timeout_us = bt_value_as_int(bt_map_gets(message, "timeoutUs"));
     job->now_us = bt_value_as_int(bt_map_gets(message, "nowUs"));
     job->seed = (uint64_t)bt_value_as_int(bt_map_gets(message, "seed"));
+    job->as_of.ends = (uint32_t)bt_value_as_int(bt_map_gets(message, "ends"));
+    job->as_of.next_n = (uint32_t)bt_value_as_int(bt_map_gets(message, "nextN"));
     job->variables = bt_value_ref(bt_map_gets(message, "variables"));
     job->flow = bt_flow_ref(flow);
     job->task = task;
