@@ -297,7 +297,8 @@ static int open_worker(struct bt_instance *self, const struct bt_instance_config
     free(work);
     if (rc < 0)
         return rc;
-    self->member = bt_hub_join(self->hub, "", worker.slots, &ops, self);
+    const struct bt_member_kind kind = {"", "", worker.slots};
+    self->member = bt_hub_join(self->hub, &kind, &ops, self);
     if (!self->member)
         return bt_fail_mem(err, "worker");
     bt_hub_away(self->member, false);

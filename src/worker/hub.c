@@ -2,10 +2,13 @@
 #include "worker/hub.h"
 
 #include "base/map64.h"
+#include "base/tags.h"
 #include "base/vec.h"
 
 #include <assert.h>
 #include <pthread.h>
+
+enum { LINES_KEPT = 64 };
 
 /* A job that a member has. */
 struct held {
@@ -14,16 +17,21 @@ struct held {
     struct bt_job stub;       /* Only the names of the attempt: what the sink looks at. */
 };
 
-/* Jobs that wait for a member of one group, in order. */
-struct group {
-    char name[64];
-    BT_VEC(struct bt_job *) waiting;
+struct waiting {
+    struct bt_job *job;
+    bool is_told; /* Its log says that it waits. */
+};
+
+/* Jobs that wait for a member of the same kind, in order. */
+struct line {
+    char *group, *tags;
+    BT_VEC(struct waiting) waiting;
     size_t head; /* Jobs before it have left. */
 };
 
 struct bt_member {
     struct bt_hub *hub;
-    char group[64];
+    char *group, *tags;
     struct bt_member_ops ops;
     void *data;
     unsigned credit;
@@ -36,10 +44,11 @@ struct bt_hub {
     struct bt_worker_sink sink;
     pthread_mutex_t lock;
     BT_VEC(struct bt_member *) members;
-    size_t turn; /* Where the search for a member starts: round robin. */
-    BT_VEC(struct group *) groups;
+    size_t turn, line_turn; /* Where a search starts: round robin. */
+    BT_VEC(struct line *) lines;
     struct bt_map64 held; /* token → struct held */
     bool is_closed;
+    bool is_expecting; /* Members that are not there may come: their jobs wait for them. */
 };
 
 struct bt_hub *bt_hub_new(const struct bt_hub_config *config)
@@ -57,12 +66,14 @@ void bt_hub_set_sink(struct bt_hub *hub, const struct bt_worker_sink *sink)
     hub->sink = *sink;
 }
 
-static void group_free(struct group *group)
+static void line_free(struct line *line)
 {
-    for (size_t i = group->head; i < group->waiting.count; i++)
-        bt_job_free(group->waiting.items[i]);
-    bt_vec_done(&group->waiting);
-    free(group);
+    for (size_t i = line->head; i < line->waiting.count; i++)
+        bt_job_free(line->waiting.items[i].job);
+    bt_vec_done(&line->waiting);
+    free(line->group);
+    free(line->tags);
+    free(line);
 }
 
 struct bt_hub *bt_hub_free(struct bt_hub *hub)
@@ -70,12 +81,12 @@ struct bt_hub *bt_hub_free(struct bt_hub *hub)
     if (!hub)
         return NULL;
     assert(hub->members.count == 0);
-    for (size_t i = 0; i < hub->groups.count; i++)
-        group_free(hub->groups.items[i]);
+    for (size_t i = 0; i < hub->lines.count; i++)
+        line_free(hub->lines.items[i]);
     for (size_t i = 0; i < hub->held.cap; i++)
         free(hub->held.slots[i].value);
     bt_map64_done(&hub->held);
-    bt_vec_done(&hub->groups);
+    bt_vec_done(&hub->lines);
     bt_vec_done(&hub->members);
     (void)pthread_mutex_destroy(&hub->lock);
     free(hub);
@@ -106,6 +117,11 @@ static const char *group_of(const struct bt_job *job)
     return job->task && job->task->worker_group ? job->task->worker_group : "";
 }
 
+static const char *tags_of(const struct bt_job *job)
+{
+    return job->task && job->task->worker_tags ? job->task->worker_tags : "";
+}
+
 void bt_hub_close(struct bt_hub *hub)
 {
     lock(hub);
@@ -113,18 +129,31 @@ void bt_hub_close(struct bt_hub *hub)
     unlock(hub);
 }
 
-/* The next member that may take a job of the group, or NULL. */
-static struct bt_member *find_member(struct bt_hub *hub, const char *group)
+static bool is_such(const struct bt_member *member, const char *group, const char *tags)
+{
+    return !member->is_draining && strcmp(member->group, group) == 0 &&
+           bt_tags_have(bt_str_of(member->tags), bt_str_of(tags));
+}
+
+/* The next member that may take a job of the kind, or NULL. */
+static struct bt_member *find_member(struct bt_hub *hub, const char *group, const char *tags)
 {
     for (size_t i = 0; i < hub->members.count && !hub->is_closed; i++) {
         struct bt_member *member = hub->members.items[(hub->turn + i) % hub->members.count];
-        if (member->credit == 0 || member->is_draining || member->is_away ||
-            strcmp(member->group, group) != 0)
+        if (member->credit == 0 || member->is_away || !is_such(member, group, tags))
             continue;
         hub->turn = (hub->turn + i + 1) % hub->members.count;
         return member;
     }
     return NULL;
+}
+
+static bool has_member(const struct bt_hub *hub, const char *group, const char *tags)
+{
+    for (size_t i = 0; i < hub->members.count; i++)
+        if (is_such(hub->members.items[i], group, tags))
+            return true;
+    return false;
 }
 
 static void give(struct bt_hub *hub, struct bt_member *member, struct bt_job *job)
@@ -139,56 +168,226 @@ static void give(struct bt_hub *hub, struct bt_member *member, struct bt_job *jo
     member->ops.give(member->data, job);
 }
 
-static struct group *find_group(struct bt_hub *hub, const char *name)
+static struct line *find_line(struct bt_hub *hub, const char *group, const char *tags)
 {
-    for (size_t i = 0; i < hub->groups.count; i++)
-        if (strcmp(hub->groups.items[i]->name, name) == 0)
-            return hub->groups.items[i];
-    struct group *group = calloc(1, sizeof *group);
-    if (!group)
+    for (size_t i = 0; i < hub->lines.count; i++)
+        if (strcmp(hub->lines.items[i]->group, group) == 0 &&
+            strcmp(hub->lines.items[i]->tags, tags) == 0)
+            return hub->lines.items[i];
+    return NULL;
+}
+
+static char *copy_of(const char *text)
+{
+    char *copy = bt_str_dup(bt_str_of(text));
+    if (!copy)
         bt_die("out of memory");
-    (void)snprintf(group->name, sizeof group->name, "%s", name); /* Longer ones are refused. */
-    bt_vec_push(&hub->groups, group);
-    return group;
+    return copy;
 }
 
-/* Gives out what waits for a group, in order, as far as there is credit. */
-static void give_waiting(struct bt_hub *hub, const char *name)
+static void wait_in_line(struct bt_hub *hub, const char *group, const char *tags,
+                         struct waiting waiting)
 {
-    struct group *group = find_group(hub, name);
+    struct line *line = find_line(hub, group, tags);
+    if (!line) {
+        line = calloc(1, sizeof *line);
+        if (!line)
+            bt_die("out of memory");
+        line->group = copy_of(group);
+        line->tags = copy_of(tags);
+        bt_vec_push(&hub->lines, line);
+    }
+    bt_vec_push(&line->waiting, waiting);
+}
+
+/* Gives out what waits in a line, in order, as far as there is credit. */
+static void give_line(struct bt_hub *hub, struct line *line)
+{
     struct bt_member *member;
-    while (group->head < group->waiting.count && (member = find_member(hub, name)))
-        give(hub, member, group->waiting.items[group->head++]);
-    if (group->head == group->waiting.count)
-        group->head = group->waiting.count = 0;
+    while (line->head < line->waiting.count && (member = find_member(hub, line->group, line->tags)))
+        give(hub, member, line->waiting.items[line->head++].job);
+    if (line->head == line->waiting.count)
+        line->head = line->waiting.count = 0;
 }
 
-void bt_hub_submit(void *data, struct bt_job *job)
+/* Gives out what waits for such a member; lines take turns, so that none waits for ever. */
+static void give_waiting(struct bt_hub *hub, const struct bt_member *member)
 {
-    struct bt_hub *hub = data;
-    lock(hub);
-    struct group *group = find_group(hub, group_of(job));
-    bt_vec_push(&group->waiting, job);
-    give_waiting(hub, group->name);
-    unlock(hub);
+    size_t start = hub->lines.count ? hub->line_turn++ % hub->lines.count : 0;
+    for (size_t i = 0; i < hub->lines.count; i++) {
+        struct line *line = hub->lines.items[(start + i) % hub->lines.count];
+        if (line->waiting.count && is_such(member, line->group, line->tags))
+            give_line(hub, line);
+    }
+    for (size_t i = hub->lines.count; i-- > 0;) { /* Kinds of tasks that are no more. */
+        if (hub->lines.count <= LINES_KEPT || hub->lines.items[i]->waiting.count)
+            continue;
+        line_free(hub->lines.items[i]);
+        hub->lines.items[i] = hub->lines.items[--hub->lines.count];
+    }
 }
 
 /* Takes a waiting job out, or NULL. */
 static struct bt_job *take_waiting(struct bt_hub *hub, uint64_t token)
 {
-    for (size_t g = 0; g < hub->groups.count; g++) {
-        struct group *group = hub->groups.items[g];
-        for (size_t i = group->head; i < group->waiting.count; i++) {
-            struct bt_job *job = group->waiting.items[i];
+    for (size_t g = 0; g < hub->lines.count; g++) {
+        struct line *line = hub->lines.items[g];
+        for (size_t i = line->head; i < line->waiting.count; i++) {
+            struct bt_job *job = line->waiting.items[i].job;
             if (job->token != token)
                 continue;
-            memmove(group->waiting.items + i, group->waiting.items + i + 1,
-                    (group->waiting.count - i - 1) * sizeof *group->waiting.items);
-            group->waiting.count--;
+            memmove(line->waiting.items + i, line->waiting.items + i + 1,
+                    (line->waiting.count - i - 1) * sizeof *line->waiting.items);
+            line->waiting.count--;
             return job;
         }
     }
     return NULL;
+}
+
+/* --- When there is no such member ---------------------------------------------------------------
+ */
+
+/* What is told after the mutex is free: the sink may block. */
+struct verdict {
+    struct bt_job *job; /* Owned when it ends; else only its names count. */
+    struct bt_job stub;
+    enum bt_fallback fallback;
+    char text[400], hint[400];
+};
+typedef BT_VEC(struct verdict) verdict_vec;
+
+static void describe(const struct bt_job *job, struct verdict *verdict)
+{
+    const char *group = group_of(job), *tags = tags_of(job);
+    (void)snprintf(verdict->text, sizeof verdict->text, "no worker%s%.60s%s%s%.150s%s is connected",
+                   *group ? " of the group '" : "", group, *group ? "'" : "",
+                   *tags ? " with the tags '" : "", tags, *tags ? "'" : ""); /* Fits. */
+    (void)snprintf(verdict->hint, sizeof verdict->hint, "baton worker%s%.60s%s%.150s",
+                   *group ? " --group " : "", group, *tags ? " --tags " : "", tags); /* Fits. */
+}
+
+static void add_verdict(verdict_vec *verdicts, struct bt_job *job, enum bt_fallback fallback)
+{
+    struct verdict verdict = {.stub = stub_of(job), .fallback = fallback};
+    verdict.job = fallback == BT_FALLBACK_FAIL || fallback == BT_FALLBACK_CANCEL ? job : NULL;
+    describe(job, &verdict);
+    bt_vec_push(verdicts, verdict);
+}
+
+/* Decides about a job that no member can take. False: it goes on waiting in this line. */
+static bool decide(struct bt_hub *hub, struct waiting *waiting, verdict_vec *verdicts)
+{
+    struct bt_job *job = waiting->job;
+    enum bt_fallback fallback = job->task ? job->task->fallback : BT_FALLBACK_WAIT;
+    bool is_choosy = *group_of(job) || *tags_of(job), was_told = waiting->is_told;
+    waiting->is_told = true;
+    if (was_told)
+        return false; /* Of IGNORE, too: it is in the line of all. */
+    if (!is_choosy)
+        fallback = BT_FALLBACK_WAIT;
+    add_verdict(verdicts, job, fallback);
+    if (fallback == BT_FALLBACK_WAIT)
+        return false;
+    if (fallback == BT_FALLBACK_IGNORE) {
+        struct bt_member *member = find_member(hub, "", "");
+        if (member)
+            give(hub, member, job);
+        else
+            wait_in_line(hub, "", "", *waiting);
+    }
+    return true;
+}
+
+static void decide_line(struct bt_hub *hub, struct line *line, verdict_vec *verdicts)
+{
+    if (has_member(hub, line->group, line->tags))
+        return;
+    size_t kept = line->head, count = line->waiting.count;
+    for (size_t i = line->head; i < count; i++) {
+        struct waiting waiting = line->waiting.items[i];
+        if (!decide(hub, &waiting, verdicts))
+            line->waiting.items[kept++] = waiting;
+    }
+    line->waiting.count = kept;
+    if (line->head == kept)
+        line->head = line->waiting.count = 0;
+}
+
+static void decide_all(struct bt_hub *hub, verdict_vec *verdicts)
+{
+    for (size_t i = 0; i < hub->lines.count && !hub->is_expecting && !hub->is_closed; i++)
+        decide_line(hub, hub->lines.items[i], verdicts);
+}
+
+static void tell_line(struct bt_hub *hub, const struct verdict *verdict)
+{
+    static const char *const words[] = {
+        [BT_FALLBACK_WAIT] = "the task waits for one",
+        [BT_FALLBACK_IGNORE] = "the task runs on any worker without a group",
+    };
+    char text[900];
+    (void)snprintf(text, sizeof text, "%s; %s", verdict->text, words[verdict->fallback]);
+    if (verdict->fallback == BT_FALLBACK_WAIT) /* What to do. */
+        (void)snprintf(text + strlen(text), sizeof text - strlen(text), " (%s)", verdict->hint);
+    struct bt_log_line line = {verdict->stub.now_us, BT_LEVEL_WARN, bt_str_of(text)};
+    hub->sink.logs(hub->sink.data, &verdict->stub, &line, 1);
+}
+
+static void tell_end(struct bt_hub *hub, struct verdict *verdict)
+{
+    struct bt_job *job = verdict->job;
+    struct bt_job_result result = {.exec_key = job->exec_key,
+                                   .taskrun = job->taskrun,
+                                   .token = job->token,
+                                   .state = verdict->fallback == BT_FALLBACK_FAIL ? BT_FAILED
+                                                                                  : BT_KILLED,
+                                   .error = bt_str_dup(bt_str_of(verdict->text)),
+                                   .started_us = job->now_us,
+                                   .ended_us = job->now_us};
+    hub->sink.result(hub->sink.data, &result);
+    bt_job_free(job);
+}
+
+static void tell(struct bt_hub *hub, verdict_vec *verdicts)
+{
+    for (size_t i = 0; i < verdicts->count; i++) {
+        if (verdicts->items[i].job)
+            tell_end(hub, &verdicts->items[i]);
+        else
+            tell_line(hub, &verdicts->items[i]);
+    }
+    bt_vec_done(verdicts);
+}
+
+void bt_hub_expect(struct bt_hub *hub, bool is_expecting)
+{
+    verdict_vec verdicts = {0};
+    lock(hub);
+    hub->is_expecting = is_expecting;
+    decide_all(hub, &verdicts);
+    unlock(hub);
+    tell(hub, &verdicts);
+}
+
+void bt_hub_submit(void *data, struct bt_job *job)
+{
+    struct bt_hub *hub = data;
+    const char *group = group_of(job), *tags = tags_of(job);
+    verdict_vec verdicts = {0};
+    lock(hub);
+    struct line *line = find_line(hub, group, tags);
+    bool has_line = line && line->waiting.count > 0;
+    struct bt_member *member = has_line ? NULL : find_member(hub, group, tags);
+    struct waiting waiting = {.job = job};
+    bool is_hopeless = !member && !hub->is_expecting && !hub->is_closed &&
+                       !has_member(hub, group, tags);
+    if (member)
+        give(hub, member, job);
+    else if (!is_hopeless || !decide(hub, &waiting, &verdicts))
+        wait_in_line(hub, group, tags, waiting);
+    unlock(hub);
+    tell(hub, &verdicts);
 }
 
 void bt_hub_kill(void *data, uint64_t token)
@@ -217,7 +416,7 @@ void bt_hub_kill(void *data, uint64_t token)
 /* --- Members -----------------------------------------------------------------------------------
  */
 
-struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned slots,
+struct bt_member *bt_hub_join(struct bt_hub *hub, const struct bt_member_kind *kind,
                               const struct bt_member_ops *ops, void *data)
 {
     struct bt_member *member = calloc(1, sizeof *member);
@@ -226,8 +425,9 @@ struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned sl
     member->hub = hub;
     member->ops = *ops;
     member->data = data;
-    member->credit = slots;
-    (void)snprintf(member->group, sizeof member->group, "%s", group); /* Longer ones are refused. */
+    member->credit = kind->slots;
+    member->group = copy_of(kind->group);
+    member->tags = copy_of(kind->tags);
     lock(hub);
     member->is_away = true;
     bt_vec_push(&hub->members, member);
@@ -237,16 +437,19 @@ struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned sl
 
 void bt_hub_drain(struct bt_member *member)
 {
+    verdict_vec verdicts = {0};
     lock(member->hub);
     member->is_draining = true;
+    decide_all(member->hub, &verdicts);
     unlock(member->hub);
+    tell(member->hub, &verdicts);
 }
 
 void bt_hub_away(struct bt_member *member, bool is_away)
 {
     lock(member->hub);
     member->is_away = is_away;
-    give_waiting(member->hub, member->group);
+    give_waiting(member->hub, member);
     unlock(member->hub);
 }
 
@@ -272,6 +475,7 @@ void bt_hub_leave(struct bt_member *member)
 {
     struct bt_hub *hub = member->hub;
     size_t count;
+    verdict_vec verdicts = {0};
     lock(hub);
     for (size_t i = 0; i < hub->members.count; i++) {
         if (hub->members.items[i] != member)
@@ -280,7 +484,9 @@ void bt_hub_leave(struct bt_member *member)
         break;
     }
     struct bt_job *stubs = take_held(hub, member, &count);
+    decide_all(hub, &verdicts);
     unlock(hub);
+    tell(hub, &verdicts);
     for (size_t i = 0; i < count && !hub->is_closed; i++)
         hub->config.lost(hub->sink.data, stubs[i].exec_key, stubs[i].taskrun, stubs[i].token);
     free(stubs);
@@ -288,6 +494,10 @@ void bt_hub_leave(struct bt_member *member)
 
 void bt_member_free(struct bt_member *member)
 {
+    if (member) {
+        free(member->group);
+        free(member->tags);
+    }
     free(member);
 }
 
@@ -438,7 +648,7 @@ bool bt_hub_result(struct bt_member *member, struct bt_job_result *result)
         member->held--;
         member->credit++;
         free(bt_map64_remove(&hub->held, result->token));
-        give_waiting(hub, member->group);
+        give_waiting(hub, member);
     }
     unlock(hub);
     if (!held) {
@@ -456,8 +666,8 @@ struct bt_hub_counts bt_hub_counts(struct bt_hub *hub)
     counts.members = (unsigned)hub->members.count;
     for (size_t i = 0; i < hub->members.count; i++)
         counts.free_slots += hub->members.items[i]->credit;
-    for (size_t i = 0; i < hub->groups.count; i++)
-        counts.waiting += hub->groups.items[i]->waiting.count - hub->groups.items[i]->head;
+    for (size_t i = 0; i < hub->lines.count; i++)
+        counts.waiting += hub->lines.items[i]->waiting.count - hub->lines.items[i]->head;
     counts.held = hub->held.count;
     unlock(hub);
     return counts;

@@ -46,9 +46,19 @@ void bt_hub_expire_orphans(struct bt_hub *hub);
 void bt_hub_submit(void *hub, struct bt_job *job); /* Takes the job. */
 void bt_hub_kill(void *hub, uint64_t token);
 
-/* A worker with `slots` free slots joins; group "" takes jobs without a group. It is away: it gets
- * its first jobs after bt_hub_away(member, false). NULL without memory. */
-struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned slots,
+/* While the hub expects members, jobs that only members of a kind can take that is not there wait
+ * for them. Else their tasks' `fallback` decides at once: they wait (and their log says so), fail,
+ * end as killed, or go to members without a group. */
+void bt_hub_expect(struct bt_hub *hub, bool is_expecting);
+
+struct bt_member_kind {
+    const char *group; /* "": takes jobs without a group. */
+    const char *tags;  /* "a,b": of jobs with tags it takes those whose tags are among them. */
+    unsigned slots;    /* Jobs at once. */
+};
+/* A worker joins. It is away: it gets its first jobs after bt_hub_away(member, false). NULL without
+ * memory. */
+struct bt_member *bt_hub_join(struct bt_hub *hub, const struct bt_member_kind *kind,
                               const struct bt_member_ops *ops, void *data);
 /* It is gone: every job that it holds is lost, no call to its ops comes any more, and what it
  * reports late does not count. */

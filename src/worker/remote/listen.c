@@ -326,6 +326,7 @@ int bt_listener_start(const struct bt_listener_config *config, struct bt_listene
     (void)pthread_mutex_init(&listener->lock, NULL); /* Cannot fail with default attributes. */
     (void)pthread_cond_init(&listener->transfers_changed, NULL);
     (void)pthread_cond_init(&listener->reports_changed, NULL);
+    bt_hub_expect(config->hub, true); /* Workers may come for a while. */
     listener->token = bt_str_dup(bt_str_of(config->token));
     listener->chunk = malloc(READ_BYTES);
     int rc = listener->token && listener->chunk ? open_sockets(listener, err)

@@ -52,6 +52,7 @@ enum report_kind {
     REPORT_MESSAGE, /* Of a worker. */
     REPORT_LEAVE,   /* A worker is lost. */
     REPORT_EXPIRE,  /* Orphans are. */
+    REPORT_SETTLED, /* Workers that are there have come. */
 };
 struct report {
     struct report *next;
@@ -76,6 +77,7 @@ struct bt_listener {
     unsigned transfer_count;
     struct report *first_report, **last_report;
     /* Of the listener's thread: */
+    bool is_settled;  /* Workers have had the time to come. */
     bool has_expired; /* Orphans of an earlier server were given up. */
     int64_t started_us, ticked_us;
     char *chunk; /* What is read, before it goes to its connection. */

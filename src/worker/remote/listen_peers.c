@@ -2,11 +2,14 @@
  * with what they run, and are lost. The listener's thread; it never blocks. */
 #include "worker/remote/listen_int.h"
 
+#include "base/limits.h"
+#include "base/tags.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { GROUP_BYTES_MAX = 60, SLOTS_MAX = 10000, FLOWS_SENT_MAX = 256 };
+enum { SLOTS_MAX = 10000, FLOWS_SENT_MAX = 256 };
 
 static void orders_clear(struct peer *peer)
 {
@@ -226,21 +229,23 @@ static struct peer *peer_new(struct bt_listener *listener, const struct bt_value
                              unsigned slots)
 {
     static const struct bt_member_ops ops = {give_job, kill_job};
-    struct bt_str id = bt_map_str(hello, "id"), group = bt_map_str(hello, "group");
+    struct bt_str id = bt_map_str(hello, "id");
+    char *group = bt_str_dup(bt_map_str(hello, "group"));
+    char *tags = bt_str_dup(bt_map_str(hello, "tags"));
     struct peer *peer = calloc(1, sizeof *peer);
-    char name[GROUP_BYTES_MAX + 1] = "";
-    if (!peer)
+    if (!peer || !group || !tags)
         bt_die("out of memory");
     peer->listener = listener;
     peer->refs = 1;
     peer->slots = slots;
     memcpy(peer->id, id.at, id.len);
-    if (group.len)
-        memcpy(name, group.at, group.len);
     bt_vec_push(&listener->peers, peer);
-    peer->member = bt_hub_join(listener->config.hub, name, slots, &ops, peer);
+    const struct bt_member_kind kind = {group, tags, slots};
+    peer->member = bt_hub_join(listener->config.hub, &kind, &ops, peer);
     if (!peer->member)
         bt_die("out of memory");
+    free(group);
+    free(tags);
     return peer;
 }
 
@@ -248,10 +253,10 @@ void peer_hello(struct bt_listener *listener, struct conn *conn, const struct bt
 {
     struct bt_str id = bt_map_str(hello, "id"), group = bt_map_str(hello, "group");
     int64_t slots = bt_value_as_int(bt_map_gets(hello, "slots"));
-    if (id.len == 0 || id.len >= WORKER_ID_SIZE || group.len > GROUP_BYTES_MAX || slots < 1 ||
-        slots > SLOTS_MAX) {
+    bool has_kind = group.len <= BT_GROUP_BYTES_MAX && bt_tags_are_valid(bt_map_str(hello, "tags"));
+    if (id.len == 0 || id.len >= WORKER_ID_SIZE || !has_kind || slots < 1 || slots > SLOTS_MAX) {
         listener_refuse(listener, conn,
-                        "HELLO lacks an id, or its group or slots are out of range");
+                        "HELLO lacks an id, or its group, tags or slots are out of range");
         return;
     }
     struct peer *peer = find_peer(listener, id);
@@ -351,6 +356,11 @@ void peers_tick(struct bt_listener *listener, int64_t now_us)
 {
     size_t before = listener->peers.count;
     expire_orphans(listener, now_us);
+    if (!listener->is_settled &&
+        now_us - listener->started_us > (int64_t)listener->config.lost_ms * 1000) {
+        listener->is_settled = true;
+        report_event(listener, REPORT_SETTLED, NULL);
+    }
     for (size_t i = listener->peers.count; i-- > 0;)
         if (is_lost(listener, listener->peers.items[i], now_us))
             peer_leave(listener, i);

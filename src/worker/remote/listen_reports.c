@@ -90,6 +90,7 @@ static void hand_over(struct bt_listener *listener, const struct report *report)
     switch (report->kind) {
     case REPORT_MESSAGE: hand_message(report); return;
     case REPORT_LEAVE: bt_hub_leave(report->peer->member); return;
+    case REPORT_SETTLED: bt_hub_expect(listener->config.hub, false); return;
     case REPORT_EXPIRE: bt_hub_expire_orphans(listener->config.hub); return;
     }
 }
