@@ -33,6 +33,7 @@ stage "unit tests with ASan and UBSan" tests build-asan
 stage "scenarios with ASan and UBSan" test/scenario/run.py --baton build-asan/baton
 stage "scenarios, release" test/scenario/run.py --baton build/baton
 stage "crash: kill -9 of workers and servers" test/crash/workers.py --kills "${KILLS:-45}"
+stage "crash: remote workers, scenes" test/crash/remote.py
 stage "crash: kill -9, full disk, damaged data" test/crash/run.py --kills "${KILLS:-25}"
 stage "simulation" build/test/sim/sim --seeds "$seeds"
 # shellcheck disable=SC2086

@@ -380,8 +380,8 @@ void bt_hub_submit(void *data, struct bt_job *job)
     bool has_line = line && line->waiting.count > 0;
     struct bt_member *member = has_line ? NULL : find_member(hub, group, tags);
     struct waiting waiting = {.job = job};
-    bool is_hopeless = !member && !hub->is_expecting && !hub->is_closed &&
-                       !has_member(hub, group, tags);
+    bool is_hopeless =
+        !member && !hub->is_expecting && !hub->is_closed && !has_member(hub, group, tags);
     if (member)
         give(hub, member, job);
     else if (!is_hopeless || !decide(hub, &waiting, &verdicts))

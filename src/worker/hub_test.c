@@ -1,6 +1,7 @@
 /* Goal: the hub gives each job to a member that may take it, and says what becomes of those that
  * none can take.
- * Method: members that only write down what they are given; a sink that writes down what is told. */
+ * Method: members that only write down what they are given; a sink that writes down what is told.
+ */
 #include "worker/hub.h"
 
 #include "base/own.h"
@@ -171,7 +172,7 @@ static void test_credit(void **state)
     assert_int_equal(one.given.items[1], 4);
     finish(&eu, 2, true);
     assert_int_equal(eu.given.items[1], 3);
-    finish(&eu, 2, false); /* Twice. */
+    finish(&eu, 2, false);  /* Twice. */
     finish(&one, 3, false); /* Another's. */
     assert_string_equal(told, "result 1 SUCCESS |result 2 SUCCESS |");
     leave(&one);
@@ -214,9 +215,10 @@ static void test_nobody(void **state)
     submit(1, ", workerGroup: {key: gpu, fallback: IGNORE}");
     submit(2, "");
     bt_hub_expect(hub, false); /* Decides again. */
-    assert_string_equal(told, "log 1 no worker of the group 'gpu' is connected; the task runs on any "
-                              "worker without a group|"
-                              "log 2 no worker is connected; the task waits for one (baton worker)|");
+    assert_string_equal(told,
+                        "log 1 no worker of the group 'gpu' is connected; the task runs on any "
+                        "worker without a group|"
+                        "log 2 no worker is connected; the task waits for one (baton worker)|");
     join(&plain, "", "", 10);
     assert_int_equal(plain.given.count, 2);
     leave(&plain);

@@ -1,6 +1,8 @@
 /* commit.c — The commit of a batch, what follows it, and what follows its failure. */
 #include "journal/runner/runner_int.h"
 
+#include "base/crash.h"
+
 #include <assert.h>
 
 enum { ROWS_MAX_DEFAULT = 20000, ACTOR_ROWS_KEPT = 256, RETRY_US = 200000 };
@@ -178,6 +180,7 @@ static void send_submits(struct bt_runner *runner)
         struct bt_job *job = runner->submits.items[i];
         keep_outstanding(runner, &(struct bt_job_row){job->exec_key, job->taskrun, job->token});
         runner->config.dispatcher.submit(runner->config.dispatcher.data, job);
+        BT_CRASH_POINT("submitted");
     }
     runner->submits.count = 0;
 }
@@ -311,8 +314,10 @@ int runner_commit(struct bt_runner *runner, struct bt_err *err)
         .flows = runner->put_flows.items,
         .flow_count = runner->put_flows.count,
     };
+    BT_CRASH_POINT("commit");
     if (rc == BT_OK)
         rc = journal->ops->commit(journal, &batch, err);
+    BT_CRASH_POINT("committed");
     rows_done(&rows);
     if (rc == BT_OK)
         after_commit(runner);

@@ -5,6 +5,7 @@
 #include "journal/runner/runner_int.h"
 
 #include "sys/fs.h"
+#include "base/crash.h"
 #include "value/json.h"
 
 #include <errno.h>
@@ -48,6 +49,7 @@ int spill_write(struct bt_files *files, const struct actor *actor, struct bt_tas
         return BT_OK;
     BT_TRY(write_file(files, actor, run, bt_buf_str(&text), err));
     run->is_spilled = true;
+    BT_CRASH_POINT("spilled");
     return BT_OK;
 }
 

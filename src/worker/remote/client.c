@@ -4,6 +4,7 @@
  * after a new connection. The lease: the server gives a worker up `lost_ms` after its last word;
  * here everything is killed somewhat before that, counted from the sending of the last heartbeat
  * that was answered, so no attempt lives twice. */
+#include "base/crash.h"
 #include "base/limits.h"
 #include "sys/random.h"
 #include "worker/remote/client_int.h"
@@ -86,6 +87,7 @@ static void on_started(void *data, const struct bt_job *job, int64_t at_us)
 {
     struct bt_client *client = data;
     BT_VALUE map = bt_map_new(2);
+    BT_CRASH_POINT("job-started");
     lock(client);
     int rc = bt_map_puts(map, "token", bt_wire_token(job->token));
     rc |= bt_map_puts(map, "at", bt_value_int(at_us - client->clock_ahead_us));
@@ -130,6 +132,7 @@ static void on_result(void *data, struct bt_job_result *result)
 {
     struct bt_client *client = data;
     lock(client);
+    BT_CRASH_POINT("job-ended");
     struct running *entry = client_find_locked(client, result->token);
     result->started_us -= client->clock_ahead_us;
     result->ended_us -= client->clock_ahead_us;

@@ -1,4 +1,5 @@
 /* client_jobs.c — What the server says, in the link's thread. */
+#include "base/crash.h"
 #include "worker/remote/client_int.h"
 #include "worker/remote/wire.h"
 
@@ -67,6 +68,7 @@ static void take_job(struct bt_client *client, const struct bt_value *message)
                            bt_frame_map1("token", bt_wire_token(token)));
     }
     unlock(client);
+    BT_CRASH_POINT("job-taken");
     if (is_refused)
         bt_job_free(job);
 }
@@ -75,6 +77,7 @@ static void on_ack(struct bt_client *client, uint64_t token)
 {
     lock(client);
     struct running *entry = client_find_locked(client, token);
+    BT_CRASH_POINT("acked");
     if (entry && entry->result)
         client_forget_locked(client, entry);
     unlock(client);

@@ -1,5 +1,6 @@
 /* client_link.c — The connection to the server: made again and again, read and written by one
  * thread that never waits for anything but the socket. */
+#include "base/crash.h"
 #include "base/limits.h"
 #include "worker/remote/address.h"
 #include "worker/remote/client_int.h"
@@ -160,6 +161,7 @@ static bool write_link(struct bt_client *client)
         if (sent < 0)
             return errno == EAGAIN;
         client->sent += (size_t)sent;
+        BT_CRASH_POINT("sent");
     }
     return client->sending.failed == BT_OK;
 }

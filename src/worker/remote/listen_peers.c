@@ -2,6 +2,7 @@
  * with what they run, and are lost. The listener's thread; it never blocks. */
 #include "worker/remote/listen_int.h"
 
+#include "base/crash.h"
 #include "base/limits.h"
 #include "base/tags.h"
 
@@ -264,6 +265,7 @@ void peer_hello(struct bt_listener *listener, struct conn *conn, const struct bt
         conn->is_closing = true; /* It comes again. */
         return;
     }
+    BT_CRASH_POINT("lease-held");
     listener_send(listener, conn, BT_FRAME_WELCOME, listener_welcome(listener));
     if (peer)
         bt_hub_away(peer->member, true); /* No job comes between what it says and the answer. */
@@ -272,6 +274,7 @@ void peer_hello(struct bt_listener *listener, struct conn *conn, const struct bt
     attach(listener, conn, peer);
     reconcile(listener, conn, bt_map_gets(hello, "running"));
     bt_hub_away(peer->member, false);
+    BT_CRASH_POINT("welcomed");
 }
 
 /* --- Its words ----------------------------------------------------------------------------------
@@ -379,6 +382,11 @@ void peers_forgive(struct bt_listener *listener, int64_t stall_us, int64_t now_u
 
 void peers_done(struct bt_listener *listener)
 {
+    size_t held = 0;
+    for (size_t i = 0; i < listener->peers.count; i++)
+        held += bt_hub_held(listener->peers.items[i]->member);
     while (listener->peers.count)
         peer_leave(listener, listener->peers.count - 1);
+    if (held == 0)
+        drop_lease(listener);
 }

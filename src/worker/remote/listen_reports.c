@@ -2,6 +2,7 @@
  * so it has a thread of its own. */
 #include "worker/remote/listen_int.h"
 
+#include "base/crash.h"
 #include "base/limits.h"
 
 #include <stdlib.h>
@@ -65,8 +66,10 @@ static void hand_logs(struct peer *peer, const struct bt_value *message)
 static void hand_result(struct peer *peer, const struct bt_value *message)
 {
     struct bt_job_result result;
+    BT_CRASH_POINT("result");
     if (bt_wire_read_result(message, &result, NULL) == BT_OK)
         (void)bt_hub_result(peer->member, &result); /* False: it came late. */
+    BT_CRASH_POINT("result-handed");
     answer(peer, BT_FRAME_ACK, bt_frame_map1("token", bt_value_ref(bt_map_gets(message, "token"))));
 }
 
