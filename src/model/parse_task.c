@@ -6,7 +6,6 @@
 
 #include "base/limits.h"
 #include "base/own.h"
-#include "base/tags.h"
 
 #include <stdlib.h>
 
@@ -90,56 +89,9 @@ static void on_map(struct reading *reading, const struct place *place)
     bt_read_is_map(reading->parse, place);
 }
 
-static enum bt_fallback fallback_of(struct bt_str name)
-{
-    static const char *const names[] = {"WAIT", "FAIL", "CANCEL", "IGNORE"};
-    for (size_t i = 0; i < BT_COUNT(names); i++)
-        if (bt_str_is(name, names[i]))
-            return (enum bt_fallback)i;
-    return BT_FALLBACK_WAIT;
-}
-
-/* The tags as one text; NULL when one cannot be a tag, which is reported. */
-static const char *tags_of(struct reading *reading, const struct place *place,
-                           const struct bt_value *tags)
-{
-    BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(4096);
-    for (size_t i = 0; i < bt_value_count(tags); i++) {
-        struct bt_str tag = bt_value_str(bt_list_at(tags, i));
-        if (!bt_tag_is_valid(tag)) {
-            (void)bt_model_error(
-                reading->parse, place, "invalid-tag",
-                "\"%.*s\" is no tag: letters, digits, '.', '_' and '-', at most %u",
-                BT_FMT(bt_str_slice(tag, 0, 80)), BT_TAG_BYTES_MAX);
-            return NULL;
-        }
-        if (i)
-            (void)bt_buf_addc(&text, ','); /* A failure shows in the next call. */
-        (void)bt_buf_add(&text, tag);
-    }
-    return bt_model_cstr(reading->parse, bt_buf_str(&text));
-}
-
-/* {key, tags, fallback}: the workers that may run the task. */
 static void on_worker_group(struct reading *reading, const struct place *place)
 {
-    const struct bt_value *schema = bt_map_gets(bt_type_common(), "workerGroup");
-    BT_VALUE group = bt_schema_value(reading->parse, schema, place);
-    if (!group)
-        return;
-    struct bt_task *task = task_of(reading);
-    struct bt_str key = bt_map_str(group, "key");
-    const struct bt_value *tags = bt_map_gets(group, "tags");
-    if (key.len == 0 && bt_value_count(tags) == 0) {
-        (void)bt_model_error(reading->parse, place, "missing-property",
-                             "\"workerGroup\" needs a \"key\" or \"tags\"");
-        return;
-    }
-    if (key.len)
-        task->worker_group = bt_model_cstr(reading->parse, key);
-    if (bt_value_count(tags))
-        task->worker_tags = tags_of(reading, place, tags);
-    task->fallback = fallback_of(bt_map_str(group, "fallback"));
+    bt_model_worker_group(reading->parse, place, task_of(reading));
 }
 
 static void on_retry_on_loss(struct reading *reading, const struct place *place)

@@ -35,6 +35,14 @@ class Cluster:
         return subprocess.Popen([self.baton, *map(str, args)], stdout=self.log, stderr=self.log, env=env)
 
     def start_server(self, point=None):
+        """Again while a `baton run` that found no server has taken the directory over."""
+        until = time.monotonic() + 120
+        self.try_server(point)
+        while self.server.poll() == 1 and time.monotonic() < until:
+            time.sleep(0.1)
+            self.try_server(point)
+
+    def try_server(self, point):
         (self.data / "control.sock").unlink(missing_ok=True)  # A killed server's: it is not ready by it.
         self.server = self.start("server", "--data", self.data, "--worker-listen", self.address, *self.server_args,
                                  *self.times, point=point)
