@@ -336,6 +336,7 @@ def run_case(case, baton):
         begin = time.monotonic()
         try:
             note, good = case(scene) or "", True
+            check("a sanitizer found something", "Sanitizer" not in scene.output(), scene.output()[-3000:])
         except (Mismatch, subprocess.TimeoutExpired, OSError) as why:
             note, good = str(why), False
         for process in [scene.cluster.server, *scene.cluster.workers] if scene.cluster else []:

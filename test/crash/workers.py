@@ -122,6 +122,8 @@ def check_leftovers(folder):
     work = [str(p) for p in folder.glob("work*/**/*") if p.is_dir() and p.name.startswith("r")]
     if work:
         wrong.append(f"working directories are left: {work[:5]}")
+    if "Sanitizer" in (folder / "log").read_text() or "runtime error" in (folder / "log").read_text():
+        wrong.append("a sanitizer found something")
     if (folder / "data" / "worker.lease").exists():
         wrong.append("the lease is left")
     parts = [str(p) for p in (folder / "data" / "storage" / ".tmp").rglob("*")]

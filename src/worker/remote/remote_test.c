@@ -22,8 +22,8 @@ static struct bt_hub *hub;
 static struct bt_listener *listener;
 static struct bt_flow *flow;
 static uint64_t next_token;
-static unsigned holds, drops, hold_ms;
-static bool is_hold_refused;
+static _Atomic unsigned holds, drops, hold_ms;
+static _Atomic bool is_hold_refused;
 
 static int hold(void *data, unsigned ms, struct bt_err *err)
 {
