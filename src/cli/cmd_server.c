@@ -7,8 +7,10 @@
 #include "base/own.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -86,10 +88,24 @@ static void block_signals(void)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* What is tried again: told once for as long as it is the same. From several threads. */
+static void on_trouble(void *data, const struct bt_err *err)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static char last[sizeof err->msg];
+    (void)data;
+    (void)pthread_mutex_lock(&lock); /* Cannot fail on a default mutex. */
+    if (strcmp(last, err->msg) != 0)
+        (void)fprintf(stderr, "baton server: %s%s%s\n", err->msg, err->hint[0] ? "; " : "",
+                      err->hint);
+    (void)snprintf(last, sizeof last, "%s", err->msg); /* As long. */
+    (void)pthread_mutex_unlock(&lock);                 /* As above. */
+}
+
 static int serve(struct bt_instance_config *config, struct bt_control *control, struct bt_err *err)
 {
     struct bt_instance *instance = NULL;
-    config->listener = (struct bt_listener){control, bt_control_changes, NULL};
+    config->listener = (struct bt_listener){control, bt_control_changes, on_trouble};
     BT_TRY(bt_instance_open(config, &instance, err));
     size_t unfinished, orphans;
     unsigned wait_ms;

@@ -39,8 +39,9 @@ struct bt_instance {
     struct bt_member *member; /* The worker of this process. */
     struct bt_worker *worker;
     struct bt_listener *listener;
-    struct bt_lease *lease; /* Of remote workers. */
-    size_t orphans;         /* Jobs that those of an earlier server may still run. */
+    struct bt_lease *lease;  /* Of remote workers. */
+    struct bt_listener told; /* Who hears of trouble. */
+    size_t orphans;          /* Jobs that those of an earlier server may still run. */
     char token[WORKER_TOKEN_SIZE];
     struct bt_service service;
     struct bt_value *envs;
@@ -361,7 +362,12 @@ static int read_token(struct bt_instance *self, struct bt_err *err)
 static int hold_lease(void *data, unsigned ms, struct bt_err *err)
 {
     struct bt_instance *self = data;
-    return bt_lease_hold(self->lease, ms, err);
+    int rc = bt_lease_hold(self->lease, ms, err);
+    if (rc < 0)
+        (void)bt_err_prefix(err, "a worker has to wait until worker.lease can be written");
+    if (rc < 0 && self->told.trouble)
+        self->told.trouble(self->told.data, err); /* The worker comes again. */
+    return rc;
 }
 
 static void drop_lease(void *data)
@@ -397,6 +403,7 @@ int bt_instance_open(const struct bt_instance_config *config, struct bt_instance
     if (!self)
         return bt_fail_mem(err, "Baton");
     self->lock_fd = -1;
+    self->told = config->listener;
     int rc = open_all(self, config, err);
     if (rc == BT_OK && !config->has_no_worker)
         rc = open_worker(self, config, err);

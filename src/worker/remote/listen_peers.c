@@ -39,7 +39,8 @@ static int hold_lease(struct bt_listener *listener)
     unsigned ms = listener->has_expired || orphan_ms < lost_ms ? lost_ms : orphan_ms;
     if (!listener->config.hold_lease)
         return BT_OK;
-    return listener->config.hold_lease(listener->config.data, ms, NULL);
+    struct bt_err err = BT_ERR_INIT; /* Told by who holds it. */
+    return listener->config.hold_lease(listener->config.data, ms, &err);
 }
 
 static void drop_lease(struct bt_listener *listener)
