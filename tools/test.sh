@@ -36,6 +36,7 @@ stage "API with ASan and UBSan" test/api/run.py --baton build-asan/baton
 stage "API, release" test/api/run.py --baton build/baton
 stage "crash: kill -9 of workers and servers" test/crash/workers.py --kills "${KILLS:-45}"
 stage "crash: kill -9 of plugin hosts and the zygote" test/crash/hosts.py --kills "${KILLS:-60}"
+stage "crash: remote workers, scenes" test/crash/remote.py
 stage "crash: kill -9, full disk, damaged data" test/crash/run.py --kills "${KILLS:-25}"
 stage "simulation" build/test/sim/sim --seeds "$seeds"
 # shellcheck disable=SC2086

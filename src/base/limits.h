@@ -52,7 +52,11 @@
 #define BT_LOG_QUOTA_BYTES (64u << 20) /* Log text of one attempt; a notice says where it cuts. */
 
 /* Workers. */
-#define BT_OUTPUT_LINE_MAX (1u << 20) /* A "::{…}::" line. */
+#define BT_GROUP_BYTES_MAX 60u
+#define BT_TAG_BYTES_MAX 60u
+#define BT_TAGS_BYTES_MAX 1000u        /* All tags of a worker, or that a task asks for. */
+#define BT_LOG_WINDOW_BYTES (1u << 20) /* Log text of a remote worker under way to its server. */
+#define BT_OUTPUT_LINE_MAX (1u << 20)  /* A "::{…}::" line. */
 #define BT_OUTPUT_FILES_MAX 10000u
 #define BT_KILL_GRACE_MS 5000             /* From SIGTERM to SIGKILL. */
 #define BT_WALK_DEPTH_MAX 64              /* Nested directories looked through for output files. */

@@ -1,6 +1,7 @@
 /* cli.c — The command table, help, and the way into a command. */
 #include "cli/cli.h"
 
+#include "base/crash.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "cli/text.h"
@@ -136,6 +137,7 @@ static int run_command(int argc, char **argv)
 
 int bt_cli_main(int argc, char **argv)
 {
+    bt_crash_init();
     open_standard();
     return flush_standard(run_command(argc, argv));
 }

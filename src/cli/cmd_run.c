@@ -392,6 +392,8 @@ static int report(struct session *session, const struct options *options)
 static void take_up_unfinished(struct session *session, const struct bt_instance *instance)
 {
     size_t count;
+    unsigned wait_ms;
+    size_t orphans = bt_instance_orphans(instance, &wait_ms);
     const uint64_t *keys = bt_instance_unfinished(instance, &count);
     for (size_t i = 0; i < count; i++)
         bt_vec_push(&session->open, keys[i]);
@@ -399,6 +401,11 @@ static void take_up_unfinished(struct session *session, const struct bt_instance
     if (count)
         bt_show_note(session->show, "%zu unfinished execution%s go%s on", count,
                      count == 1 ? "" : "s", count == 1 ? "es" : "");
+    if (orphans)
+        bt_show_note(session->show,
+                     "%zu job%s may still run on workers of a server that is gone; given out again "
+                     "after %.1f s",
+                     orphans, orphans == 1 ? "" : "s", wait_ms / 1000.0);
 }
 
 /* A server has the data directory: it runs the flow. */

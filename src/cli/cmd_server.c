@@ -8,8 +8,10 @@
 #include "server/server.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -114,15 +116,31 @@ static int open_http(const struct options *options, struct bt_instance *instance
     return bt_server_start(&config, ret_server, err);
 }
 
+/* What is tried again: told once for as long as it is the same. From several threads. */
+static void on_trouble(void *data, const struct bt_err *err)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static char last[sizeof err->msg];
+    (void)data;
+    (void)pthread_mutex_lock(&lock); /* Cannot fail on a default mutex. */
+    if (strcmp(last, err->msg) != 0)
+        (void)fprintf(stderr, "baton server: %s%s%s\n", err->msg, err->hint[0] ? "; " : "",
+                      err->hint);
+    (void)snprintf(last, sizeof last, "%s", err->msg); /* As long. */
+    (void)pthread_mutex_unlock(&lock);                 /* As above. */
+}
+
 static int serve(const struct options *options, struct bt_instance_config *config,
                  struct bt_control *control, struct bt_err *err)
 {
     struct bt_instance *instance = NULL;
     struct bt_server *server = NULL;
-    config->listener = (struct bt_listener){control, bt_control_changes, NULL};
+    config->listener = (struct bt_listener){control, bt_control_changes, on_trouble};
     BT_TRY(bt_instance_open(config, &instance, err));
-    size_t unfinished;
+    size_t unfinished, orphans;
+    unsigned wait_ms;
     (void)bt_instance_unfinished(instance, &unfinished);
+    orphans = bt_instance_orphans(instance, &wait_ms);
     int rc = bt_instance_start(instance, err);
     if (rc == BT_OK)
         rc = bt_control_start(control, instance, err);
@@ -134,6 +152,10 @@ static int serve(const struct options *options, struct bt_instance_config *confi
                      bt_instance_worker_address(instance));
         if (unfinished)
             (void)printf("baton server: %zu unfinished executions go on\n", unfinished);
+        if (orphans)
+            (void)printf("baton server: %zu jobs may still run on workers of before; those that no "
+                         "worker comes back with are given out again after %.1f s\n",
+                         orphans, wait_ms / 1000.0);
         (void)fflush(stdout);
         (void)wait_for_signal();
         (void)printf("baton server: stopping\n");

@@ -2,8 +2,10 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 
+#include "base/limits.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "base/tags.h"
 #include "sys/fs.h"
 #include "worker/remote/client.h"
 
@@ -27,13 +29,14 @@ static const char help[] =
     "  -t, --token TOKEN      What the server's DIR/worker.token holds (or BATON_WORKER_TOKEN)\n"
     "      --token-file FILE  Read it from a file\n"
     "  -g, --group NAME       Take the jobs of this worker group (default: those without one)\n"
+    "      --tags A,B         Also take jobs that ask for tags, when all are among these\n"
     "  -j, --slots N          Jobs at once (default: 8 per core)\n"
     "      --work DIR         Where working directories are made (default: a temporary one)\n"
     "      --grace SECONDS    How long running jobs may go on at the end (default 30)\n"
     "  -h, --help             Print this\n";
 
 struct options {
-    const char *server, *token, *token_file, *group, *slots, *work, *grace;
+    const char *server, *token, *token_file, *group, *tags, *slots, *work, *grace;
     char token_text[256];
     char work_text[64];
     unsigned slot_count, grace_s;
@@ -67,8 +70,12 @@ static int check_options(struct options *options, struct bt_err *err)
         (void)bt_fail(err, BT_INVALID, "which token?");
         return bt_hint(err, "it is in the file worker.token of the server's data directory");
     }
-    if (options->group && strlen(options->group) > 60)
-        return bt_fail(err, BT_INVALID, "the name of a worker group has at most 60 bytes");
+    if (options->group && strlen(options->group) > BT_GROUP_BYTES_MAX)
+        return bt_fail(err, BT_INVALID, "the name of a worker group has at most %u bytes",
+                       BT_GROUP_BYTES_MAX);
+    if (options->tags && !bt_tags_are_valid(bt_str_of(options->tags)))
+        return bt_fail(err, BT_INVALID,
+                       "--tags: words of letters, digits, '.', '_' and '-', with commas between");
     static const struct bt_number_option grace = {"--grace", 0, 86400, 30};
     const struct bt_number_option slots = {"--slots", 1, 10000, default_slots};
     BT_TRY(bt_option_number(&grace, options->grace, &options->grace_s, err));
@@ -78,9 +85,13 @@ static int check_options(struct options *options, struct bt_err *err)
 static int read_options(int argc, char **argv, struct options *options, struct bt_err *err)
 {
     const struct bt_flag flags[] = {
-        {'s', "--server", true, &options->server},       {'t', "--token", true, &options->token},
-        {0, "--token-file", true, &options->token_file}, {'g', "--group", true, &options->group},
-        {'j', "--slots", true, &options->slots},         {0, "--work", true, &options->work},
+        {'s', "--server", true, &options->server},
+        {'t', "--token", true, &options->token},
+        {0, "--token-file", true, &options->token_file},
+        {'g', "--group", true, &options->group},
+        {0, "--tags", true, &options->tags},
+        {'j', "--slots", true, &options->slots},
+        {0, "--work", true, &options->work},
         {0, "--grace", true, &options->grace},
     };
     struct bt_options spec = {.command = "worker", .flags = flags, .flag_count = BT_COUNT(flags)};
@@ -115,6 +126,7 @@ static int work(struct options *options, struct bt_err *err)
     struct bt_client_config config = {.address = options->server,
                                       .token = options->token,
                                       .group = options->group ? options->group : "",
+                                      .tags = options->tags,
                                       .work_dir = options->work,
                                       .slots = options->slot_count,
                                       .note = note};

@@ -3,6 +3,8 @@
 
 #include "base/utf8.h"
 #include "base/vec.h"
+#include "config/lease.h"
+#include "journal/runner/snapshot.h"
 #include "journal/sqlite/sqlite.h"
 #include "service/world.h"
 #include "sys/fs.h"
@@ -29,9 +31,10 @@ struct bt_instance {
     char *dir;
     bool is_temporary;
     int lock_fd;
-    bool has_db;
-    struct bt_db db;
-    struct bt_journal *journal;
+    bool has_db, has_reader;
+    struct bt_db db, reader; /* The reader is for what workers fetch. */
+    struct bt_journal *journal, *reader_journal;
+    struct bt_snapshot *snapshot;
     struct bt_logs *logs;
     struct bt_files *files;
     struct bt_vault *vault;
@@ -41,6 +44,8 @@ struct bt_instance {
     struct bt_member *member; /* The worker of this process. */
     struct bt_worker *worker;
     struct bt_listener *listener;
+    struct bt_lease *lease; /* Of remote workers. */
+    size_t orphans;         /* Jobs that those of an earlier server may still run. */
     char token[TOKEN_SIZE];
     char api_token[TOKEN_SIZE];
     struct bt_service service;
@@ -180,6 +185,11 @@ static int open_stores(struct bt_instance *self, struct bt_err *err)
     if (rc == BT_OK)
         rc = bt_journal_sqlite(&self->db, &self->journal, err);
     if (rc == BT_OK)
+        rc = bt_db_open(db, BT_DB_READER, &self->reader, err);
+    self->has_reader = rc == BT_OK;
+    if (rc == BT_OK)
+        rc = bt_journal_sqlite(&self->reader, &self->reader_journal, err);
+    if (rc == BT_OK)
         rc = bt_logs_open(logs, !self->is_temporary, &self->logs, err);
     if (rc == BT_OK)
         rc = bt_store_sqlite(db, self->logs, &self->store, err);
@@ -194,6 +204,8 @@ static int open_stores(struct bt_instance *self, struct bt_err *err)
         rc = bt_vault_open(self->is_temporary ? NULL : self->dir, "secret.key", &self->vault, err);
     if (rc == BT_OK)
         rc = bt_server_world_open(db, self->logs, self->vault, &self->world, err);
+    if (rc == BT_OK)
+        rc = bt_snapshot_new(self->reader_journal, self->files, &self->snapshot, err);
     free(db);
     free(logs);
     free(storage);
@@ -237,9 +249,11 @@ static void on_result(void *data, struct bt_job_result *result)
 /* Given out by an earlier process: a remote worker may still have it. */
 static void keep_orphan(void *data, const struct bt_job_row *row, uint32_t attempt)
 {
+    struct bt_instance *self = data;
     struct bt_job stub = {
         .exec_key = row->exec, .taskrun = row->taskrun, .token = row->token, .attempt = attempt};
-    bt_hub_orphan(data, &stub);
+    bt_hub_orphan(self->hub, &stub);
+    self->orphans++;
 }
 
 /* Everybody who wants to know of changes: who opened the instance, and the bus. */
@@ -268,15 +282,18 @@ static int open_runner(struct bt_instance *self, const struct bt_instance_config
     struct bt_runner_config runner = {
         .journal = self->journal,
         .logs = self->logs,
+        .files = self->files,
         .clock = bt_clock_system(),
         .seed = bt_random_u64(),
-        .dispatcher = {.data = self->hub, .submit = bt_hub_submit, .kill = bt_hub_kill},
+        .dispatcher = {.submit = bt_hub_submit, .kill = bt_hub_kill},
         .listener = {self, on_changes, config->listener.trouble ? on_trouble : NULL},
         .envs = self->envs,
         .globals = self->globals,
     };
-    if (config->worker_listen)
+    if (bt_lease_ms(self->lease)) {
         runner.dispatcher.orphan = keep_orphan;
+        runner.dispatcher.orphan_data = self;
+    }
     struct bt_hub_config hub = {.lost = bt_runner_lost};
     self->hub = bt_hub_new(&hub);
     if (!self->hub)
@@ -342,13 +359,15 @@ static int open_worker(struct bt_instance *self, const struct bt_instance_config
         .world = bt_server_world(self->world),
         .clock = bt_clock_system(),
         .sink = {self, on_logs, on_started, on_result, NULL},
+        .fetcher = {self->snapshot, bt_snapshot_fetch},
     };
     static const struct bt_member_ops ops = {submit_job, kill_job};
     int rc = bt_worker_start(&worker, &self->worker, err);
     free(work);
     if (rc < 0)
         return rc;
-    self->member = bt_hub_join(self->hub, "", worker.slots, &ops, self);
+    const struct bt_member_kind kind = {"", "", worker.slots};
+    self->member = bt_hub_join(self->hub, &kind, &ops, self);
     if (!self->member)
         return bt_fail_mem(err, "worker");
     bt_hub_away(self->member, false);
@@ -371,6 +390,7 @@ static int open_all(struct bt_instance *self, const struct bt_instance_config *c
     if (plugins)
         bt_catalog_add(plugins);
     free(plugins);
+    BT_TRY(bt_lease_open(self->dir, &self->lease, err));
     BT_TRY(open_stores(self, err));
     BT_TRY(read_envs(&self->envs, err));
     BT_TRY(read_globals(&self->globals, err));
@@ -408,6 +428,23 @@ static int read_token(struct bt_instance *self, const char *name, char token[TOK
     return bt_fs_write(fd, "\n", 1, err);
 }
 
+static int hold_lease(void *data, unsigned ms, struct bt_err *err)
+{
+    struct bt_instance *self = data;
+    int rc = bt_lease_hold(self->lease, ms, err);
+    if (rc < 0)
+        (void)bt_err_prefix(err, "a worker has to wait until worker.lease can be written");
+    if (rc < 0 && self->listener_out.trouble)
+        self->listener_out.trouble(self->listener_out.data, err); /* The worker comes again. */
+    return rc;
+}
+
+static void drop_lease(void *data)
+{
+    struct bt_instance *self = data;
+    bt_lease_drop(self->lease);
+}
+
 static int open_listener(struct bt_instance *self, const struct bt_instance_config *config,
                          struct bt_err *err)
 {
@@ -418,9 +455,14 @@ static int open_listener(struct bt_instance *self, const struct bt_instance_conf
         .files = self->files,
         .world = bt_server_world(self->world),
         .address = config->worker_listen,
+        .fetcher = {self->snapshot, bt_snapshot_fetch},
         .token = self->token,
         .heartbeat_ms = config->heartbeat_ms,
         .lost_ms = config->lost_ms,
+        .orphan_ms = bt_lease_ms(self->lease),
+        .hold_lease = hold_lease,
+        .drop_lease = drop_lease,
+        .data = self,
     };
     return bt_listener_start(&listener, &self->listener, err);
 }
@@ -438,6 +480,8 @@ int bt_instance_open(const struct bt_instance_config *config, struct bt_instance
         rc = open_worker(self, config, err);
     if (rc == BT_OK && config->worker_listen)
         rc = open_listener(self, config, err);
+    else if (rc == BT_OK && bt_lease_ms(self->lease))
+        rc = bt_lease_wait(self->lease, self->hub, err);
     if (rc < 0) {
         bt_instance_close(self, true);
         return rc;
@@ -465,6 +509,12 @@ const uint64_t *bt_instance_unfinished(const struct bt_instance *self, size_t *r
 size_t bt_instance_unreadable(const struct bt_instance *self)
 {
     return self->unreadable;
+}
+
+size_t bt_instance_orphans(const struct bt_instance *self, unsigned *ret_wait_ms)
+{
+    *ret_wait_ms = bt_lease_ms(self->lease);
+    return self->orphans;
 }
 
 const char *bt_instance_dir(const struct bt_instance *self)
@@ -505,9 +555,11 @@ struct bt_instance *bt_instance_close(struct bt_instance *self, bool is_now)
     if (self->hub)
         bt_hub_close(self->hub); /* What runs now is taken up again at the next start. */
     bt_listener_stop(self->listener);
+    bt_lease_close(self->lease);
     bt_worker_stop(self->worker, is_now);
     if (self->member)
         bt_hub_leave(self->member);
+    bt_member_free(self->member);
     bt_runner_free(self->runner);
     bt_hub_free(self->hub);
     if (self->store)
@@ -515,6 +567,11 @@ struct bt_instance *bt_instance_close(struct bt_instance *self, bool is_now)
     bt_flow_cache_free(self->flows);
     bt_exec_cache_free(self->execs);
     bt_bus_free(self->bus);
+    bt_snapshot_free(self->snapshot);
+    if (self->reader_journal)
+        self->reader_journal->ops->close(self->reader_journal);
+    if (self->has_reader)
+        bt_db_close(&self->reader);
     if (self->journal)
         self->journal->ops->close(self->journal);
     bt_server_world_close(self->world);

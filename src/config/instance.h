@@ -1,7 +1,7 @@
 /* instance.h — A Baton over a data directory: database, logs, files, runner and worker, wired.
  *
  * The directory belongs to one process at a time (a lock file). Layout: baton.db, logs/, storage/,
- * work/, lock. */
+ * work/, lock, worker.token, worker.lease. */
 #pragma once
 #include "service/service.h"
 
@@ -26,6 +26,9 @@ struct bt_service *bt_instance_service(struct bt_instance *instance); /* Borrowe
 const uint64_t *bt_instance_unfinished(const struct bt_instance *instance, size_t *ret_count);
 /* How many more there are that cannot be read; each was told to the listener as trouble. */
 size_t bt_instance_unreadable(const struct bt_instance *instance);
+/* Jobs that remote workers of an earlier process may still run: they are given out again when no
+ * worker comes back with them within *ret_wait_ms. */
+size_t bt_instance_orphans(const struct bt_instance *instance, unsigned *ret_wait_ms);
 const char *bt_instance_dir(const struct bt_instance *instance);
 /* Where remote workers connect, NULL: nowhere. Borrowed. */
 const char *bt_instance_worker_address(const struct bt_instance *instance);

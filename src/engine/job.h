@@ -12,6 +12,28 @@
 #include "model/flow.h"
 #include "model/state.h"
 
+/* A version of the outputs of an execution: what its first `ends` task runs to end have left,
+ * among those numbered before next_n. next_n 0: none. */
+struct bt_as_of {
+    uint32_t ends, next_n;
+};
+
+struct bt_job;
+
+/* What a job may ask for while its properties are rendered: what is at a path (a list of texts, the
+ * first "outputs" or "tasks"), as bt_execution_outputs() gives it. */
+struct bt_fetch_request {
+    const struct bt_job *job; /* Its tenant, execution, version and time count. */
+    const struct bt_value *path;
+    bool is_whole;
+};
+/* Any thread; may block. */
+struct bt_fetcher {
+    void *data;
+    int (*fetch)(void *data, const struct bt_fetch_request *request, struct bt_value **ret_value,
+                 struct bt_err *err);
+};
+
 struct bt_job {
     uint64_t exec_key; /* The execution's internal key. */
     uint32_t taskrun;  /* The task run's number within it. */
@@ -24,7 +46,11 @@ struct bt_job {
     struct bt_value
         *variables; /* Owned map: the rendering context (only what the task can reach). */
     struct bt_value *templates; /* Owned; NULL: not an evaluate job. */
-    int64_t timeout_us;         /* 0 = none. */
+    /* Set when the expressions may reach more outputs than of single runs: `outputs` and `tasks`
+     * are then not among the variables but fetched by path, as of this version. */
+    struct bt_as_of as_of;
+    const struct bt_fetcher *fetcher; /* Who fetches them; the worker's. */
+    int64_t timeout_us;               /* 0 = none. */
     int64_t now_us;
     uint64_t seed;
     struct bt_job *next; /* The worker's: its queue … */

@@ -45,6 +45,9 @@ struct bt_prop {
 
 enum { BT_NO_TASK = 0xFFFFFFFFu };
 
+/* What becomes of a task when no worker is such as its workerGroup asks for. */
+enum bt_fallback { BT_FALLBACK_WAIT, BT_FALLBACK_FAIL, BT_FALLBACK_CANCEL, BT_FALLBACK_IGNORE };
+
 struct bt_task {
     uint32_t index;
     uint32_t parent;       /* Index of the enclosing flowable, or BT_NO_TASK. */
@@ -61,6 +64,8 @@ struct bt_task {
     struct bt_retry retry;
     const char *log_level;       /* Least level kept, or NULL. */
     const char *worker_group;    /* Key of its workers; NULL: those without a group. */
+    const char *worker_tags;     /* "a,b": all of them the worker must have; NULL: none. */
+    enum bt_fallback fallback;   /* When there is no such worker. */
     bool is_once;                /* retryOnWorkerLoss: false: a lost attempt fails the task run. */
     uint32_t concurrent;         /* concurrent, concurrencyLimit; 0 = no limit. */
     const struct bt_prop *props; /* The type's own properties, compiled. */

@@ -119,6 +119,8 @@ void bt_expression_words(struct bt_err *err);
 
 /* --- the parts of a flow ---------------------------------------------------------------------- */
 void bt_model_retry(struct parse *parse, const struct place *place, struct bt_retry *ret_retry);
+/* {key, tags, fallback}: the workers that may run the task. */
+void bt_model_worker_group(struct parse *parse, const struct place *place, struct bt_task *task);
 void bt_model_labels(struct parse *parse, const struct place *place);
 void bt_model_inputs(struct parse *parse, const struct place *place);
 void bt_model_outputs(struct parse *parse, const struct place *place);

@@ -89,19 +89,9 @@ static void on_map(struct reading *reading, const struct place *place)
     bt_read_is_map(reading->parse, place);
 }
 
-/* {key: NAME}: the workers that may run the task. */
 static void on_worker_group(struct reading *reading, const struct place *place)
 {
-    if (!bt_read_is_map(reading->parse, place))
-        return;
-    struct bt_yaml_node *node = bt_yaml_get(place->node, "key");
-    if (!node) {
-        (void)bt_model_error(reading->parse, place, "missing-property",
-                             "\"workerGroup\" needs a \"key\"");
-        return;
-    }
-    struct place key = bt_place_in(place, "key", node);
-    task_of(reading)->worker_group = bt_read_text(reading->parse, &key);
+    bt_model_worker_group(reading->parse, place, task_of(reading));
 }
 
 static void on_retry_on_loss(struct reading *reading, const struct place *place)

@@ -23,7 +23,7 @@ void bt_asks_done(struct bt_asks *asks)
     *asks = (struct bt_asks){.files = asks->files, .world = asks->world};
 }
 
-static int later(struct bt_asks *asks, struct bt_err *err)
+int bt_asks_later(struct bt_asks *asks, struct bt_err *err)
 {
     asks->is_open = true;
     return bt_fail(err, BT_NEED, "an expression waits for an answer"); /* Never shown. */
@@ -61,7 +61,7 @@ static int ask_http(struct bt_asks *asks, const struct bt_value *args, struct bt
         return bt_fail(err, BT_LIMIT, "more than %u different calls of http()", BT_HTTP_CALLS_MAX);
     bt_value_unref(asks->question);
     asks->question = bt_value_ref(args);
-    return later(asks, err);
+    return bt_asks_later(asks, err);
 }
 
 int bt_asks_answer(struct bt_asks *asks, struct bt_value *value, const struct bt_err *error)
@@ -95,7 +95,7 @@ static int call(void *data, const char *function, const struct bt_value *args,
 {
     struct bt_asks *asks = data;
     if (!asks->may_block)
-        return later(asks, err);
+        return bt_asks_later(asks, err);
     if (bt_reader_knows(function))
         return bt_reader_call(&(struct bt_reading){asks->files, asks->job}, function,
                               bt_map_str(args, "path"), ret_value, err);
@@ -127,6 +127,18 @@ static int unseal(void *data, const struct bt_value *sealed, struct bt_value **r
     BT_TRY(remember(asks, text, err));
     *ret_value = BT_TAKE(text);
     return BT_OK;
+}
+
+int bt_asks_open(struct bt_asks *asks, struct bt_value *value, struct bt_value **ret_value,
+                 struct bt_err *err)
+{
+    if (!bt_sealed_has(value)) {
+        *ret_value = value;
+        return BT_OK;
+    }
+    int rc = bt_sealed_replace(value, unseal, asks, ret_value, err);
+    bt_value_unref(value);
+    return rc;
 }
 
 int bt_asks_unseal(struct bt_asks *asks, struct bt_err *err)

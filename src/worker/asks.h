@@ -30,6 +30,11 @@ void bt_asks_begin(struct bt_asks *asks, struct bt_job *job);
 void bt_asks_done(struct bt_asks *asks);
 /* The capability; `asks` is borrowed by it. */
 struct bt_capabilities bt_asks_capabilities(struct bt_asks *asks);
+/* Gives the rendering up until a helper thread does it. BT_NEED. */
+int bt_asks_later(struct bt_asks *asks, struct bt_err *err);
+/* Opens the sealed values in a value, which is taken (NULL: nothing). */
+int bt_asks_open(struct bt_asks *asks, struct bt_value *value, struct bt_value **ret_value,
+                 struct bt_err *err);
 /* Opens the sealed values among the job's variables. */
 int bt_asks_unseal(struct bt_asks *asks, struct bt_err *err);
 /* Seals a text that holds a secret. */

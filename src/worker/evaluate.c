@@ -2,6 +2,7 @@
 #include "worker/evaluate.h"
 
 #include "base/limits.h"
+#include "worker/context.h"
 
 struct evaluation {
     struct bt_asks *asks;
@@ -133,6 +134,18 @@ static bool ends_here(struct bt_str key, const struct bt_value *entry)
     return bt_str_is(key, "runIf") && !bt_value_as_bool(bt_map_gets(entry, "v"));
 }
 
+static int lookup(void *data, struct bt_str name, struct bt_value **ret_value, struct bt_err *err)
+{
+    const struct evaluation *self = data;
+    return bt_context_get(self->asks->job, name, ret_value, err);
+}
+
+static int lookup_all(void *data, struct bt_value **ret_map, struct bt_err *err)
+{
+    const struct evaluation *self = data;
+    return bt_context_all(self->asks->job, ret_map, err);
+}
+
 int bt_evaluate(struct bt_asks *asks, struct bt_value **ret_outputs, struct bt_err *err)
 {
     const struct bt_job *job = asks->job;
@@ -140,10 +153,12 @@ int bt_evaluate(struct bt_asks *asks, struct bt_value **ret_outputs, struct bt_e
     BT_VALUE outputs = bt_map_new(bt_value_count(job->templates));
     size_t bytes = 0;
     self.capabilities = bt_asks_capabilities(asks);
-    bt_scope_of_map(&self.scope, job->variables);
-    self.scope.capabilities = &self.capabilities;
-    self.scope.now_us = job->now_us;
-    self.scope.rng = &self.rng;
+    self.scope = (struct bt_scope){.lookup = lookup,
+                                   .all = lookup_all,
+                                   .data = &self,
+                                   .capabilities = &self.capabilities,
+                                   .now_us = job->now_us,
+                                   .rng = &self.rng};
     for (size_t i = 0; outputs && i < bt_value_count(job->templates); i++) {
         const struct bt_value *item = bt_list_at(job->templates, i);
         struct bt_str key = bt_map_str(item, "k");

@@ -1,46 +1,7 @@
 /* hub.c — The table of members and jobs. Never blocks while it holds its mutex. */
-#include "worker/hub.h"
-
-#include "base/map64.h"
-#include "base/vec.h"
+#include "worker/hub_int.h"
 
 #include <assert.h>
-#include <pthread.h>
-
-/* A job that a member has. */
-struct held {
-    struct bt_member *member; /* NULL: an orphan. */
-    bool is_killed;           /* Of an orphan: kill it when it is found. */
-    struct bt_job stub;       /* Only the names of the attempt: what the sink looks at. */
-};
-
-/* Jobs that wait for a member of one group, in order. */
-struct group {
-    char name[64];
-    BT_VEC(struct bt_job *) waiting;
-    size_t head; /* Jobs before it have left. */
-};
-
-struct bt_member {
-    struct bt_hub *hub;
-    char group[64];
-    struct bt_member_ops ops;
-    void *data;
-    unsigned credit;
-    size_t held;
-    bool is_draining, is_away;
-};
-
-struct bt_hub {
-    struct bt_hub_config config;
-    struct bt_worker_sink sink;
-    pthread_mutex_t lock;
-    BT_VEC(struct bt_member *) members;
-    size_t turn; /* Where the search for a member starts: round robin. */
-    BT_VEC(struct group *) groups;
-    struct bt_map64 held; /* token → struct held */
-    bool is_closed;
-};
 
 struct bt_hub *bt_hub_new(const struct bt_hub_config *config)
 {
@@ -57,42 +18,24 @@ void bt_hub_set_sink(struct bt_hub *hub, const struct bt_worker_sink *sink)
     hub->sink = *sink;
 }
 
-static void group_free(struct group *group)
-{
-    for (size_t i = group->head; i < group->waiting.count; i++)
-        bt_job_free(group->waiting.items[i]);
-    bt_vec_done(&group->waiting);
-    free(group);
-}
-
 struct bt_hub *bt_hub_free(struct bt_hub *hub)
 {
     if (!hub)
         return NULL;
     assert(hub->members.count == 0);
-    for (size_t i = 0; i < hub->groups.count; i++)
-        group_free(hub->groups.items[i]);
+    for (size_t i = 0; i < hub->lines.count; i++)
+        hub_line_free(hub->lines.items[i]);
     for (size_t i = 0; i < hub->held.cap; i++)
         free(hub->held.slots[i].value);
     bt_map64_done(&hub->held);
-    bt_vec_done(&hub->groups);
+    bt_vec_done(&hub->lines);
     bt_vec_done(&hub->members);
     (void)pthread_mutex_destroy(&hub->lock);
     free(hub);
     return NULL;
 }
 
-static void lock(struct bt_hub *hub)
-{
-    (void)pthread_mutex_lock(&hub->lock); /* Cannot fail on a default mutex. */
-}
-
-static void unlock(struct bt_hub *hub)
-{
-    (void)pthread_mutex_unlock(&hub->lock); /* As above. */
-}
-
-static struct bt_job stub_of(const struct bt_job *job)
+struct bt_job hub_stub(const struct bt_job *job)
 {
     struct bt_job stub = *job;
     stub.flow = NULL;
@@ -101,107 +44,56 @@ static struct bt_job stub_of(const struct bt_job *job)
     return stub;
 }
 
-static const char *group_of(const struct bt_job *job)
-{
-    return job->task && job->task->worker_group ? job->task->worker_group : "";
-}
-
 void bt_hub_close(struct bt_hub *hub)
 {
-    lock(hub);
+    hub_lock(hub);
     hub->is_closed = true;
-    unlock(hub);
+    hub_unlock(hub);
 }
 
-/* The next member that may take a job of the group, or NULL. */
-static struct bt_member *find_member(struct bt_hub *hub, const char *group)
-{
-    for (size_t i = 0; i < hub->members.count && !hub->is_closed; i++) {
-        struct bt_member *member = hub->members.items[(hub->turn + i) % hub->members.count];
-        if (member->credit == 0 || member->is_draining || member->is_away ||
-            strcmp(member->group, group) != 0)
-            continue;
-        hub->turn = (hub->turn + i + 1) % hub->members.count;
-        return member;
-    }
-    return NULL;
-}
-
-static void give(struct bt_hub *hub, struct bt_member *member, struct bt_job *job)
+void hub_give(struct bt_hub *hub, struct bt_member *member, struct bt_job *job)
 {
     struct held *held = malloc(sizeof *held);
     if (!held)
         bt_die("out of memory");
-    *held = (struct held){.member = member, .stub = stub_of(job)};
+    *held = (struct held){.member = member, .stub = hub_stub(job)};
     bt_map64_put(&hub->held, job->token, held);
     member->credit--;
     member->held++;
     member->ops.give(member->data, job);
 }
 
-static struct group *find_group(struct bt_hub *hub, const char *name)
+void bt_hub_expect(struct bt_hub *hub, bool is_expecting)
 {
-    for (size_t i = 0; i < hub->groups.count; i++)
-        if (strcmp(hub->groups.items[i]->name, name) == 0)
-            return hub->groups.items[i];
-    struct group *group = calloc(1, sizeof *group);
-    if (!group)
-        bt_die("out of memory");
-    (void)snprintf(group->name, sizeof group->name, "%s", name); /* Longer ones are refused. */
-    bt_vec_push(&hub->groups, group);
-    return group;
-}
-
-/* Gives out what waits for a group, in order, as far as there is credit. */
-static void give_waiting(struct bt_hub *hub, const char *name)
-{
-    struct group *group = find_group(hub, name);
-    struct bt_member *member;
-    while (group->head < group->waiting.count && (member = find_member(hub, name)))
-        give(hub, member, group->waiting.items[group->head++]);
-    if (group->head == group->waiting.count)
-        group->head = group->waiting.count = 0;
+    verdict_vec verdicts = {0};
+    hub_lock(hub);
+    hub->is_expecting = is_expecting;
+    hub_decide(hub, &verdicts);
+    hub_unlock(hub);
+    hub_tell(hub, &verdicts);
 }
 
 void bt_hub_submit(void *data, struct bt_job *job)
 {
     struct bt_hub *hub = data;
-    lock(hub);
-    struct group *group = find_group(hub, group_of(job));
-    bt_vec_push(&group->waiting, job);
-    give_waiting(hub, group->name);
-    unlock(hub);
-}
-
-/* Takes a waiting job out, or NULL. */
-static struct bt_job *take_waiting(struct bt_hub *hub, uint64_t token)
-{
-    for (size_t g = 0; g < hub->groups.count; g++) {
-        struct group *group = hub->groups.items[g];
-        for (size_t i = group->head; i < group->waiting.count; i++) {
-            struct bt_job *job = group->waiting.items[i];
-            if (job->token != token)
-                continue;
-            memmove(group->waiting.items + i, group->waiting.items + i + 1,
-                    (group->waiting.count - i - 1) * sizeof *group->waiting.items);
-            group->waiting.count--;
-            return job;
-        }
-    }
-    return NULL;
+    verdict_vec verdicts = {0};
+    hub_lock(hub);
+    hub_place(hub, job, &verdicts);
+    hub_unlock(hub);
+    hub_tell(hub, &verdicts);
 }
 
 void bt_hub_kill(void *data, uint64_t token)
 {
     struct bt_hub *hub = data;
-    lock(hub);
+    hub_lock(hub);
     struct held *held = bt_map64_get(&hub->held, token);
-    struct bt_job *job = held ? NULL : take_waiting(hub, token);
+    struct bt_job *job = held ? NULL : hub_take_waiting(hub, token);
     if (held && held->member)
         held->member->ops.kill(held->member->data, token);
     else if (held)
         held->is_killed = true;
-    unlock(hub);
+    hub_unlock(hub);
     if (!job)
         return;
     struct bt_job_result result = {.exec_key = job->exec_key,
@@ -217,7 +109,7 @@ void bt_hub_kill(void *data, uint64_t token)
 /* --- Members -----------------------------------------------------------------------------------
  */
 
-struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned slots,
+struct bt_member *bt_hub_join(struct bt_hub *hub, const struct bt_member_kind *kind,
                               const struct bt_member_ops *ops, void *data)
 {
     struct bt_member *member = calloc(1, sizeof *member);
@@ -226,28 +118,32 @@ struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned sl
     member->hub = hub;
     member->ops = *ops;
     member->data = data;
-    member->credit = slots;
-    (void)snprintf(member->group, sizeof member->group, "%s", group); /* Longer ones are refused. */
-    lock(hub);
+    member->credit = kind->slots;
+    member->group = hub_copy(kind->group);
+    member->tags = hub_copy(kind->tags);
+    hub_lock(hub);
     member->is_away = true;
     bt_vec_push(&hub->members, member);
-    unlock(hub);
+    hub_unlock(hub);
     return member;
 }
 
 void bt_hub_drain(struct bt_member *member)
 {
-    lock(member->hub);
+    verdict_vec verdicts = {0};
+    hub_lock(member->hub);
     member->is_draining = true;
-    unlock(member->hub);
+    hub_decide(member->hub, &verdicts);
+    hub_unlock(member->hub);
+    hub_tell(member->hub, &verdicts);
 }
 
 void bt_hub_away(struct bt_member *member, bool is_away)
 {
-    lock(member->hub);
+    hub_lock(member->hub);
     member->is_away = is_away;
-    give_waiting(member->hub, member->group);
-    unlock(member->hub);
+    hub_give_waiting(member->hub, member);
+    hub_unlock(member->hub);
 }
 
 /* Lists the stubs of what a member holds and forgets them. Owned by the caller. */
@@ -272,7 +168,8 @@ void bt_hub_leave(struct bt_member *member)
 {
     struct bt_hub *hub = member->hub;
     size_t count;
-    lock(hub);
+    verdict_vec verdicts = {0};
+    hub_lock(hub);
     for (size_t i = 0; i < hub->members.count; i++) {
         if (hub->members.items[i] != member)
             continue;
@@ -280,10 +177,20 @@ void bt_hub_leave(struct bt_member *member)
         break;
     }
     struct bt_job *stubs = take_held(hub, member, &count);
-    unlock(hub);
+    hub_decide(hub, &verdicts);
+    hub_unlock(hub);
+    hub_tell(hub, &verdicts);
     for (size_t i = 0; i < count && !hub->is_closed; i++)
         hub->config.lost(hub->sink.data, stubs[i].exec_key, stubs[i].taskrun, stubs[i].token);
     free(stubs);
+}
+
+void bt_member_free(struct bt_member *member)
+{
+    if (member) {
+        free(member->group);
+        free(member->tags);
+    }
     free(member);
 }
 
@@ -300,7 +207,7 @@ void bt_hub_give_back(struct bt_member *member, uint64_t token)
 {
     struct bt_hub *hub = member->hub;
     struct bt_job stub = {0};
-    lock(hub);
+    hub_lock(hub);
     struct held *held = held_by(member, token);
     if (held) {
         stub = held->stub;
@@ -308,30 +215,38 @@ void bt_hub_give_back(struct bt_member *member, uint64_t token)
         member->credit++;
         free(bt_map64_remove(&hub->held, token));
     }
-    unlock(hub);
+    hub_unlock(hub);
     if (stub.token)
         hub->config.lost(hub->sink.data, stub.exec_key, stub.taskrun, stub.token);
 }
 
 bool bt_hub_holds(struct bt_member *member, uint64_t token)
 {
-    lock(member->hub);
+    hub_lock(member->hub);
     bool holds = held_by(member, token) != NULL;
-    unlock(member->hub);
+    hub_unlock(member->hub);
     return holds;
+}
+
+size_t bt_hub_held(struct bt_member *member)
+{
+    hub_lock(member->hub);
+    size_t held = member->held;
+    hub_unlock(member->hub);
+    return held;
 }
 
 void bt_hub_each_held(struct bt_member *member, void (*each)(void *data, uint64_t token),
                       void *data)
 {
     struct bt_hub *hub = member->hub;
-    lock(hub);
+    hub_lock(hub);
     for (size_t i = 0; i < hub->held.cap; i++) {
         const struct held *held = hub->held.slots[i].value;
         if (held && held->member == member)
             each(data, held->stub.token);
     }
-    unlock(hub);
+    hub_unlock(hub);
 }
 
 /* --- Orphans -----------------------------------------------------------------------------------
@@ -342,16 +257,16 @@ void bt_hub_orphan(struct bt_hub *hub, const struct bt_job *stub)
     struct held *held = malloc(sizeof *held);
     if (!held)
         bt_die("out of memory");
-    *held = (struct held){.stub = stub_of(stub)};
-    lock(hub);
+    *held = (struct held){.stub = hub_stub(stub)};
+    hub_lock(hub);
     bt_map64_put(&hub->held, stub->token, held);
-    unlock(hub);
+    hub_unlock(hub);
 }
 
 bool bt_hub_adopt(struct bt_member *member, uint64_t token)
 {
     struct bt_hub *hub = member->hub;
-    lock(hub);
+    hub_lock(hub);
     struct held *held = bt_map64_get(&hub->held, token);
     bool is_orphan = held && !held->member;
     if (is_orphan) {
@@ -361,14 +276,14 @@ bool bt_hub_adopt(struct bt_member *member, uint64_t token)
         if (held->is_killed)
             member->ops.kill(member->data, token);
     }
-    unlock(hub);
+    hub_unlock(hub);
     return is_orphan;
 }
 
 void bt_hub_expire_orphans(struct bt_hub *hub)
 {
     BT_VEC(struct bt_job) lost = {0};
-    lock(hub);
+    hub_lock(hub);
     for (size_t i = 0; i < hub->held.cap; i++) {
         const struct held *held = hub->held.slots[i].value;
         if (held && !held->member)
@@ -376,7 +291,7 @@ void bt_hub_expire_orphans(struct bt_hub *hub)
     }
     for (size_t i = 0; i < lost.count; i++)
         free(bt_map64_remove(&hub->held, lost.items[i].token));
-    unlock(hub);
+    hub_unlock(hub);
     for (size_t i = 0; i < lost.count; i++)
         hub->config.lost(hub->sink.data, lost.items[i].exec_key, lost.items[i].taskrun,
                          lost.items[i].token);
@@ -388,11 +303,11 @@ void bt_hub_expire_orphans(struct bt_hub *hub)
 
 static bool copy_stub(struct bt_member *member, uint64_t token, struct bt_job *ret_stub)
 {
-    lock(member->hub);
+    hub_lock(member->hub);
     const struct held *held = held_by(member, token);
     if (held)
         *ret_stub = held->stub;
-    unlock(member->hub);
+    hub_unlock(member->hub);
     return held != NULL;
 }
 
@@ -418,7 +333,7 @@ bool bt_hub_logs(struct bt_member *member, uint64_t token, const struct bt_log_l
 bool bt_hub_result(struct bt_member *member, struct bt_job_result *result)
 {
     struct bt_hub *hub = member->hub;
-    lock(hub);
+    hub_lock(hub);
     struct held *held = held_by(member, result->token);
     if (held) {
         result->exec_key = held->stub.exec_key;
@@ -426,9 +341,9 @@ bool bt_hub_result(struct bt_member *member, struct bt_job_result *result)
         member->held--;
         member->credit++;
         free(bt_map64_remove(&hub->held, result->token));
-        give_waiting(hub, member->group);
+        hub_give_waiting(hub, member);
     }
-    unlock(hub);
+    hub_unlock(hub);
     if (!held) {
         bt_job_result_done(result);
         return false;
@@ -440,13 +355,13 @@ bool bt_hub_result(struct bt_member *member, struct bt_job_result *result)
 struct bt_hub_counts bt_hub_counts(struct bt_hub *hub)
 {
     struct bt_hub_counts counts = {0};
-    lock(hub);
+    hub_lock(hub);
     counts.members = (unsigned)hub->members.count;
     for (size_t i = 0; i < hub->members.count; i++)
         counts.free_slots += hub->members.items[i]->credit;
-    for (size_t i = 0; i < hub->groups.count; i++)
-        counts.waiting += hub->groups.items[i]->waiting.count - hub->groups.items[i]->head;
+    for (size_t i = 0; i < hub->lines.count; i++)
+        counts.waiting += hub->lines.items[i]->waiting.count - hub->lines.items[i]->head;
     counts.held = hub->held.count;
-    unlock(hub);
+    hub_unlock(hub);
     return counts;
 }

@@ -46,13 +46,25 @@ void bt_hub_expire_orphans(struct bt_hub *hub);
 void bt_hub_submit(void *hub, struct bt_job *job); /* Takes the job. */
 void bt_hub_kill(void *hub, uint64_t token);
 
-/* A worker with `slots` free slots joins; group "" takes jobs without a group. It is away: it gets
- * its first jobs after bt_hub_away(member, false). NULL without memory. */
-struct bt_member *bt_hub_join(struct bt_hub *hub, const char *group, unsigned slots,
+/* While the hub expects members, jobs that only members of a kind can take that is not there wait
+ * for them. Else their tasks' `fallback` decides at once: they wait (and their log says so), fail,
+ * end as killed, or go to members without a group. */
+void bt_hub_expect(struct bt_hub *hub, bool is_expecting);
+
+struct bt_member_kind {
+    const char *group; /* "": takes jobs without a group. */
+    const char *tags;  /* "a,b": of jobs with tags it takes those whose tags are among them. */
+    unsigned slots;    /* Jobs at once. */
+};
+/* A worker joins. It is away: it gets its first jobs after bt_hub_away(member, false). NULL without
+ * memory. */
+struct bt_member *bt_hub_join(struct bt_hub *hub, const struct bt_member_kind *kind,
                               const struct bt_member_ops *ops, void *data);
-/* It is gone: every job that it holds is lost. Frees the member; no call to its ops comes any more.
- */
+/* It is gone: every job that it holds is lost, no call to its ops comes any more, and what it
+ * reports late does not count. */
 void bt_hub_leave(struct bt_member *member);
+/* After it has left (or instead of leaving when it never joined). Accepts NULL. */
+void bt_member_free(struct bt_member *member);
 /* It takes no further jobs (it is draining). */
 void bt_hub_drain(struct bt_member *member);
 /* Its connection is gone for now (it gets no jobs meanwhile), or back. */
@@ -61,6 +73,7 @@ void bt_hub_away(struct bt_member *member, bool is_away);
 void bt_hub_give_back(struct bt_member *member, uint64_t token);
 /* Whether it holds the token. */
 bool bt_hub_holds(struct bt_member *member, uint64_t token);
+size_t bt_hub_held(struct bt_member *member);
 /* Calls `each` with every token that it holds (under the mutex). */
 void bt_hub_each_held(struct bt_member *member, void (*each)(void *data, uint64_t token),
                       void *data);

@@ -21,9 +21,24 @@ struct http_task {
 
 /* --- Preparing -------------------------------------------------------------------------------- */
 
+/* Outputs that did not come with the job. On the loop's thread nothing is fetched. */
+static int fetch(void *data, const struct bt_fetch_request *request, struct bt_value **ret_value,
+                 struct bt_err *err)
+{
+    struct slot *slot = data;
+    const struct bt_fetcher *fetcher = &slot->worker->config.fetcher;
+    BT_VALUE value = NULL;
+    if (!slot->asks.may_block)
+        return bt_asks_later(&slot->asks, err);
+    BT_TRY(fetcher->fetch(fetcher->data, request, &value, err));
+    return bt_asks_open(&slot->asks, BT_TAKE(value), ret_value, err);
+}
+
 void slot_prepare(struct slot *slot)
 {
     slot->asks.may_block = slot->asks.is_open = false;
+    slot->fetcher = (struct bt_fetcher){slot, fetch};
+    slot->job->fetcher = slot->worker->config.fetcher.fetch ? &slot->fetcher : NULL;
     bool asks_at_once = slot->job->templates || bt_sealed_has(slot->job->variables);
     if (!asks_at_once && slot_plan(slot) == BT_OK) {
         slot_go_on(slot);
@@ -146,6 +161,7 @@ static int swap_in(struct slot *slot, struct http_task *http, struct bt_err *err
     job->flow = bt_flow_ref(slot->job->flow);
     job->task = &http->task;
     job->templates = NULL;
+    job->as_of = (struct bt_as_of){0};
     job->variables = bt_map_new(0);
     job->next = NULL;
     slot->http_task = http;

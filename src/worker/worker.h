@@ -16,6 +16,7 @@ struct bt_worker_config {
     const struct bt_clock *clock;
     int64_t kill_grace_ms; /* SIGTERM → SIGKILL; 0 = BT_KILL_GRACE_MS. */
     struct bt_worker_sink sink;
+    struct bt_fetcher fetcher; /* Of outputs that did not come with a job; fetch may be NULL. */
 };
 
 int bt_worker_start(const struct bt_worker_config *config, struct bt_worker **ret_worker,

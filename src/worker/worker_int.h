@@ -68,6 +68,7 @@ struct slot {
     struct bt_value *outputs;    /* Owned: of an evaluate job, or sealed ones; else NULL. */
     struct bt_job *outer;        /* While an http() of it runs in its place: the attempt's job. */
     struct http_task *http_task; /* Of that run. */
+    struct bt_fetcher fetcher;   /* Of the job. */
     bool has_leftover;           /* Its directory waits to be removed. */
     uint64_t deadline_ms;        /* Time of the loop; 0 = none. */
     /* Of an attempt in a plugin host: slot_host.c. */

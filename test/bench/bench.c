@@ -90,6 +90,7 @@ int main(int argc, char **argv)
     }
     (void)fprintf(json, "[");
     bench_engine(dir);
+    bench_remote();
     bench_process(dir, baton);
     bench_host(dir, baton);
     (void)fprintf(json, "]\n");

@@ -37,3 +37,4 @@ const char *bench_flow(const char *dir, const char *name, const char *source);
 void bench_engine(const char *dir);
 void bench_host(const char *dir, const char *baton);
 void bench_process(const char *dir, const char *baton);
+void bench_remote(void);

@@ -41,7 +41,8 @@ uint64_t new_token(struct bt_step *step)
 
 /* The context of an attempt: what its properties can reach. */
 static int pick_variables(struct bt_step *step, const struct bt_taskrun *run,
-                          struct bt_value **ret_variables, struct bt_err *err)
+                          struct bt_value **ret_variables, struct bt_as_of *ret_as_of,
+                          struct bt_err *err)
 {
     const struct bt_task *task = step_task(step, run);
     struct step_scope scope;
@@ -50,16 +51,18 @@ static int pick_variables(struct bt_step *step, const struct bt_taskrun *run,
     for (uint32_t i = 0; i < task->prop_count; i++)
         if (bt_dyn_paths(task->props[i].value, &paths) < 0)
             return bt_fail_mem(err, "context");
-    return scope_pick(&scope, &paths, ret_variables, err);
+    return scope_pick(&scope, &paths, ret_variables, ret_as_of, err);
 }
 
 static int submit(struct bt_step *step, struct bt_taskrun *run, int64_t timeout_us,
                   struct bt_err *err)
 {
     struct bt_value *variables = NULL;
-    BT_TRY(pick_variables(step, run, &variables, err));
+    struct bt_as_of as_of = {0};
+    BT_TRY(pick_variables(step, run, &variables, &as_of, err));
     struct bt_effect *effect = step_effect(step, BT_EFFECT_SUBMIT);
     effect->value = variables;
+    effect->as_of = as_of;
     effect->taskrun = run->n;
     effect->timeout_us = run->timeout_us = timeout_us;
     effect->token = run->token = new_token(step);
@@ -127,6 +130,7 @@ static enum bt_state take_result(struct bt_step *step, struct bt_taskrun *run,
         bt_value_unref(run->outputs);
         run->outputs = bt_value_ref(event->outputs);
         run->is_sealed = bt_sealed_has(run->outputs);
+        run->is_spilled = false;
     }
     if (event->metrics) {
         bt_value_unref(run->metrics);

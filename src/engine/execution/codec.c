@@ -124,6 +124,7 @@ int bt_exec_encode(const struct bt_exec *exec, struct bt_buf *out)
     put_value(out, "tr", exec->trigger);
     put_group(out, &exec->group);
     put_int(out, "nn", exec->next_n);
+    put_some(out, "es", exec->ends);
     put_some(out, "lv", exec->live);
     put_int(out, "an", exec->attempt_number);
     put_some(out, "k", exec->is_killing);
@@ -150,8 +151,14 @@ int bt_taskrun_encode(const struct bt_taskrun *run, struct bt_buf *out)
     put_some(out, "k", (int64_t)run->token);
     put_some(out, "ev", run->is_evaluating);
     put_some(out, "to", run->timeout_us);
-    put_value(out, "o", run->outputs);
+    if (run->is_spilled) {
+        put_some(out, "so", 1);
+        put_some(out, "se", run->is_sealed);
+    } else {
+        put_value(out, "o", run->outputs);
+    }
     put_value(out, "m", run->metrics);
+    put_some(out, "e", run->end_n);
     put_group(out, &run->group);
     (void)bt_buf_addc(out, '}');
     return out->failed;
@@ -298,6 +305,7 @@ int bt_exec_decode(struct bt_str text, struct bt_exec **ret_exec, struct bt_err 
     exec->outputs = get_value(record, "o");
     exec->trigger = get_value(record, "tr");
     exec->next_n = get_u32(record, "nn");
+    exec->ends = get_u32(record, "es");
     exec->live = get_u32(record, "lv");
     exec->attempt_number = get_u32(record, "an");
     exec->is_killing = get_int(record, "k") != 0;
@@ -333,7 +341,9 @@ int bt_taskrun_decode(struct bt_str text, struct bt_taskrun **ret_run, struct bt
     run->timeout_us = get_int(record, "to");
     run->outputs = get_value(record, "o");
     run->metrics = get_value(record, "m");
-    run->is_sealed = bt_sealed_has(run->outputs);
+    run->end_n = get_u32(record, "e");
+    run->is_spilled = get_int(record, "so") != 0;
+    run->is_sealed = get_int(record, "se") != 0 || bt_sealed_has(run->outputs);
     *ret_run = BT_TAKE(run);
     return BT_OK;
 }

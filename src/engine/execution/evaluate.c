@@ -123,9 +123,11 @@ static int give_out(struct bt_step *step, const struct bt_taskrun *run, struct a
 {
     struct step_scope scope;
     struct bt_value *variables = NULL;
+    struct bt_as_of as_of = {0};
     step_scope_init(&scope, step, run);
-    BT_TRY(scope_pick(&scope, &asking->paths, &variables, err));
+    BT_TRY(scope_pick(&scope, &asking->paths, &variables, &as_of, err));
     struct bt_effect *effect = step_effect(step, BT_EFFECT_SUBMIT);
+    effect->as_of = as_of;
     effect->taskrun = run ? run->n : 0;
     effect->value = variables;
     effect->templates = BT_TAKE(asking->templates);

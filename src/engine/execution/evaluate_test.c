@@ -373,7 +373,8 @@ static void test_space(void **state)
                      BT_OK);
     assert_true(bt_value_equal(lab.spaces.items[0].request, want));
     lab_check_state(&lab, "s", BT_RUNNING);
-    struct lab_job job = {lab.spaces.items[0].taskrun, lab.spaces.items[0].token, 0, NULL, NULL};
+    struct lab_job job = {
+        lab.spaces.items[0].taskrun, lab.spaces.items[0].token, 0, NULL, NULL, {0}};
     lab_result(&lab, job, BT_SUCCESS);
     lab_result(&lab, job, BT_FAILED); /* It counts once. */
     lab_check_state(&lab, "s", BT_SUCCESS);
@@ -381,10 +382,10 @@ static void test_space(void **state)
     answer(&lab, "{\"key\":{\"v\":\"k2\"}}");
     assert_true(bt_str_is(bt_map_str(lab.spaces.items[1].request, "key"), "k2"));
     assert_true(bt_str_is(bt_map_str(lab.spaces.items[1].request, "namespace"), "other"));
-    lab_result(
-        &lab,
-        (struct lab_job){lab.spaces.items[1].taskrun, lab.spaces.items[1].token, 0, NULL, NULL},
-        BT_FAILED);
+    lab_result(&lab,
+               (struct lab_job){
+                   lab.spaces.items[1].taskrun, lab.spaces.items[1].token, 0, NULL, NULL, {0}},
+               BT_FAILED);
     lab_check_end(&lab, BT_FAILED);
     lab_done(&lab);
 }

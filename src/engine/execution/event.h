@@ -2,6 +2,7 @@
 #pragma once
 #include "base/level.h"
 #include "engine/execution/rows.h"
+#include "engine/job.h"
 
 enum bt_timer_kind {
     BT_TIMER_RETRY,   /* A task run tries again. */
@@ -63,6 +64,7 @@ struct bt_effect {
     enum bt_level level;
     int64_t due_us;
     int64_t timeout_us;         /* SUBMIT */
+    struct bt_as_of as_of;      /* SUBMIT: of job.h. */
     uint64_t place;             /* LOG: state changes made before it. */
     struct bt_value *value;     /* Owned. */
     struct bt_value *templates; /* SUBMIT: owned LIST, or NULL. */

@@ -25,6 +25,7 @@ struct lab_job {
     uint64_t token;
     int64_t timeout_us;
     struct bt_value *variables, *templates;
+    struct bt_as_of as_of;
 };
 struct lab_space {
     uint32_t taskrun;
@@ -186,9 +187,9 @@ static inline void lab_apply(struct lab *lab, struct bt_effect *effect)
         effect->event = (struct bt_event){0};
         break;
     case BT_EFFECT_SUBMIT:
-        bt_vec_push(&lab->jobs,
-                    ((struct lab_job){effect->taskrun, effect->token, effect->timeout_us,
-                                      BT_TAKE(effect->value), BT_TAKE(effect->templates)}));
+        bt_vec_push(&lab->jobs, ((struct lab_job){effect->taskrun, effect->token,
+                                                  effect->timeout_us, BT_TAKE(effect->value),
+                                                  BT_TAKE(effect->templates), effect->as_of}));
         break;
     case BT_EFFECT_SPACE:
         bt_vec_push(&lab->spaces,

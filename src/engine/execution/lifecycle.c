@@ -65,6 +65,7 @@ void run_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state state)
         state = BT_SUCCESS;
     assert(bt_state_is_ended(state));
     run->token = 0;
+    run->end_n = ++step->exec->ends;
     run_move(step, run, state);
     assert(step->exec->live > 0 || step->exec->is_drained);
     step->exec->live -=

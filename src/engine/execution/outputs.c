@@ -44,23 +44,87 @@ static bool needs_value(const struct bt_flow *flow, const struct bt_task *task)
            task_is_each(&flow->tasks[task->parent]);
 }
 
+int step_outputs(struct bt_step *step, const struct bt_taskrun *run, struct bt_value **ret_outputs)
+{
+    if (run->is_spilled && !run->outputs) {
+        step->need = (struct bt_need){.kind = BT_NEED_OUTPUTS, .n = run->n};
+        return BT_NEED;
+    }
+    *ret_outputs = run->outputs;
+    return BT_OK;
+}
+
+/* Whether the run had not ended yet at the version that is asked for. */
+static bool is_later(const struct bt_step *step, const struct bt_taskrun *run)
+{
+    return step->as_of.next_n && (run->end_n == 0 || run->end_n > step->as_of.ends);
+}
+
+static enum bt_state state_of(const struct bt_step *step, const struct bt_taskrun *run)
+{
+    if (!is_later(step, run))
+        return run->state;
+    enum bt_state state = BT_CREATED;
+    for (uint32_t i = 0; i < run->histories.count; i++) {
+        const struct bt_history *history = bt_histories_at(&run->histories, i);
+        if (history->at_us <= step->env.now_us && !bt_state_is_ended(history->state))
+            state = history->state;
+    }
+    return state;
+}
+
 static int node_value(const struct node *node, const struct bt_taskrun *run,
                       struct bt_value **ret_value)
 {
+    struct bt_value *outputs = NULL;
     if (!node->is_states && run->is_sealed && !node->step->is_picking)
         return need_worker(node->step, NULL);
     if (!node->is_states) {
-        *ret_value = run->outputs ? bt_value_ref(run->outputs) : bt_map_new(0);
+        if (!is_later(node->step, run))
+            BT_TRY(step_outputs(node->step, run, &outputs));
+        *ret_value = outputs ? bt_value_ref(outputs) : bt_map_new(0);
         return *ret_value ? BT_OK : BT_NO_MEM;
     }
     BT_VALUE map = bt_map_new(1);
-    if (bt_map_puts(map, "state", bt_value_cstr(bt_state_name(run->state))) < 0)
+    const char *name = bt_state_name(state_of(node->step, run));
+    if (bt_map_puts(map, "state", bt_value_cstr(name)) < 0)
         return BT_NO_MEM;
     *ret_value = BT_TAKE(map);
     return BT_OK;
 }
 
 static const struct bt_lazy_ops node_ops;
+
+static int list_runs(struct bt_step *step, const struct bt_task *task, uint32_t parent,
+                     const uint32_t **ret_ns, size_t *ret_count)
+{
+    int rc = step->view.list(step->view.data, task->index, parent, ret_ns, ret_count);
+    if (rc == BT_NEED)
+        step->need = (struct bt_need){.kind = BT_NEED_LIST, .task = task->index, .parent = parent};
+    return rc;
+}
+
+static bool is_too_new(const struct bt_step *step, uint32_t n)
+{
+    return step->as_of.next_n && n >= step->as_of.next_n;
+}
+
+/* The newest run is newer than the version that is asked for: the newest before that. */
+static int find_older(struct bt_step *step, const struct bt_task *task, uint32_t parent,
+                      struct bt_value *value, struct bt_taskrun **ret_run)
+{
+    const uint32_t *ns;
+    size_t count;
+    BT_TRY(list_runs(step, task, parent, &ns, &count));
+    while (count-- > 0) {
+        if (is_too_new(step, ns[count]))
+            continue;
+        BT_TRY(step_run(step, ns[count], ret_run));
+        if (bt_str_eq(bt_value_str((*ret_run)->value), bt_value_str(value)))
+            return BT_OK;
+    }
+    return BT_NOT_FOUND;
+}
 
 static int find_run(struct bt_step *step, const struct bt_task *task, uint32_t parent,
                     struct bt_value *value, struct bt_taskrun **ret_run)
@@ -71,6 +135,8 @@ static int find_run(struct bt_step *step, const struct bt_task *task, uint32_t p
                                       .task = task->index,
                                       .parent = parent,
                                       .value = bt_value_ref(value)};
+    if (rc == BT_OK && is_too_new(step, (*ret_run)->n))
+        return find_older(step, task, parent, value, ret_run);
     return rc;
 }
 
@@ -120,23 +186,21 @@ static int build_each(const struct node *node, const struct chain *chain,
     struct bt_step *step = node->step;
     const uint32_t *ns;
     size_t count;
-    int rc = step->view.list(step->view.data, task->index, node->parent, &ns, &count);
-    if (rc == BT_NEED)
-        step->need =
-            (struct bt_need){.kind = BT_NEED_LIST, .task = task->index, .parent = node->parent};
-    BT_TRY(rc);
+    BT_TRY(list_runs(step, task, node->parent, &ns, &count));
     BT_VALUE map = bt_map_new(count);
     if (!map)
         return BT_NO_MEM;
     for (size_t i = 0; i < count; i++) {
         struct bt_taskrun *run;
         BT_VALUE value = NULL;
+        if (is_too_new(step, ns[i]))
+            continue;
         BT_TRY(step_run(step, ns[i], &run));
         struct node next = *node;
         next.depth++;
         next.parent = run->n;
         bool is_last = next.depth == chain->count;
-        rc = is_last ? node_value(node, run, &value) : build(&next, chain, &value);
+        int rc = is_last ? node_value(node, run, &value) : build(&next, chain, &value);
         if (rc == BT_NOT_FOUND || !run->value)
             continue;
         BT_TRY(rc);
@@ -245,4 +309,38 @@ int outputs_root(struct step_scope *scope, bool is_states, struct bt_value **ret
 {
     *ret_value = bt_value_lazy(is_states ? &states_ops : &outputs_ops, scope);
     return *ret_value ? BT_OK : BT_NO_MEM;
+}
+
+/* --- By path -----------------------------------------------------------------------------------
+ */
+
+static int get_key(const struct bt_value *from, struct bt_str key, struct bt_value **ret_val,
+                   struct bt_err *err)
+{
+    if (bt_value_is(from, BT_KIND_LAZY))
+        return bt_lazy_get(from, key, ret_val, err);
+    *ret_val = bt_value_ref(bt_map_get(from, key));
+    return *ret_val ? BT_OK : BT_NOT_FOUND;
+}
+
+int bt_execution_outputs(struct bt_step *step, const struct bt_outputs_query *query,
+                         struct bt_value **ret_value, struct bt_err *err)
+{
+    struct step_scope scope = {.step = step};
+    BT_VALUE at = NULL;
+    step->need.value = bt_value_unref(step->need.value);
+    if (outputs_root(&scope, query->is_states, &at) < 0)
+        return bt_fail_mem(err, "outputs");
+    for (size_t i = 0; i < bt_value_count(query->path); i++) {
+        BT_VALUE next = NULL;
+        BT_TRY(get_key(at, bt_value_str(bt_list_at(query->path, i)), &next, err));
+        bt_value_unref(at);
+        at = BT_TAKE(next);
+    }
+    *ret_value = NULL;
+    if (!bt_value_is(at, BT_KIND_LAZY))
+        *ret_value = BT_TAKE(at);
+    else if (query->is_whole)
+        return bt_lazy_all(at, ret_value, err);
+    return BT_OK;
 }

@@ -111,6 +111,7 @@ static void set_outputs(const struct bt_step *step, struct bt_taskrun *run,
 {
     bt_value_unref(run->outputs);
     run->outputs = outputs;
+    run->is_spilled = false;
     run->is_sealed = step->evaluated && bt_sealed_has(outputs);
 }
 

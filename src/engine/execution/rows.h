@@ -61,6 +61,8 @@ struct bt_taskrun {
     int64_t timeout_us;       /* Of the attempt that was given out; 0 = none. */
     struct bt_value *outputs; /* Map, or NULL. */
     struct bt_value *metrics; /* List, or NULL. */
+    uint32_t end_n;           /* It was the how-manieth of the execution to end; 0: it has not. */
+    bool is_spilled;          /* Its outputs are in storage; `outputs` NULL: they are not here. */
     struct bt_group group;    /* Of a flowable. */
     /* Not stored: */
     bool is_dirty;
@@ -85,6 +87,7 @@ struct bt_exec {
     struct bt_value *trigger;   /* Map, or NULL. */
     struct bt_group group;
     uint32_t next_n;         /* Number of the next task run. */
+    uint32_t ends;           /* Task runs that have ended so far: the version of its outputs. */
     uint32_t live;           /* Task runs that have not ended: 0 after the end means drained. */
     uint32_t attempt_number; /* 1, +1 at each restart. */
     bool is_killing;

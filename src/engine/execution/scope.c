@@ -66,13 +66,13 @@ static const struct bt_lazy_ops taskrun_ops = {taskrun_get, taskrun_all, taskrun
 /* --- parents ---------------------------------------------------------------------------------- */
 
 /* {"taskrun": {"value": …}, "outputs": {…}} of one enclosing run with a value. */
-static struct bt_value *parent_entry(const struct bt_taskrun *run)
+static struct bt_value *parent_entry(const struct bt_taskrun *run, struct bt_value *outputs)
 {
     BT_VALUE entry = bt_map_new(2), *taskrun = bt_map_new(1);
     if (bt_map_puts(taskrun, "value", bt_value_ref(run->value)) < 0 ||
         bt_map_puts(entry, "taskrun", BT_TAKE(taskrun)) < 0)
         return NULL;
-    if (run->outputs && bt_map_puts(entry, "outputs", bt_value_ref(run->outputs)) < 0)
+    if (outputs && bt_map_puts(entry, "outputs", bt_value_ref(outputs)) < 0)
         return NULL;
     return BT_TAKE(entry);
 }
@@ -83,10 +83,13 @@ static int parents_value(struct step_scope *scope, struct bt_value **ret_list, s
     uint32_t n = scope->run ? scope->run->parent : 0;
     while (n) {
         struct bt_taskrun *run;
+        struct bt_value *outputs = NULL;
         BT_TRY(step_run(scope->step, n, &run));
         if (run->value && run->is_sealed && !scope->step->is_picking)
             return need_worker(scope->step, err);
-        if (run->value && bt_list_push(list, parent_entry(run)) < 0)
+        if (run->value)
+            BT_TRY(step_outputs(scope->step, run, &outputs));
+        if (run->value && bt_list_push(list, parent_entry(run, outputs)) < 0)
             return bt_fail_mem(err, "parents");
         n = run->parent;
     }
@@ -224,12 +227,16 @@ static int scope_lookup(void *data, struct bt_str name, struct bt_value **ret_va
     return BT_NOT_FOUND;
 }
 
-static int scope_all(void *data, struct bt_value **ret_map, struct bt_err *err)
+/* Every variable, or all but the outputs of all tasks. */
+static int collect(struct step_scope *scope, bool has_outputs, struct bt_value **ret_map,
+                   struct bt_err *err)
 {
     BT_VALUE map = bt_map_new(ROOT_COUNT);
     for (unsigned root = 0; root < ROOT_COUNT; root++) {
         BT_VALUE value = NULL;
-        int rc = lookup_root(data, (enum root)root, &value, err);
+        if (!has_outputs && (root == ROOT_OUTPUTS || root == ROOT_TASKS))
+            continue;
+        int rc = lookup_root(scope, (enum root)root, &value, err);
         if (rc == BT_NOT_FOUND)
             continue;
         BT_TRY(rc);
@@ -255,6 +262,11 @@ static int ask_worker(void *data, const char *function, const struct bt_value *a
     (void)args;
     (void)ret_value;
     return need_worker(scope->step, err);
+}
+
+static int scope_all(void *data, struct bt_value **ret_map, struct bt_err *err)
+{
+    return collect(data, true, ret_map, err);
 }
 
 void step_scope_init(struct step_scope *scope, struct bt_step *step, const struct bt_taskrun *run)
@@ -395,14 +407,49 @@ static bool is_covered(const struct bt_paths *paths, size_t index)
     return false;
 }
 
-static int pick_paths(struct step_scope *scope, struct bt_paths *paths, struct bt_value *tree,
-                      struct bt_err *err)
+static bool is_of_outputs(const struct bt_path *path)
+{
+    return path->count > 0 && (bt_str_is(path->names[0], root_names[ROOT_OUTPUTS]) ||
+                               bt_str_is(path->names[0], root_names[ROOT_TASKS]));
+}
+
+/* Whether the path ends above the outputs of single runs: as many as the loop has turns. */
+static int ends_in_branch(struct step_scope *scope, const struct bt_path *path, bool *ret_is,
+                          struct bt_err *err)
+{
+    BT_VALUE at = NULL;
+    BT_TRY(scope_lookup(scope, path->names[0], &at, err));
+    for (size_t i = 1; i < path->count && bt_value_is(at, BT_KIND_LAZY); i++) {
+        BT_VALUE next = NULL;
+        int rc = bt_lazy_get(at, path->names[i], &next, err);
+        if (rc == BT_NOT_FOUND)
+            return BT_OK;
+        BT_TRY(rc);
+        bt_value_unref(at);
+        at = BT_TAKE(next);
+    }
+    *ret_is = *ret_is || bt_value_is(at, BT_KIND_LAZY);
+    return BT_OK;
+}
+
+static int has_branches(struct step_scope *scope, const struct bt_paths *paths, bool *ret_has,
+                        struct bt_err *err)
+{
+    *ret_has = paths->is_top;
+    for (size_t i = 0; i < paths->count && !*ret_has; i++)
+        if (is_of_outputs(&paths->items[i]))
+            BT_TRY(ends_in_branch(scope, &paths->items[i], ret_has, err));
+    return BT_OK;
+}
+
+static int pick_paths(struct step_scope *scope, struct bt_paths *paths, bool has_outputs,
+                      struct bt_value *tree, struct bt_err *err)
 {
     if (paths->count)
         qsort(paths->items, paths->count, sizeof *paths->items, shorter_first);
     for (size_t i = 0; i < paths->count; i++) {
         const struct bt_path *path = &paths->items[i];
-        if (path->count == 0 || is_covered(paths, i))
+        if (path->count == 0 || is_covered(paths, i) || (!has_outputs && is_of_outputs(path)))
             continue;
         BT_VALUE root = NULL, *wrapped = bt_map_new(1);
         int rc = scope_lookup(scope, path->names[0], &root, err);
@@ -417,14 +464,18 @@ static int pick_paths(struct step_scope *scope, struct bt_paths *paths, struct b
 }
 
 static int pick(struct step_scope *scope, struct bt_paths *paths, struct bt_value **ret_map,
-                struct bt_err *err)
+                struct bt_as_of *ret_as_of, struct bt_err *err)
 {
+    bool is_open = false;
+    const struct bt_exec *exec = scope->step->exec;
+    BT_TRY(has_branches(scope, paths, &is_open, err));
+    *ret_as_of = (struct bt_as_of){.ends = exec->ends, .next_n = is_open ? exec->next_n : 0};
     if (paths->is_top)
-        return scope_all(scope, ret_map, err);
+        return collect(scope, false, ret_map, err);
     BT_VALUE tree = bt_map_new(4);
     if (!tree)
         return bt_fail_mem(err, "context");
-    BT_TRY(pick_paths(scope, paths, tree, err));
+    BT_TRY(pick_paths(scope, paths, !is_open, tree, err));
     const struct bt_value *trigger = scope->step->exec->trigger;
     if (paths->needs_io && trigger && /* It says whose files may be read. */
         bt_map_puts(tree, "trigger", bt_value_ref(trigger)) < 0)
@@ -434,10 +485,10 @@ static int pick(struct step_scope *scope, struct bt_paths *paths, struct bt_valu
 }
 
 int scope_pick(struct step_scope *scope, struct bt_paths *paths, struct bt_value **ret_map,
-               struct bt_err *err)
+               struct bt_as_of *ret_as_of, struct bt_err *err)
 {
     scope->step->is_picking = true;
-    int rc = pick(scope, paths, ret_map, err);
+    int rc = pick(scope, paths, ret_map, ret_as_of, err);
     scope->step->is_picking = false;
     return rc;
 }

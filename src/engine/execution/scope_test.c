@@ -104,7 +104,7 @@ static void test_roots(void **state)
 }
 
 /* What the one job's context holds, as JSON. */
-static void check_context(const char *command, const char *want)
+static void check_context_of(const char *command, const char *want, bool is_open)
 {
     for (int forgets = 0; forgets < 2; forgets++) {
         BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(1 << 16);
@@ -120,11 +120,17 @@ static void check_context(const char *command, const char *want)
         lab.forgets = forgets;
         lab_begin(&lab);
         assert_int_equal(lab.jobs.count, 1);
+        assert_int_equal(lab.jobs.items[0].as_of.next_n != 0, is_open);
         BT_VALUE json = bt_json_text(lab.jobs.items[0].variables);
         if (!bt_str_is(bt_value_str(json), want))
             fail_msg("%s: %.*s, not %s", command, BT_FMT(bt_value_str(json)), want);
         lab_done(&lab);
     }
+}
+
+static void check_context(const char *command, const char *want)
+{
+    check_context_of(command, want, false);
 }
 
 static void test_pick(void **state)
@@ -140,14 +146,17 @@ static void test_pick(void **state)
     check_context("{{ outputs.o.values.d }}{{ outputs.o.values.a.c }}",
                   "{\"outputs\":{\"o\":{\"values\":{\"d\":3,\"a\":{\"c\":2}}}}}");
     check_context("{{ outputs.r.q.value }}", "{\"outputs\":{\"r\":{\"q\":{\"value\":\"q\"}}}}");
-    check_context("{{ outputs.r }}",
-                  "{\"outputs\":{\"r\":{\"p\":{\"value\":\"p\"},\"q\":{\"value\":"
-                  "\"q\"}}}}");
+    /* Of a whole loop: left to the worker to fetch. */
+    check_context_of("{{ outputs.r }}", "{}", true);
+    check_context_of("{{ tasks.r }}{{ outputs.o.values.d }}{{ vars.x }}", "{\"vars\":{\"x\":1}}",
+                     true);
+    check_context_of("{{ outputs['o'].values.d }}{{ outputs[vars.x] }}", "{\"vars\":{\"x\":1}}",
+                     true);
     check_context("{{ tasks.o.state }}", "{\"tasks\":{\"o\":{\"state\":\"SUCCESS\"}}}");
     check_context("{{ outputs.t ?? '' }}", "{\"outputs\":{\"t\":{}}}");
 }
 
-/* What cannot be known beforehand brings everything. */
+/* What cannot be known beforehand brings everything but outputs, which can be fetched. */
 static void test_pick_all(void **state)
 {
     (void)state;
@@ -157,11 +166,87 @@ static void test_pick_all(void **state)
     lab.forgets = true;
     lab_begin(&lab);
     const struct bt_value *all = lab.jobs.items[0].variables;
-    static const char *const names[] = {"taskrun", "outputs", "vars", "task", "flow", "execution"};
+    static const char *const names[] = {"taskrun", "vars", "task", "flow", "execution"};
     for (size_t i = 0; i < BT_COUNT(names); i++)
         assert_true(bt_value_is(bt_map_gets(all, names[i]), BT_KIND_MAP));
-    assert_true(bt_str_is(bt_map_str(bt_map_gets(bt_map_gets(all, "outputs"), "a"), "value"), "v"));
+    assert_null(bt_map_gets(all, "outputs"));
+    assert_null(bt_map_gets(all, "tasks"));
     assert_null(bt_map_gets(all, "inputs"));
+    assert_int_equal(lab.jobs.items[0].as_of.ends, 1);
+    assert_int_equal(lab.jobs.items[0].as_of.next_n, 3);
+    lab_done(&lab);
+}
+
+/* --- A version of the outputs ------------------------------------------------------------------
+ */
+
+/* What is at "a/b/c", as JSON; "" for nothing, "…" for a branch. */
+static void check_outputs(struct lab *lab, const char *path, bool is_whole, const char *want)
+{
+    BT_VALUE list = bt_list_new(4), *value = NULL;
+    struct bt_str rest = bt_str_of(path);
+    struct bt_outputs_query query = {.is_whole = is_whole, .path = list};
+    query.is_states = bt_str_starts(rest, BT_STR("tasks"));
+    for (bool is_root = true; rest.at; is_root = false) {
+        const char *slash = memchr(rest.at, '/', rest.len);
+        size_t len = slash ? (size_t)(slash - rest.at) : rest.len;
+        if (!is_root)
+            assert_int_equal(bt_list_push(list, bt_value_string(bt_str_slice(rest, 0, len))),
+                             BT_OK);
+        rest = slash ? bt_str_slice(rest, len + 1, rest.len) : (struct bt_str){0};
+    }
+    int rc = bt_execution_outputs(&lab->step, &query, &value, NULL);
+    assert_true(rc == BT_OK || rc == BT_NOT_FOUND);
+    BT_VALUE json = value ? bt_json_text(value) : NULL;
+    struct bt_str got = json ? bt_value_str(json) : rc == BT_OK ? BT_STR("…") : BT_STR("");
+    if (!bt_str_is(got, want))
+        fail_msg("%s: %.*s, not %s", path, BT_FMT(got), want);
+}
+
+/* Later ends and later task runs are not seen by who asks for an earlier version. */
+static void test_as_of(void **state)
+{
+    (void)state;
+    struct lab lab;
+    lab_start(&lab, HEAD "tasks:\n  - {id: a, type: return, format: v}\n"
+                         "  - {id: e, type: foreach, values: [p, q], concurrencyLimit: 0, tasks: ["
+                         "{id: t, type: shell, commands: [\"{{ printContext() }}\"]},"
+                         "{id: r, type: return, format: \"{{ taskrun.value }}\"}]}\n");
+    struct lab_job p = lab_take_job(&lab), q = lab_take_job(&lab);
+    lab.now_us += 1000000;
+    lab_started(&lab, p);
+    lab_result(&lab, p, BT_SUCCESS);
+    struct bt_as_of now = {lab.exec->ends, lab.exec->next_n};
+    assert_int_equal(now.ends, 3);
+    const struct {
+        const char *path, *then, *now;
+        bool is_whole;
+    } rows[] = {
+        {"outputs", "…", "…", false},
+        {"outputs", "{\"a\":{\"value\":\"v\"},\"e\":{},\"t\":{\"p\":{},\"q\":{}},\"r\":{}}",
+         "{\"a\":{\"value\":\"v\"},\"e\":{},\"t\":{\"p\":{},\"q\":{}},"
+         "\"r\":{\"p\":{\"value\":\"p\"}}}",
+         true},
+        {"outputs/a/value", "\"v\"", "\"v\"", false},
+        {"outputs/a/value/deeper", "", "", false},
+        {"outputs/nope", "", "", false},
+        {"outputs/r", "…", "…", false},
+        {"outputs/r/p", "", "{\"value\":\"p\"}", false},
+        {"outputs/r/q", "", "", false},
+        {"tasks/t/p", "{\"state\":\"CREATED\"}", "{\"state\":\"SUCCESS\"}", false},
+        {"tasks/t/q", "{\"state\":\"CREATED\"}", "{\"state\":\"CREATED\"}", false},
+        {"tasks/a", "{\"state\":\"SUCCESS\"}", "{\"state\":\"SUCCESS\"}", false},
+    };
+    for (size_t i = 0; i < BT_COUNT(rows); i++) {
+        lab.step.as_of = q.as_of;
+        lab.step.env.now_us = LAB_START_US;
+        check_outputs(&lab, rows[i].path, rows[i].is_whole, rows[i].then);
+        lab.step.as_of = now;
+        lab.step.env.now_us = lab.now_us;
+        check_outputs(&lab, rows[i].path, rows[i].is_whole, rows[i].now);
+    }
+    lab.step.as_of = (struct bt_as_of){0};
+    lab_result(&lab, q, BT_SUCCESS);
     lab_done(&lab);
 }
 
@@ -195,7 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nested),       cmocka_unit_test(test_roots),
         cmocka_unit_test(test_pick),         cmocka_unit_test(test_pick_all),
-        cmocka_unit_test(test_flow_outputs),
+        cmocka_unit_test(test_flow_outputs), cmocka_unit_test(test_as_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@ enum bt_need_kind {
     BT_NEED_VALUES,  /* Iteration values of run `n`. */
     BT_NEED_WORKER,  /* An expression asks for the world: a worker must render it. Never leaves
                         the step. */
+    BT_NEED_OUTPUTS, /* The outputs of run `n`, which are in storage. */
 };
 struct bt_need {
     enum bt_need_kind kind;
@@ -56,6 +57,8 @@ struct bt_step {
     struct bt_effect *effects;
     size_t effect_count, effect_cap;
     struct bt_need need; /* Valid after BT_NEED. */
+    /* Only to read: the outputs as they were then. next_n 0: as they are now. */
+    struct bt_as_of as_of;
     /* Internal. */
     bool is_changing;
     bool is_picking;                  /* The scope is read for a worker: sealed values pass. */
@@ -68,6 +71,16 @@ void bt_step_done(struct bt_step *step);
 /* Borrows the event. BT_OK, BT_NEED, or an error that says that this
  * event cannot be stepped (then nothing was changed). */
 int bt_execution_step(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
+
+/* What is at `path` (a list of keys; the first names a task) of `outputs`, or with is_states of
+ * `tasks`, as of step->as_of. *ret_value NULL: there is a branch, which has to be asked for by a
+ * longer path, or as a whole. BT_NEED; BT_NOT_FOUND. Changes nothing. */
+struct bt_outputs_query {
+    bool is_states, is_whole;
+    const struct bt_value *path;
+};
+int bt_execution_outputs(struct bt_step *step, const struct bt_outputs_query *query,
+                         struct bt_value **ret_value, struct bt_err *err);
 
 /* For an event that cannot be stepped (err says why, not BT_NEED): its task run fails, with a log
  * line. Where there is none (to be read), the attempts of the execution are killed, it ends FAILED,

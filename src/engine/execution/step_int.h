@@ -150,9 +150,13 @@ int step_render(struct bt_step *step, const struct bt_taskrun *run, const char *
                 struct bt_value **ret_value, struct bt_err *err);
 /* The lazy `outputs` and `tasks` objects. */
 int outputs_root(struct step_scope *scope, bool is_states, struct bt_value **ret_value);
-/* The variables that a worker can reach by these paths, as one map. Sorts them. */
+/* Outputs of a run, borrowed; NULL: it has none. BT_NEED when they have to be fetched. */
+int step_outputs(struct bt_step *step, const struct bt_taskrun *run, struct bt_value **ret_outputs);
+/* The variables that a worker can reach by these paths, as one map. Sorts them. When those are more
+ * outputs than of single runs, all outputs are left out and *ret_as_of says which the worker may
+ * fetch. */
 int scope_pick(struct step_scope *scope, struct bt_paths *paths, struct bt_value **ret_map,
-               struct bt_err *err);
+               struct bt_as_of *ret_as_of, struct bt_err *err);
 
 /* --- finish.c --------------------------------------------------------------------------------- */
 

@@ -57,6 +57,7 @@ void actor_free(struct actor *actor)
         bt_event_done(&actor->queue.items[i].event);
     bt_vec_done(&actor->queue);
     bt_vec_done(&actor->dirty);
+    bt_vec_done(&actor->loaded);
     for (size_t i = 0; i < actor->values.count; i++)
         bt_value_unref(actor->values.items[i].values);
     bt_vec_done(&actor->values);
@@ -346,9 +347,30 @@ static int fetch_find(struct actor *actor, struct bt_journal *journal, const str
     return BT_OK;
 }
 
-int actor_fetch(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
+static int fetch_outputs(struct actor *actor, const struct sources *sources, uint32_t n,
+                         struct bt_err *err)
+{
+    struct bt_taskrun *run = bt_map64_get(&actor->runs, n);
+    assert(run && run->is_spilled);
+    BT_TRY(spill_read(sources->files, actor, run, err));
+    bt_vec_push(&actor->loaded, n);
+    return BT_OK;
+}
+
+void actor_drop_outputs(struct actor *actor)
+{
+    for (size_t i = 0; i < actor->loaded.count; i++) {
+        struct bt_taskrun *run = bt_map64_get(&actor->runs, actor->loaded.items[i]);
+        if (run && run->is_spilled)
+            run->outputs = bt_value_unref(run->outputs);
+    }
+    actor->loaded.count = 0;
+}
+
+int actor_fetch(struct actor *actor, const struct sources *sources, const struct bt_need *need,
                 struct bt_err *err)
 {
+    struct bt_journal *journal = sources->journal;
     struct bt_taskrun *run = NULL;
     struct bt_value *values = NULL;
     switch (need->kind) {
@@ -363,6 +385,7 @@ int actor_fetch(struct actor *actor, struct bt_journal *journal, const struct bt
         actor_put_values(actor, need->n, values, false);
         return BT_OK;
     case BT_NEED_WORKER: break; /* The step sees to it. */
+    case BT_NEED_OUTPUTS: return fetch_outputs(actor, sources, need->n, err);
     }
     return bt_fail(err, BT_CORRUPT, "unknown need");
 }

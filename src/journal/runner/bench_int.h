@@ -19,6 +19,7 @@ struct bench {
     struct bt_journal_ops ops; /* The real ones, those that may fail replaced. */
     struct bt_db db;
     struct bt_runner *runner;
+    struct bt_files *files; /* NULL: none. */
     struct bt_flow *flow;
     int64_t wall_us;
     int commit_fails, exec_fails, events_fail, taskrun_fails, jobs_fail; /* So many times. */
@@ -139,6 +140,7 @@ static inline void start_runner(struct bench *bench)
     struct bt_runner_config config = {.journal = bench->journal,
                                       .clock = &clock,
                                       .seed = 5,
+                                      .files = bench->files,
                                       .dispatcher = {bench, on_submit, on_kill_job},
                                       .listener = {bench, on_changes, on_trouble}};
     assert_int_equal(bt_runner_new(&config, &bench->runner, NULL), BT_OK);

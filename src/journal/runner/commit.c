@@ -1,6 +1,8 @@
 /* commit.c — The commit of a batch, what follows it, and what follows its failure. */
 #include "journal/runner/runner_int.h"
 
+#include "base/crash.h"
+
 #include <assert.h>
 
 enum { ROWS_MAX_DEFAULT = 20000, ACTOR_ROWS_KEPT = 256, RETRY_US = 200000 };
@@ -32,12 +34,16 @@ static void rows_done(struct rows *rows)
     bt_vec_done(&rows->kvs);
 }
 
-static void gather_actor(struct bt_runner *runner, struct actor *actor, struct rows *rows)
+static int gather_actor(struct bt_runner *runner, struct actor *actor, struct rows *rows,
+                        struct bt_err *err)
 {
     if (actor->is_exec_dirty)
         bt_vec_push(&rows->execs, actor->exec);
     for (size_t i = 0; i < actor->dirty.count; i++) {
-        const struct bt_taskrun *run = actor->dirty.items[i];
+        struct bt_taskrun *run = actor->dirty.items[i];
+        BT_TRY(spill_write(runner->config.files, actor, run, err));
+        if (run->is_spilled && run->outputs)
+            bt_vec_push(&actor->loaded, run->n);
         bt_vec_push(&rows->runs,
                     ((struct bt_run_row){actor->key, run, actor->flow->tasks[run->task].id}));
     }
@@ -53,6 +59,7 @@ static void gather_actor(struct bt_runner *runner, struct actor *actor, struct r
         bt_vec_push(&rows->events,
                     ((struct bt_event_row){queued->stored_id, actor->key, queued->event}));
     }
+    return BT_OK;
 }
 
 /* Writes an actor's lines as chunks. */
@@ -91,7 +98,7 @@ static int write_logs(struct bt_runner *runner, struct actor *actor, struct rows
 static int gather(struct bt_runner *runner, struct rows *rows, struct bt_err *err)
 {
     for (size_t i = 0; i < runner->touched.count; i++) {
-        gather_actor(runner, runner->touched.items[i], rows);
+        BT_TRY(gather_actor(runner, runner->touched.items[i], rows, err));
         BT_TRY(write_logs(runner, runner->touched.items[i], rows, err));
     }
     spaces_gather(runner, &rows->kvs);
@@ -176,6 +183,7 @@ static void send_submits(struct bt_runner *runner)
         struct bt_job *job = runner->submits.items[i];
         keep_outstanding(runner, &(struct bt_job_row){job->exec_key, job->taskrun, job->token});
         runner->config.dispatcher.submit(runner->config.dispatcher.data, job);
+        BT_CRASH_POINT("submitted");
     }
     runner->submits.count = 0;
 }
@@ -203,6 +211,7 @@ static void settle_actor(struct bt_runner *runner, struct actor *actor)
     for (size_t i = 0; i < actor->logs.count; i++)
         bt_value_unref(actor->logs.items[i].text);
     actor->logs.count = 0;
+    actor_drop_outputs(actor);
     actor->is_touched = false;
     if (actor->exec->is_drained && !actor_has_events(actor)) {
         (void)bt_map64_remove(&runner->actors, actor->key); /* It is `actor`. */
@@ -311,8 +320,10 @@ int runner_commit(struct bt_runner *runner, struct bt_err *err)
         .kvs = rows.kvs.items,
         .kv_count = rows.kvs.count,
     };
+    BT_CRASH_POINT("commit");
     if (rc == BT_OK)
         rc = journal->ops->commit(journal, &batch, err);
+    BT_CRASH_POINT("committed");
     rows_done(&rows);
     if (rc == BT_OK)
         after_commit(runner);
@@ -362,7 +373,7 @@ static void load_orphan(struct bt_runner *runner, const struct bt_job_row *row)
         attempt = run->attempt_count + (last && last->end_us == 0 ? 0 : 1);
     }
     keep_outstanding(runner, row);
-    runner->config.dispatcher.orphan(runner->config.dispatcher.data, row, attempt);
+    runner->config.dispatcher.orphan(runner->config.dispatcher.orphan_data, row, attempt);
 }
 
 /* A job that no worker has: given out by an earlier process, or by a commit whose answer was lost.

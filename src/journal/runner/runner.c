@@ -101,11 +101,15 @@ static struct message *message_new(enum message_kind kind)
     return message;
 }
 
-/* Takes the message. Blocks while the inbox is full, unless there is no thread to empty it. */
+static _Thread_local const struct bt_runner *own_runner; /* Of a runner's thread. */
+
+/* Takes the message. Blocks while the inbox is full, unless nobody would empty it: there is no
+ * thread, or this is it (a kill of a job that waits is answered at once). */
 static void post(struct bt_runner *runner, struct message *message)
 {
     (void)pthread_mutex_lock(&runner->lock);
-    while (runner->has_thread && !runner->is_stopping && runner->inbox_bytes > INBOX_BYTES_MAX)
+    while (runner->has_thread && runner != own_runner && !runner->is_stopping &&
+           runner->inbox_bytes > INBOX_BYTES_MAX)
         (void)pthread_cond_wait(&runner->not_full, &runner->lock);
     *runner->inbox_tail = message;
     runner->inbox_tail = &message->next;
@@ -413,6 +417,7 @@ static void *thread_main(void *data)
 {
     struct bt_runner *runner = data;
     int64_t wake_us;
+    own_runner = runner;
     do
         (void)bt_runner_turn(runner, &wake_us);
     while (wait_for_work(runner, wake_us));

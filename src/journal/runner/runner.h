@@ -6,6 +6,7 @@
  * tests and the simulator call bt_runner_turn() themselves instead of starting the thread. */
 #pragma once
 #include "engine/job.h"
+#include "files/files.h"
 #include "journal/journal.h"
 #include "sys/clock.h"
 
@@ -18,7 +19,8 @@ struct bt_dispatcher {
     void (*kill)(void *data, uint64_t token);
     /* At recover: a job that an earlier process had given out and whose worker may still live. The
      * dispatcher finds out, and says bt_runner_lost() when it does not. NULL: it is lost. */
-    void (*orphan)(void *data, const struct bt_job_row *row, uint32_t attempt);
+    void (*orphan)(void *orphan_data, const struct bt_job_row *row, uint32_t attempt);
+    void *orphan_data;
 };
 
 /* A committed change. Everything is borrowed for the time of the call. */
@@ -41,6 +43,7 @@ struct bt_listener {
 struct bt_runner_config {
     struct bt_journal *journal; /* Borrowed. */
     struct bt_logs *logs;       /* Borrowed; NULL: log lines only go to the listener. */
+    struct bt_files *files;     /* Borrowed, for large outputs; NULL: they stay in their rows. */
     const struct bt_clock *clock;
     uint64_t seed; /* Of ids, tokens and random delays. */
     struct bt_dispatcher dispatcher;

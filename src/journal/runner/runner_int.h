@@ -64,6 +64,12 @@ struct actor_values {
     bool is_dirty;
 };
 
+/* Where rows come from, and outputs that are not in them. */
+struct sources {
+    struct bt_journal *journal;
+    struct bt_files *files; /* NULL: there are none. */
+};
+
 struct actor {
     uint64_t key;
     struct bt_exec *exec;
@@ -74,6 +80,7 @@ struct actor {
     BT_VEC(struct queued) queue;
     size_t queue_head; /* Events before it are done. */
     BT_VEC(struct bt_taskrun *) dirty;
+    BT_VEC(uint32_t) loaded; /* Runs whose spilled outputs were fetched; dropped after the batch. */
     BT_VEC(struct actor_values) values;
     BT_VEC(struct actor_log) logs;
     uint64_t log_lines; /* UINT64_MAX: not asked yet. */
@@ -99,8 +106,21 @@ struct bt_view actor_view(struct actor *actor);
 /* Forgets the answers to the NEEDs of a step. */
 void actor_forget(struct actor *actor);
 /* Fetches what a step needs. */
-int actor_fetch(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
+int actor_fetch(struct actor *actor, const struct sources *sources, const struct bt_need *need,
                 struct bt_err *err);
+/* Spilled outputs leave memory. */
+void actor_drop_outputs(struct actor *actor);
+/* The stored flow of an execution. */
+int flow_load(struct bt_journal *journal, const struct bt_exec *exec, struct bt_flow **ret_flow,
+              struct bt_err *err);
+
+/* spill.c */
+/* Puts the outputs of an ended run into storage when they are large. Durable on return. */
+int spill_write(struct bt_files *files, const struct actor *actor, struct bt_taskrun *run,
+                struct bt_err *err);
+/* Reads them into run->outputs. */
+int spill_read(struct bt_files *files, const struct actor *actor, struct bt_taskrun *run,
+               struct bt_err *err);
 
 /* --- The runner ------------------------------------------------------------------------------- */
 
@@ -158,8 +178,8 @@ struct bt_runner {
 /* The actor of an execution, loaded when needed. */
 int runner_actor(struct bt_runner *runner, uint64_t key, struct actor **ret_actor,
                  struct bt_err *err);
-int runner_flow(struct bt_runner *runner, const char *tenant, const char *namespace, const char *id,
-                uint32_t revision, struct bt_flow **ret_flow, struct bt_err *err);
+int runner_flow(struct bt_runner *runner, const struct bt_exec *exec, struct bt_flow **ret_flow,
+                struct bt_err *err);
 void runner_keep_flow(struct bt_runner *runner, const char *tenant, struct bt_flow *flow);
 void runner_touch(struct bt_runner *runner, struct actor *actor);
 void runner_ready(struct bt_runner *runner, struct actor *actor);

@@ -41,30 +41,41 @@ void runner_keep_flow(struct bt_runner *runner, const char *tenant, struct bt_fl
     bt_vec_push(&runner->flows, ((struct flow_entry){copy, bt_flow_ref(flow)}));
 }
 
-int runner_flow(struct bt_runner *runner, const char *tenant, const char *namespace, const char *id,
-                uint32_t revision, struct bt_flow **ret_flow, struct bt_err *err)
+int flow_load(struct bt_journal *journal, const struct bt_exec *exec, struct bt_flow **ret_flow,
+              struct bt_err *err)
 {
-    for (size_t i = runner->flows.count; i-- > 0;) {
-        struct bt_flow *flow = runner->flows.items[i].flow;
-        if (flow->revision == revision && strcmp(flow->id, id) == 0 &&
-            strcmp(flow->namespace, namespace) == 0 &&
-            strcmp(runner->flows.items[i].tenant, tenant) == 0) {
-            *ret_flow = bt_flow_ref(flow);
-            return BT_OK;
-        }
-    }
-    struct bt_journal *journal = runner->config.journal;
     BT_VALUE source = NULL;
-    BT_TRY(journal->ops->flow(journal, tenant, namespace, id, &revision, &source, err));
+    uint32_t revision = exec->revision;
+    BT_TRY(journal->ops->flow(journal, exec->tenant, exec->namespace, exec->flow_id, &revision,
+                              &source, err));
     struct bt_diags diags = BT_DIAGS_INIT;
     struct bt_flow *flow = NULL;
     int rc = bt_flow_parse(bt_value_str(source), &flow, &diags);
     bt_diags_done(&diags);
     if (rc < 0)
-        return bt_fail(err, BT_CORRUPT, "the stored flow %s.%s is not readable any more", namespace,
-                       id);
+        return bt_fail(err, BT_CORRUPT, "the stored flow %s.%s is not readable any more",
+                       exec->namespace, exec->flow_id);
     flow->revision = revision;
-    runner_keep_flow(runner, tenant, flow);
+    *ret_flow = flow;
+    return BT_OK;
+}
+
+/* The flow of an execution: a reference. */
+int runner_flow(struct bt_runner *runner, const struct bt_exec *exec, struct bt_flow **ret_flow,
+                struct bt_err *err)
+{
+    for (size_t i = runner->flows.count; i-- > 0;) {
+        struct bt_flow *flow = runner->flows.items[i].flow;
+        if (flow->revision == exec->revision && strcmp(flow->id, exec->flow_id) == 0 &&
+            strcmp(flow->namespace, exec->namespace) == 0 &&
+            strcmp(runner->flows.items[i].tenant, exec->tenant) == 0) {
+            *ret_flow = bt_flow_ref(flow);
+            return BT_OK;
+        }
+    }
+    struct bt_flow *flow = NULL;
+    BT_TRY(flow_load(runner->config.journal, exec, &flow, err));
+    runner_keep_flow(runner, exec->tenant, flow);
     *ret_flow = flow;
     return BT_OK;
 }
@@ -79,8 +90,7 @@ int runner_actor(struct bt_runner *runner, uint64_t key, struct actor **ret_acto
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
     struct bt_flow *flow = NULL;
     BT_TRY(journal->ops->exec(journal, key, &exec, err));
-    BT_TRY(runner_flow(runner, exec->tenant, exec->namespace, exec->flow_id, exec->revision, &flow,
-                       err));
+    BT_TRY(runner_flow(runner, exec, &flow, err));
     *ret_actor = actor_new(BT_TAKE(exec), flow, false);
     bt_map64_put(&runner->actors, key, *ret_actor);
     return BT_OK;
@@ -141,8 +151,7 @@ static int apply_create(struct bt_runner *runner, struct message *message, struc
 {
     struct bt_flow *flow = NULL;
     struct bt_exec *exec = message->exec;
-    BT_TRY(runner_flow(runner, exec->tenant, exec->namespace, exec->flow_id, exec->revision, &flow,
-                       err));
+    BT_TRY(runner_flow(runner, exec, &flow, err));
     message->exec = NULL;
     exec->key = ++runner->last_key;
     message->number = exec->key;
@@ -361,6 +370,7 @@ static void effect_submit(struct bt_runner *runner, struct actor *actor, struct 
     job->variables = BT_TAKE(effect->value);
     job->templates = BT_TAKE(effect->templates);
     job->timeout_us = effect->timeout_us;
+    job->as_of = effect->as_of;
     job->now_us = runner->now_us;
     job->seed = bt_rng_next(&runner->rng);
     bt_vec_push(&runner->submits, job);
@@ -428,7 +438,8 @@ static int step_with_fetches(struct bt_runner *runner, struct actor *actor,
         int rc = bt_execution_step(&runner->step, event, err);
         if (rc != BT_NEED)
             return rc;
-        BT_TRY(actor_fetch(actor, runner->config.journal, &runner->step.need, err));
+        const struct sources sources = {runner->config.journal, runner->config.files};
+        BT_TRY(actor_fetch(actor, &sources, &runner->step.need, err));
     }
     return bt_fail(err, BT_LIMIT, "a step asked for more than %d rows", FETCHES_PER_STEP_MAX);
 }

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/num.h"
 #include "value/json.h"
+#include "worker/context.h"
 
 #include <assert.h>
 
@@ -196,8 +197,8 @@ static int lookup(void *data, struct bt_str name, struct bt_value **ret_value, s
     }
     if (bt_str_is(name, "workingDir"))
         found = bt_value_cstr(place->work_dir);
-    else if (!(found = bt_value_ref(bt_map_get(place->job->variables, name))))
-        return BT_NOT_FOUND;
+    else
+        return bt_context_get(place->job, name, ret_value, err);
     if (!found)
         return bt_fail_mem(err, "variable");
     *ret_value = found;
@@ -207,8 +208,9 @@ static int lookup(void *data, struct bt_str name, struct bt_value **ret_value, s
 static int lookup_all(void *data, struct bt_value **ret_map, struct bt_err *err)
 {
     const struct place *place = data;
-    BT_VALUE map = place->job->variables ? bt_value_copy(place->job->variables) : bt_map_new(1);
-    if (!map || bt_map_puts(map, "workingDir", bt_value_cstr(place->work_dir)) < 0)
+    BT_VALUE map = NULL;
+    BT_TRY(bt_context_all(place->job, &map, err));
+    if (bt_map_puts(map, "workingDir", bt_value_cstr(place->work_dir)) < 0)
         return bt_fail_mem(err, "variables");
     for (size_t i = 0; i < bt_value_count(place->more); i++) {
         struct bt_value *key = NULL, *value = bt_map_at(place->more, i, &key);

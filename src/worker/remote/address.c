@@ -139,29 +139,39 @@ static void set_timeouts(int fd, int timeout_ms)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* Not for Unix sockets. */
 }
 
+/* *ret_fd: connected. Else errno says why. */
+static bool connect_to(const struct sockaddr *address, socklen_t len, int timeout_ms, int *ret_fd)
+{
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    set_timeouts(fd, timeout_ms);
+    if (connect(fd, address, len) == 0) {
+        *ret_fd = fd;
+        return true;
+    }
+    int why = errno;
+    (void)close(fd);
+    errno = why;
+    return false;
+}
+
 int bt_address_connect(const char *address, int timeout_ms, int *ret_fd, struct bt_err *err)
 {
     const char *path = unix_path(address);
     struct sockaddr_un local;
     struct addrinfo *list = NULL;
-    if (path)
+    bool is_there = false;
+    if (path) {
         BT_TRY(unix_address(path, &local, err));
-    else
+        is_there = connect_to((const struct sockaddr *)&local, sizeof local, timeout_ms, ret_fd);
+    } else {
         BT_TRY(resolve(address, 0, &list, err));
-    int fd = socket(path ? AF_UNIX : list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0)
-        set_timeouts(fd, timeout_ms);
-    int rc = fd < 0 ? -1
-             : path ? connect(fd, (struct sockaddr *)&local, sizeof local)
-                    : connect(fd, list->ai_addr, list->ai_addrlen);
+    }
+    for (const struct addrinfo *at = list; at && !is_there; at = at->ai_next)
+        is_there = connect_to(at->ai_addr, at->ai_addrlen, timeout_ms, ret_fd);
     int why = errno;
     if (list)
         freeaddrinfo(list);
-    if (rc < 0) {
-        if (fd >= 0)
-            (void)close(fd);
-        return bt_fail_errno(err, BT_IO, why, "cannot connect to '%s'", address);
-    }
-    *ret_fd = fd;
-    return BT_OK;
+    return is_there ? BT_OK : bt_fail_errno(err, BT_IO, why, "cannot connect to '%s'", address);
 }

@@ -11,15 +11,17 @@ enum { BT_REMOTE_VERSION = 1 };
 #define BT_FRAME_BYTES_MAX (16u << 20) /* One frame's payload. */
 
 enum bt_frame_type {
-    BT_FRAME_HELLO = 1, /* worker: {v, token, role, id, group, slots, running} */
-    BT_FRAME_WELCOME,   /* server: {v, heartbeatMs, lostMs} */
+    BT_FRAME_HELLO = 1, /* worker: {v, token, role, id, group, tags, slots, running} */
+    BT_FRAME_WELCOME,   /* server: {v, heartbeatMs, lostMs, nowUs} */
     BT_FRAME_REFUSED,   /* server: {message}; the connection is closed */
-    BT_FRAME_HEARTBEAT, /* both */
-    BT_FRAME_FLOW,      /* server: {flow, revision, source}: once before the first job of a flow */
+    BT_FRAME_HEARTBEAT, /* worker: {at}; the server sends it back as it is */
+    BT_FRAME_FLOW,      /* server: {flow, revision, source, drop}: once before the first job of a
+                           flow; drop: all flows of before may be forgotten */
     BT_FRAME_JOB,       /* server: see wire.h */
     BT_FRAME_KILL,      /* server: {token} */
     BT_FRAME_STARTED,   /* worker: {token, at} */
-    BT_FRAME_LOGS,      /* worker: {token, lines: [[time, level, text]]} */
+    BT_FRAME_LOGS,      /* worker: {token, n, lines: [[time, level, text]]}; repeated until */
+    BT_FRAME_LOGS_ACK,  /* server: {n}: all up to there are taken over */
     BT_FRAME_RESULT,    /* worker: see wire.h; repeated until ACK */
     BT_FRAME_ACK,       /* server: {token}: the result is taken over, or of no interest any more */
     BT_FRAME_GIVE_BACK, /* worker: {token}: it will not finish this one */
@@ -28,6 +30,8 @@ enum bt_frame_type {
     BT_FRAME_FILE_PUT,  /* {tenant, uri}, FILE_DATA…, FILE_END → FILE_END | FAILED */
     BT_FRAME_FILE_SIZE, /* {tenant, uri} → FILE_END {size} | FAILED */
     BT_FRAME_ASK,       /* {tenant, namespace, execution, function, args} → FILE_END {value} */
+    BT_FRAME_FETCH, /* {tenant, execution, ends, nextN, nowUs, path, whole} → FILE_END {value},
+                       without a value for a branch | FAILED */
     BT_FRAME_FILE_DATA, /* raw bytes */
     BT_FRAME_FILE_END,
     BT_FRAME_FAILED, /* {code, message, hint} */

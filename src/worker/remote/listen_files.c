@@ -12,6 +12,7 @@ enum { TRANSFER_SECONDS_MAX = 60, BLOCK_BYTES = 256 << 10 };
 struct transfer {
     struct bt_listener *listener;
     int fd;
+    struct transfer *next, **link; /* Among all of the listener, under its mutex. */
 };
 
 static int send_failure(int fd, const struct bt_err *failure)
@@ -117,6 +118,28 @@ static int serve_ask(struct transfer *transfer, const char *tenant, const struct
     return bt_frame_send(transfer->fd, BT_FRAME_FILE_END, answer, err);
 }
 
+static int serve_fetch(struct transfer *transfer, const struct bt_value *request,
+                       struct bt_err *err)
+{
+    const struct bt_fetcher *fetcher = &transfer->listener->config.fetcher;
+    struct bt_str tenant = bt_map_str(request, "tenant");
+    struct bt_str exec = bt_map_str(request, "execution");
+    struct bt_job job = {.now_us = bt_value_as_int(bt_map_gets(request, "nowUs"))};
+    BT_VALUE value = NULL, *answer = bt_map_new(1);
+    if (!fetcher->fetch || tenant.len >= sizeof job.tenant || exec.len >= sizeof job.exec_id)
+        return bt_fail(err, BT_INVALID, "a request for outputs that cannot be");
+    (void)snprintf(job.tenant, sizeof job.tenant, "%.*s", BT_FMT(tenant));
+    (void)snprintf(job.exec_id, sizeof job.exec_id, "%.*s", BT_FMT(exec));
+    job.as_of.ends = (uint32_t)bt_value_as_int(bt_map_gets(request, "ends"));
+    job.as_of.next_n = (uint32_t)bt_value_as_int(bt_map_gets(request, "nextN"));
+    struct bt_fetch_request wanted = {&job, bt_map_gets(request, "path"),
+                                      bt_value_as_bool(bt_map_gets(request, "whole"))};
+    BT_TRY(fetcher->fetch(fetcher->data, &wanted, &value, err));
+    if (!answer || (value && bt_map_puts(answer, "value", BT_TAKE(value)) < 0))
+        return bt_fail_mem(err, "outputs");
+    return bt_frame_send(transfer->fd, BT_FRAME_FILE_END, answer, err);
+}
+
 /* One request. Negative: the connection is over. */
 static int serve(struct transfer *transfer, struct bt_buf *buf)
 {
@@ -127,7 +150,9 @@ static int serve(struct transfer *transfer, struct bt_buf *buf)
     struct bt_str uri;
     BT_TRY(bt_frame_receive(transfer->fd, buf, &frame, &err));
     BT_TRY(bt_frame_value(&frame, &request, &err));
-    int rc = read_names(request, tenant, &uri, &err);
+    bool is_fetch = frame.type == BT_FRAME_FETCH;
+    int rc =
+        is_fetch ? serve_fetch(transfer, request, &err) : read_names(request, tenant, &uri, &err);
     if (rc == BT_OK && frame.type == BT_FRAME_FILE_GET)
         rc = serve_get(transfer, tenant, uri, &err);
     else if (rc == BT_OK && frame.type == BT_FRAME_FILE_PUT)
@@ -136,53 +161,83 @@ static int serve(struct transfer *transfer, struct bt_buf *buf)
         rc = serve_size(transfer, tenant, uri, &err);
     else if (rc == BT_OK && frame.type == BT_FRAME_ASK)
         rc = serve_ask(transfer, tenant, request, &err);
-    else if (rc == BT_OK)
+    else if (rc == BT_OK && !is_fetch)
         rc = bt_fail(&err, BT_INVALID, "a message that a file connection does not know");
     return rc < 0 ? send_failure(transfer->fd, &err) : BT_OK;
+}
+
+static void unlist(struct transfer *transfer)
+{
+    struct bt_listener *listener = transfer->listener;
+    lock(listener);
+    *transfer->link = transfer->next;
+    if (transfer->next)
+        transfer->next->link = transfer->link;
+    listener->transfer_count--;
+    (void)close(transfer->fd);
+    (void)pthread_cond_broadcast(&listener->transfers_changed);
+    unlock(listener);
+    free(transfer);
+}
+
+/* False: too many, or none any more. */
+static bool list(struct transfer *transfer)
+{
+    struct bt_listener *listener = transfer->listener;
+    lock(listener);
+    bool has_room = listener->transfer_count < TRANSFERS_MAX && !listener->is_stopping;
+    if (has_room) {
+        listener->transfer_count++;
+        transfer->next = listener->transfers;
+        transfer->link = &listener->transfers;
+        if (transfer->next)
+            transfer->next->link = &transfer->next;
+        listener->transfers = transfer;
+    }
+    unlock(listener);
+    return has_room;
 }
 
 static void *transfer_main(void *data)
 {
     struct transfer *transfer = data;
-    struct bt_listener *listener = transfer->listener;
     struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
     struct timeval limit = {TRANSFER_SECONDS_MAX, 0};
     int flags = fcntl(transfer->fd, F_GETFL);
     (void)fcntl(transfer->fd, F_SETFL, flags & ~O_NONBLOCK); /* Else the receives say EAGAIN. */
     (void)setsockopt(transfer->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     (void)setsockopt(transfer->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    BT_VALUE welcome = listener_welcome(listener);
+    BT_VALUE welcome = listener_welcome(transfer->listener);
     int rc = bt_frame_send(transfer->fd, BT_FRAME_WELCOME, welcome, NULL);
     while (rc == BT_OK)
         rc = serve(transfer, &buf);
     bt_buf_done(&buf);
-    (void)close(transfer->fd);
-    free(transfer);
-    (void)pthread_mutex_lock(&listener->lock);
-    listener->file_threads--;
-    (void)pthread_cond_broadcast(&listener->files_done);
-    (void)pthread_mutex_unlock(&listener->lock);
+    unlist(transfer);
     return NULL;
 }
 
 void listener_serve_files(struct bt_listener *listener, int fd)
 {
-    struct transfer *transfer = malloc(sizeof *transfer);
     pthread_t thread;
-    (void)pthread_mutex_lock(&listener->lock);
-    bool has_room = transfer && listener->file_threads < FILE_THREADS_MAX;
-    listener->file_threads += has_room;
-    (void)pthread_mutex_unlock(&listener->lock);
-    if (has_room) {
-        *transfer = (struct transfer){listener, fd};
-        if (pthread_create(&thread, NULL, transfer_main, transfer) == 0) {
-            (void)pthread_detach(thread);
-            return;
-        }
-        (void)pthread_mutex_lock(&listener->lock);
-        listener->file_threads--;
-        (void)pthread_mutex_unlock(&listener->lock);
+    struct transfer *transfer = calloc(1, sizeof *transfer);
+    if (transfer)
+        *transfer = (struct transfer){.listener = listener, .fd = fd};
+    if (!transfer || !list(transfer)) {
+        free(transfer);
+        (void)close(fd); /* The worker tries again. */
+    } else if (pthread_create(&thread, NULL, transfer_main, transfer) == 0) {
+        (void)pthread_detach(thread);
+    } else {
+        unlist(transfer);
     }
-    free(transfer);
-    (void)close(fd); /* The worker tries again. */
+}
+
+void files_done(struct bt_listener *listener)
+{
+    lock(listener);
+    for (struct transfer *transfer = listener->transfers; transfer; transfer = transfer->next)
+        (void)shutdown(transfer->fd, SHUT_RDWR); /* Its thread sees the end. */
+    while (listener->transfer_count)
+        (void)pthread_cond_wait(&listener->transfers_changed, &listener->lock);
+    unlock(listener);
 }

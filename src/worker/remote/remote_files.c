@@ -3,17 +3,19 @@
 
 #include "base/limits.h"
 #include "files/backend.h"
+#include "sys/clock.h"
 #include "sys/fs.h"
 #include "worker/remote/address.h"
 #include "worker/remote/frame.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TRANSFER_MS_MAX = 60000, BLOCK_BYTES = 256 << 10 };
+enum { TRANSFER_MS_MAX = 60000, PATIENCE_MS = 10000, PAUSE_MS = 100, BLOCK_BYTES = 256 << 10 };
 
 struct remote_files {
     struct bt_files base;
@@ -35,6 +37,16 @@ static struct remote_files *remote(struct bt_files *files)
 /* --- Requests ----------------------------------------------------------------------------------
  */
 
+/* One request and its answer, on a connection of its own. */
+struct exchange {
+    enum bt_frame_type type;
+    const struct bt_value *request; /* Borrowed. */
+    int from;                       /* A file to send, or -1. */
+    int to;                         /* Where the file that comes goes, or -1. */
+    struct bt_value *answer;        /* Owned: the last message, after success. */
+    bool is_answered;               /* The server has spoken; else it may be asked again. */
+};
+
 /* Turns a FAILED frame into the error that the server had. */
 static int failed(const struct bt_frame *frame, struct bt_err *err)
 {
@@ -51,7 +63,8 @@ static int failed(const struct bt_frame *frame, struct bt_err *err)
     return rc;
 }
 
-static int say_hello(struct remote_files *files, int fd, struct bt_buf *buf, struct bt_err *err)
+static int say_hello(struct remote_files *files, int fd, struct bt_buf *buf,
+                     struct exchange *exchange, struct bt_err *err)
 {
     BT_VALUE hello = bt_map_new(3);
     struct bt_frame frame;
@@ -62,7 +75,66 @@ static int say_hello(struct remote_files *files, int fd, struct bt_buf *buf, str
         return bt_fail_mem(err, "file transfer");
     BT_TRY(bt_frame_send(fd, BT_FRAME_HELLO, hello, err));
     BT_TRY(bt_frame_receive(fd, buf, &frame, err));
+    exchange->is_answered = frame.type == BT_FRAME_REFUSED;
     return frame.type == BT_FRAME_WELCOME ? BT_OK : failed(&frame, err);
+}
+
+static int send_file(int fd, int from, struct bt_err *err)
+{
+    BT_CLEANUP(bt_buf_done) struct bt_buf block = BT_BUF_INIT(BLOCK_BYTES);
+    ssize_t got;
+    if (bt_buf_reserve(&block, BLOCK_BYTES) < 0)
+        return bt_fail_mem(err, "file transfer");
+    while ((got = read(from, block.at, BLOCK_BYTES)) > 0)
+        BT_TRY(bt_frame_send_bytes(fd, (struct bt_str){block.at, (size_t)got}, err));
+    if (got < 0)
+        return bt_fail_errno(err, BT_IO, errno, "cannot read a file");
+    return bt_frame_send(fd, BT_FRAME_FILE_END, NULL, err);
+}
+
+/* Takes what comes until the last message. */
+static int receive(int fd, struct bt_buf *buf, struct exchange *exchange, struct bt_err *err)
+{
+    struct bt_frame frame;
+    for (;;) {
+        BT_TRY(bt_frame_receive(fd, buf, &frame, err));
+        if (frame.type != BT_FRAME_FILE_DATA || exchange->to < 0)
+            break;
+        BT_TRY(bt_fs_write(exchange->to, frame.payload.at, frame.payload.len, err));
+    }
+    exchange->is_answered = true;
+    return frame.type == BT_FRAME_FILE_END ? bt_frame_value(&frame, &exchange->answer, err)
+                                           : failed(&frame, err);
+}
+
+static int try_once(struct remote_files *files, struct exchange *exchange, struct bt_err *err)
+{
+    BT_FD fd = -1;
+    BT_CLEANUP(bt_buf_done) struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
+    BT_TRY(bt_address_connect(files->address, TRANSFER_MS_MAX, &fd, err));
+    BT_TRY(say_hello(files, fd, &buf, exchange, err));
+    BT_TRY(bt_frame_send(fd, exchange->type, exchange->request, err));
+    if (exchange->from >= 0)
+        BT_TRY(send_file(fd, exchange->from, err));
+    return receive(fd, &buf, exchange, err);
+}
+
+/* A server that is away for a moment, or busy with other transfers, does not fail a task. */
+static int ask(struct bt_files *files, struct exchange *exchange, struct bt_err *err)
+{
+    int64_t until_us = bt_clock_mono_us(bt_clock_system()) + (int64_t)PATIENCE_MS * 1000;
+    off_t start = exchange->from >= 0 ? lseek(exchange->from, 0, SEEK_CUR) : 0;
+    for (;;) {
+        int rc = try_once(remote(files), exchange, err);
+        if (rc == BT_OK || exchange->is_answered || bt_clock_mono_us(bt_clock_system()) > until_us)
+            return rc;
+        (void)poll(NULL, 0, PAUSE_MS);
+        if (exchange->from >= 0 && lseek(exchange->from, start, SEEK_SET) < 0)
+            return rc;
+        if (exchange->to >= 0 &&
+            (ftruncate(exchange->to, 0) < 0 || lseek(exchange->to, 0, SEEK_SET) < 0))
+            return rc;
+    }
 }
 
 struct target {
@@ -70,27 +142,16 @@ struct target {
     struct bt_str uri;
 };
 
-/* Connects and sends a message. */
-static int send_request(struct bt_files *files, enum bt_frame_type type,
-                        const struct bt_value *message, int *ret_fd, struct bt_err *err)
-{
-    BT_FD fd = -1;
-    BT_CLEANUP(bt_buf_done) struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
-    BT_TRY(bt_address_connect(remote(files)->address, TRANSFER_MS_MAX, &fd, err));
-    BT_TRY(say_hello(remote(files), fd, &buf, err));
-    BT_TRY(bt_frame_send(fd, type, message, err));
-    *ret_fd = bt_fd_take(&fd);
-    return BT_OK;
-}
-
-static int request(struct bt_files *files, enum bt_frame_type type, struct target target,
-                   int *ret_fd, struct bt_err *err)
+/* A request about one file. */
+static int ask_file(struct bt_files *files, struct target target, struct exchange *exchange,
+                    struct bt_err *err)
 {
     BT_VALUE names = bt_map_new(2);
     if (bt_map_puts(names, "tenant", bt_value_cstr(target.tenant)) < 0 ||
         bt_map_puts(names, "uri", bt_value_string(target.uri)) < 0)
         return bt_fail_mem(err, "file transfer");
-    return send_request(files, type, names, ret_fd, err);
+    exchange->request = names; /* For the time of the call. */
+    return ask(files, exchange, err);
 }
 
 static int temp_file(struct bt_files *files, int *ret_fd, struct bt_err *err)
@@ -110,27 +171,15 @@ static int temp_file(struct bt_files *files, int *ret_fd, struct bt_err *err)
 /* --- Reading -----------------------------------------------------------------------------------
  */
 
-static int receive_file(int from, int to, struct bt_err *err)
-{
-    BT_CLEANUP(bt_buf_done) struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
-    struct bt_frame frame;
-    for (;;) {
-        BT_TRY(bt_frame_receive(from, &buf, &frame, err));
-        if (frame.type == BT_FRAME_FILE_END)
-            return BT_OK;
-        if (frame.type != BT_FRAME_FILE_DATA)
-            return failed(&frame, err);
-        BT_TRY(bt_fs_write(to, frame.payload.at, frame.payload.len, err));
-    }
-}
-
 static int open_file(struct bt_files *files, const char *tenant, struct bt_str uri, int *ret_fd,
                      struct bt_err *err)
 {
-    BT_FD from = -1, to = -1;
-    BT_TRY(request(files, BT_FRAME_FILE_GET, (struct target){tenant, uri}, &from, err));
+    BT_FD to = -1;
     BT_TRY(temp_file(files, &to, err));
-    BT_TRY(receive_file(from, to, err));
+    struct exchange exchange = {.type = BT_FRAME_FILE_GET, .from = -1, .to = to};
+    int rc = ask_file(files, (struct target){tenant, uri}, &exchange, err);
+    bt_value_unref(exchange.answer);
+    BT_TRY(rc);
     if (lseek(to, 0, SEEK_SET) < 0)
         return bt_fail_errno(err, BT_IO, errno, "cannot read a file");
     *ret_fd = bt_fd_take(&to);
@@ -140,16 +189,38 @@ static int open_file(struct bt_files *files, const char *tenant, struct bt_str u
 static int file_size(struct bt_files *files, const char *tenant, struct bt_str uri,
                      int64_t *ret_size_bytes, struct bt_err *err)
 {
-    BT_FD fd = -1;
-    BT_CLEANUP(bt_buf_done) struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
-    struct bt_frame frame;
-    BT_VALUE map = NULL;
-    BT_TRY(request(files, BT_FRAME_FILE_SIZE, (struct target){tenant, uri}, &fd, err));
-    BT_TRY(bt_frame_receive(fd, &buf, &frame, err));
-    if (frame.type != BT_FRAME_FILE_END)
-        return failed(&frame, err);
-    BT_TRY(bt_frame_value(&frame, &map, err));
-    *ret_size_bytes = bt_value_as_int(bt_map_gets(map, "size"));
+    struct exchange exchange = {.type = BT_FRAME_FILE_SIZE, .from = -1, .to = -1};
+    BT_TRY(ask_file(files, (struct target){tenant, uri}, &exchange, err));
+    *ret_size_bytes = bt_value_as_int(bt_map_gets(exchange.answer, "size"));
+    bt_value_unref(exchange.answer);
+    return BT_OK;
+}
+
+static struct bt_value *fetch_value(const struct bt_fetch_request *request)
+{
+    const struct bt_job *job = request->job;
+    struct bt_value *path = (struct bt_value *)(uintptr_t)request->path; /* Only counted. */
+    BT_VALUE map = bt_map_new(7);
+    int rc = bt_map_puts(map, "tenant", bt_value_cstr(job->tenant));
+    rc |= bt_map_puts(map, "execution", bt_value_cstr(job->exec_id));
+    rc |= bt_map_puts(map, "ends", bt_value_int(job->as_of.ends));
+    rc |= bt_map_puts(map, "nextN", bt_value_int(job->as_of.next_n));
+    rc |= bt_map_puts(map, "nowUs", bt_value_int(job->now_us));
+    rc |= bt_map_puts(map, "path", bt_value_ref(path));
+    rc |= bt_map_puts(map, "whole", bt_value_bool(request->is_whole));
+    return rc < 0 ? NULL : BT_TAKE(map);
+}
+
+int bt_files_remote_fetch(void *files, const struct bt_fetch_request *request,
+                          struct bt_value **ret_value, struct bt_err *err)
+{
+    BT_VALUE message = fetch_value(request);
+    if (!message)
+        return bt_fail_mem(err, "outputs");
+    struct exchange exchange = {.type = BT_FRAME_FETCH, .request = message, .from = -1, .to = -1};
+    BT_TRY(ask(files, &exchange, err));
+    *ret_value = bt_value_ref(bt_map_gets(exchange.answer, "value"));
+    bt_value_unref(exchange.answer);
     return BT_OK;
 }
 
@@ -159,20 +230,10 @@ static int file_size(struct bt_files *files, const char *tenant, struct bt_str u
 static int put_fd(struct bt_files *files, const char *tenant, struct bt_str uri, int from,
                   struct bt_err *err)
 {
-    BT_FD fd = -1;
-    BT_CLEANUP(bt_buf_done) struct bt_buf block = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
-    struct bt_frame frame;
-    ssize_t got;
-    BT_TRY(request(files, BT_FRAME_FILE_PUT, (struct target){tenant, uri}, &fd, err));
-    if (bt_buf_reserve(&block, BLOCK_BYTES) < 0)
-        return bt_fail_mem(err, "file transfer");
-    while ((got = read(from, block.at, BLOCK_BYTES)) > 0)
-        BT_TRY(bt_frame_send_bytes(fd, (struct bt_str){block.at, (size_t)got}, err));
-    if (got < 0)
-        return bt_fail_errno(err, BT_IO, errno, "cannot read a file");
-    BT_TRY(bt_frame_send(fd, BT_FRAME_FILE_END, NULL, err));
-    BT_TRY(bt_frame_receive(fd, &block, &frame, err));
-    return frame.type == BT_FRAME_FILE_END ? BT_OK : failed(&frame, err);
+    struct exchange exchange = {.type = BT_FRAME_FILE_PUT, .from = from, .to = -1};
+    int rc = ask_file(files, (struct target){tenant, uri}, &exchange, err);
+    bt_value_unref(exchange.answer);
+    return rc;
 }
 
 static void writer_free(struct remote_writer *writer)
@@ -232,13 +293,10 @@ static void abort_writer(struct bt_file_writer *writer)
 /* --- Questions of expressions ------------------------------------------------------------------
  */
 
-static int ask(void *data, const struct bt_question *question, struct bt_value **ret_value,
-               struct bt_err *err)
+static int ask_world(void *data, const struct bt_question *question, struct bt_value **ret_value,
+                     struct bt_err *err)
 {
-    BT_FD fd = -1;
-    BT_CLEANUP(bt_buf_done) struct bt_buf buf = BT_BUF_INIT(BT_FRAME_BYTES_MAX + 64);
-    struct bt_frame frame;
-    BT_VALUE message = bt_map_new(5), *map = NULL;
+    BT_VALUE message = bt_map_new(5);
     int rc = bt_map_puts(message, "tenant", bt_value_cstr(question->tenant));
     rc |= bt_map_puts(message, "namespace", bt_value_cstr(question->namespace));
     rc |= bt_map_puts(message, "execution", bt_value_cstr(question->exec_id));
@@ -246,19 +304,20 @@ static int ask(void *data, const struct bt_question *question, struct bt_value *
     rc |= bt_map_puts(message, "args", bt_value_ref(question->args));
     if (rc < 0)
         return bt_fail_mem(err, question->function);
-    BT_TRY(send_request(data, BT_FRAME_ASK, message, &fd, err));
-    BT_TRY(bt_frame_receive(fd, &buf, &frame, err));
-    if (frame.type != BT_FRAME_FILE_END)
-        return failed(&frame, err);
-    BT_TRY(bt_frame_value(&frame, &map, err));
-    const struct bt_value *value = bt_map_gets(map, "value");
-    *ret_value = value ? bt_value_ref(value) : bt_value_null();
-    return *ret_value ? BT_OK : bt_fail_mem(err, question->function);
+    struct exchange exchange = {.type = BT_FRAME_ASK, .request = message, .from = -1, .to = -1};
+    rc = ask(data, &exchange, err);
+    if (rc == BT_OK) {
+        const struct bt_value *value = bt_map_gets(exchange.answer, "value");
+        *ret_value = value ? bt_value_ref(value) : bt_value_null();
+        rc = *ret_value ? BT_OK : bt_fail_mem(err, question->function);
+    }
+    bt_value_unref(exchange.answer);
+    return rc;
 }
 
 struct bt_world bt_world_remote(struct bt_files *files)
 {
-    return (struct bt_world){files, ask};
+    return (struct bt_world){files, ask_world};
 }
 
 /* --- The backend -------------------------------------------------------------------------------

@@ -70,6 +70,10 @@ struct bt_value *bt_wire_job(const struct bt_job *job)
     rc |= bt_map_puts(map, "timeoutUs", bt_value_int(job->timeout_us));
     rc |= bt_map_puts(map, "nowUs", bt_value_int(job->now_us));
     rc |= bt_map_puts(map, "seed", bt_value_int((int64_t)job->seed));
+    if (job->as_of.next_n) {
+        rc |= bt_map_puts(map, "ends", bt_value_int(job->as_of.ends));
+        rc |= bt_map_puts(map, "nextN", bt_value_int(job->as_of.next_n));
+    }
     rc |= bt_map_puts(map, "variables",
                       job->variables ? bt_value_ref(job->variables) : bt_map_new(0));
     if (job->templates)
@@ -108,6 +112,8 @@ int bt_wire_read_job(const struct bt_value *message, const struct bt_flow *flow,
     job->timeout_us = bt_value_as_int(bt_map_gets(message, "timeoutUs"));
     job->now_us = bt_value_as_int(bt_map_gets(message, "nowUs"));
     job->seed = (uint64_t)bt_value_as_int(bt_map_gets(message, "seed"));
+    job->as_of.ends = (uint32_t)bt_value_as_int(bt_map_gets(message, "ends"));
+    job->as_of.next_n = (uint32_t)bt_value_as_int(bt_map_gets(message, "nextN"));
     job->variables = bt_value_ref(bt_map_gets(message, "variables"));
     job->templates = templates ? bt_value_ref(templates) : NULL;
     job->flow = bt_flow_ref(flow);
@@ -164,13 +170,15 @@ int bt_wire_read_result(const struct bt_value *message, struct bt_job_result *re
 /* --- Logs --------------------------------------------------------------------------------------
  */
 
-struct bt_value *bt_wire_logs(uint64_t token, const struct bt_log_line *lines, size_t count)
+struct bt_value *bt_wire_logs(const struct bt_wire_logs *head, const struct bt_log_line *lines,
+                              size_t count)
 {
-    BT_VALUE map = bt_map_new(2), *list = bt_list_new(count);
-    int rc = bt_map_puts(map, "token", bt_wire_token(token));
+    BT_VALUE map = bt_map_new(3), *list = bt_list_new(count);
+    int rc = bt_map_puts(map, "token", bt_wire_token(head->token));
+    rc |= bt_map_puts(map, "n", bt_value_int(head->n));
     for (size_t i = 0; i < count; i++) {
         BT_VALUE line = bt_list_new(3);
-        rc |= bt_list_push(line, bt_value_int(lines[i].time_us));
+        rc |= bt_list_push(line, bt_value_int(lines[i].time_us + head->shift_us));
         rc |= bt_list_push(line, bt_value_int32((int32_t)lines[i].level));
         rc |= bt_list_push(line, bt_value_string(lines[i].text));
         rc |= bt_list_push(list, BT_TAKE(line));

@@ -17,7 +17,13 @@ int bt_wire_read_flow(const struct bt_value *message, struct bt_flow **ret_flow,
 struct bt_value *bt_wire_result(const struct bt_job_result *result);
 int bt_wire_read_result(const struct bt_value *message, struct bt_job_result *ret_result,
                         struct bt_err *err);
-struct bt_value *bt_wire_logs(uint64_t token, const struct bt_log_line *lines, size_t count);
+struct bt_wire_logs {
+    uint64_t token;
+    int64_t n;        /* Counts the messages of a worker, from 1. */
+    int64_t shift_us; /* Added to the lines' times. */
+};
+struct bt_value *bt_wire_logs(const struct bt_wire_logs *head, const struct bt_log_line *lines,
+                              size_t count);
 /* Lines borrow the message. At most `cap`; the count is returned. */
 size_t bt_wire_read_logs(const struct bt_value *message, struct bt_log_line *lines, size_t cap);
 

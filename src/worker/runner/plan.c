@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "value/json.h"
+#include "worker/context.h"
 #include "worker/runner/plan_int.h"
 
 #include <assert.h>
@@ -27,8 +28,8 @@ static int lookup(void *data, struct bt_str name, struct bt_value **ret_value, s
         found = bt_value_cstr(planner->place->work_dir);
     else if (bt_str_is(name, "outputDir") && planner->plan->has_output_dir)
         found = bt_value_cstr(planner->place->output_dir);
-    else if (!(found = bt_value_ref(bt_map_get(planner->job->variables, name))))
-        return BT_NOT_FOUND;
+    else
+        return bt_context_get(planner->job, name, ret_value, err);
     if (!found)
         return bt_fail_mem(err, "variable");
     *ret_value = found;
@@ -38,8 +39,9 @@ static int lookup(void *data, struct bt_str name, struct bt_value **ret_value, s
 static int lookup_all(void *data, struct bt_value **ret_map, struct bt_err *err)
 {
     const struct bt_planner *planner = data;
-    BT_VALUE map = planner->job->variables ? bt_value_copy(planner->job->variables) : bt_map_new(2);
-    if (!map || bt_map_puts(map, "workingDir", bt_value_cstr(planner->place->work_dir)) < 0)
+    BT_VALUE map = NULL;
+    BT_TRY(bt_context_all(planner->job, &map, err));
+    if (bt_map_puts(map, "workingDir", bt_value_cstr(planner->place->work_dir)) < 0)
         return bt_fail_mem(err, "variables");
     if (planner->plan->has_output_dir &&
         bt_map_puts(map, "outputDir", bt_value_cstr(planner->place->output_dir)) < 0)
