@@ -452,7 +452,8 @@ int slot_plan(struct slot *slot)
     struct bt_err err = BT_ERR_INIT;
     slot->is_host = type->plugin != NULL;
     slot->streams[STREAM_OUT].level = slot->is_host ? BT_LEVEL_DEBUG : BT_LEVEL_INFO;
-    slot->has_dir = slot->is_host && !slot->outer && slot_host_take_dir(slot);
+    slot->has_dir =
+        slot->is_host && !slot->asks.may_block && !slot->outer && slot_host_take_dir(slot);
     if (slot->is_host && slot_host_plan(slot, &err) < 0)
         slot->err = err;
     if (slot->is_host)
@@ -487,7 +488,7 @@ void slot_set_work_dir(struct slot *slot, const char *name)
     (void)snprintf(slot->work_dir, PATH_SIZE, "%s/%s", slot->worker->dir, name); /* Both fit. */
 }
 
-static void set_paths(struct slot *slot)
+void slot_set_paths(struct slot *slot)
 {
     const struct bt_job *job = slot->job;
     const char *dir = slot->worker->dir;
@@ -543,7 +544,7 @@ void slot_begin(struct slot *slot, struct bt_job *job)
     slot->started_us = bt_clock_wall_us(worker->config.clock);
     bt_logs_begin(&slot->logs, job);
     bt_asks_begin(&slot->asks, job);
-    set_paths(slot);
+    slot_set_paths(slot);
     if (sink->started)
         sink->started(sink->data, job, slot->started_us);
     slot->phase = PHASE_PREPARING;

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { HTTP_PROPS_MAX = 8 };
 
@@ -34,6 +35,16 @@ static int fetch(void *data, const struct bt_fetch_request *request, struct bt_v
     return bt_asks_open(&slot->asks, BT_TAKE(value), ret_value, err);
 }
 
+/* A directory of a host is for attempts that begin at once: this one gets its own. */
+static void leave_dir(struct slot *slot)
+{
+    if (!slot->has_dir)
+        return;
+    (void)unlinkat(slot->worker->root, slot->work_name, AT_REMOVEDIR); /* It is empty. */
+    slot->has_dir = false;
+    slot_set_paths(slot);
+}
+
 void slot_prepare(struct slot *slot)
 {
     slot->asks.may_block = slot->asks.is_open = false;
@@ -44,6 +55,7 @@ void slot_prepare(struct slot *slot)
         slot_go_on(slot);
     } else if (asks_at_once || slot->asks.is_open) {
         slot->err = (struct bt_err)BT_ERR_INIT;
+        leave_dir(slot);
         slot_start_work(slot, PHASE_PREPARING);
     } else {
         slot_conclude(slot);

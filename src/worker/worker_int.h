@@ -145,6 +145,7 @@ void slot_end_command(struct slot *slot);
 void slot_start_timer(struct slot *slot, uint64_t ms);
 void slot_start_help(struct slot *slot);
 /* The working directory is `name` in that of the worker. */
+void slot_set_paths(struct slot *slot); /* Names of its own for its directories. */
 void slot_set_work_dir(struct slot *slot, const char *name);
 
 /* Forgets what a run has left, before another one. */

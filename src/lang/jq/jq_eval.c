@@ -495,39 +495,60 @@ int bt_jq_eval(struct bt_jq *jq, const struct bt_jq_node *node, const struct bt_
 
 /* --- The program ------------------------------------------------------------------------------ */
 
-/* Maps and lists with everything lazy in them made plain. */
-static int run(struct bt_jq *jq, struct bt_str program, const struct bt_value *input,
-               struct bt_value **ret_results)
+static int parse(struct bt_jq_program *program, struct bt_str text, struct bt_err *err)
 {
-    struct bt_jq_node *node = NULL;
-    BT_TRY(bt_jq_parse(jq, program, &node));
-    int rc = bt_jq_collect(jq, node, NULL, (struct bt_jq_in){input, NULL}, ret_results);
-    if (rc == BT_INVALID && jq->error) {
+    program->jq.err = err;
+    program->len = text.len;
+    program->text = bt_str_dup(text);
+    if (!program->text)
+        return bt_fail_mem(err, "jq program");
+    return bt_jq_parse(&program->jq, (struct bt_str){program->text, text.len}, &program->node);
+}
+
+static int run(struct bt_jq_program *program, const struct bt_value *input,
+               struct bt_value **ret_results, struct bt_err *err)
+{
+    struct bt_jq *jq = &program->jq;
+    jq->err = err;
+    jq->steps = jq->depth = 0;
+    jq->stop = NULL;
+    int rc = bt_jq_collect(jq, program->node, NULL, (struct bt_jq_in){input, NULL}, ret_results);
+    BT_VALUE raised = BT_TAKE(jq->error);
+    if (rc == BT_INVALID && raised) {
         BT_VALUE text = NULL;
-        if (bt_jq_text(jq, jq->error, &text) < 0)
+        if (bt_jq_text(jq, raised, &text) < 0)
             return BT_NO_MEM;
-        return bt_fail(jq->err, BT_INVALID, "jq: %.*s", BT_FMT(bt_value_str(text)));
+        return bt_fail(err, BT_INVALID, "jq: %.*s", BT_FMT(bt_value_str(text)));
     }
-    return rc == BT_ABORTED ? bt_fail(jq->err, BT_INVALID, "jq: break") : rc;
+    return rc == BT_ABORTED ? bt_fail(err, BT_INVALID, "jq: break") : rc;
+}
+
+/* A program that failed may have left its state half way: only a good one is kept. */
+static int run_new(struct bt_str text, const struct bt_value *input, struct bt_value **ret_results,
+                   struct bt_err *err)
+{
+    struct bt_jq_program program = {0};
+    int rc = parse(&program, text, err);
+    if (rc == BT_OK)
+        rc = run(&program, input, ret_results, err);
+    if (rc < 0 || !bt_jq_cache(&program))
+        bt_jq_program_done(&program);
+    return rc;
 }
 
 int bt_jq_run(struct bt_str program, const struct bt_value *input, struct bt_value **ret_results,
               struct bt_err *err)
 {
-    struct bt_jq jq = {.err = err};
     BT_VALUE forced = NULL;
-    int rc = BT_OK;
+    struct bt_err own = BT_ERR_INIT;
     if (program.len > BT_TEMPLATE_BYTES_MAX)
         return bt_fail(err, BT_LIMIT, "the jq program is too large");
     if (bt_value_is(input, BT_KIND_LAZY)) {
         BT_TRY(bt_lazy_all(input, &forced, err));
         input = forced;
     }
-    rc = run(&jq, program, input ? input : bt_value_null(), ret_results);
-    for (size_t i = 0; i < jq.values_count; i++)
-        bt_value_unref(jq.values[i]);
-    free(jq.values);
-    bt_value_unref(jq.error);
-    bt_arena_done(&jq.arena);
-    return rc;
+    input = input ? input : bt_value_null();
+    struct bt_jq_program *cached = bt_jq_cached(program);
+    return cached ? run(cached, input, ret_results, err ? err : &own)
+                  : run_new(program, input, ret_results, err ? err : &own);
 }

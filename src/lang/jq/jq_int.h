@@ -100,6 +100,22 @@ struct bt_jq {
     size_t library_count;
 };
 
+/* A parsed program and all it needs. The text's names are borrowed by the tree. */
+struct bt_jq_program {
+    struct bt_jq jq;
+    struct bt_jq_node *node;
+    char *text; /* Owned. */
+    size_t len;
+    uint64_t used;
+};
+void bt_jq_program_done(struct bt_jq_program *program);
+
+/* jq_cache.c */
+/* The thread's parsed program with this text, or NULL. Borrowed until the next bt_jq_cache(). */
+struct bt_jq_program *bt_jq_cached(struct bt_str text);
+/* Takes the program. False: it is not kept, and still the caller's. */
+bool bt_jq_cache(struct bt_jq_program *program);
+
 /* jq_parse.c */
 int bt_jq_parse(struct bt_jq *jq, struct bt_str program, struct bt_jq_node **ret_node);
 /* Parses "def name(…): body;" */

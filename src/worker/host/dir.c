@@ -30,8 +30,8 @@ static bool is_as_new(int root, const char *name)
 
 void slot_host_keep_dir(struct slot *slot)
 {
-    if (!is_as_new(slot->worker->root, slot->work_name))
-        return;
+    if (slot->host->dir[0] || !is_as_new(slot->worker->root, slot->work_name))
+        return; /* It may have one already, that nobody took when this attempt was planned. */
     memcpy(slot->host->dir, slot->work_name, sizeof slot->host->dir);
     slot->is_dir_kept = true;
 }
