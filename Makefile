@@ -18,10 +18,14 @@ all: ## Build the release binary at build/baton
 	@ninja -C build -j$(JOBS) baton plugins
 
 .PHONY: run
-run: ## Build, and run the first example
+run: ## Build, run the first example, and start a server with all of them (PORT=8080)
 	@tools/setup.sh run
 	@$(MAKE) --no-print-directory all
-	build/baton run examples/etl/etl.yml -f orders=@examples/etl/orders.csv
+	@tools/run.sh
+
+.PHONY: stop
+stop: ## Stop the server that `make run` started
+	@tools/run.sh stop
 
 .PHONY: test
 test: ## All checks in short form (at most 25 minutes on two cores)
@@ -71,6 +75,11 @@ fuzz: ## Fuzz every parser for SECONDS_PER_TARGET (30)
 bench: all ## Measure against limits of the same run: a table, and build/bench.json
 	@ninja -C build -j$(JOBS) bench test_plugins
 	@build/test/bench/bench build/baton build/bench.json
+
+.PHONY: bench-server
+bench-server: all ## Measure a server over HTTP against limits of the same run
+	@tools/setup.sh bench
+	@test/bench/server.py
 
 .PHONY: deb
 deb: all ## Build the Debian package: build/baton_*.deb

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that building or testing needs, when they are missing, and says so.
-# Usage: tools/setup.sh build|test|fuzz|lint
+# Usage: tools/setup.sh build|run|test|bench|fuzz|lint
 set -eu
 
 build="gcc libc6-dev cmake ninja-build libfyaml-dev libsqlite3-dev libzstd-dev libpcre2-dev
@@ -10,6 +10,7 @@ case "${1:-build}" in
 build) want="$build" ;;
 run) want="$build $run" ;;
 test) want="$build $run libcmocka-dev python3-yaml clang-14 libclang-rt-14-dev" ;;
+bench) want="$build $run wrk" ;;
 fuzz) want="$build clang-14 libclang-rt-14-dev" ;;
 lint) want="$build python3 git clang-format-14 clang-tidy-14 libcmocka-dev" ;;
 *)

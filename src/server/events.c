@@ -39,8 +39,8 @@ struct listener {
     struct listener *next;
     struct bt_stream *stream;
     struct bt_principal principal;
-    bool has_list; /* Wants every execution. */
-    struct topic topics[TOPICS_MAX];
+    bool has_list;        /* Wants every execution. */
+    struct topic *topics; /* Owned. */
     size_t topic_count;
     uint64_t seq; /* Changes after this one are news. */
     bool is_new, has_gap;
@@ -352,6 +352,13 @@ static void serve(struct events *events, struct batch *batch, bool is_whole)
     }
 }
 
+static void listener_free(struct listener *listener)
+{
+    bt_stream_unref(listener->stream);
+    free(listener->topics);
+    free(listener);
+}
+
 static void remove_gone(struct events *events)
 {
     for (struct listener **at = &events->listeners; *at;) {
@@ -362,8 +369,7 @@ static void remove_gone(struct events *events)
         }
         *at = listener->next;
         events->count--;
-        bt_stream_unref(listener->stream);
-        free(listener);
+        listener_free(listener);
     }
 }
 
@@ -432,6 +438,11 @@ static int add_topic(struct bt_request *request, struct listener *listener, stru
     topic.id = exec->id;
     topic.kind = is_logs ? BT_CHANGE_LOG : BT_CHANGE_EXEC;
     topic.is_behind = is_logs;
+    struct topic *topics =
+        realloc(listener->topics, (listener->topic_count + 1) * sizeof *listener->topics);
+    if (!topics)
+        return bt_fail_mem(err, "stream");
+    listener->topics = topics;
     listener->topics[listener->topic_count++] = topic;
     return BT_OK;
 }
@@ -517,8 +528,7 @@ int bt_events_begin(struct bt_request *request, struct bt_err *err)
     }
     if (rc < 0) {
         request->response.stream = bt_stream_unref(request->response.stream);
-        bt_stream_unref(listener->stream);
-        free(listener);
+        listener_free(listener);
     }
     return rc;
 }

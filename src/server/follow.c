@@ -194,7 +194,8 @@ static bool serve_all(struct follow *follow)
         }
         if (due == DUE_REMOVE) {
             remove_follower(follow, follower);
-            return true; /* The list may have changed: from the start again. */
+            follow->has_news = true; /* The list may have changed: from the start again, at once. */
+            return true;
         }
         enum served served = SERVED;
         follower->is_changed = false;
@@ -207,7 +208,11 @@ static bool serve_all(struct follow *follow)
         follower->sent_us = now_us();
         follower->is_changed |= served == SERVE_AGAIN;
         follower->is_ended |= served == SERVED_ALL;
-        is_soon |= follower->is_ended && follower->request;
+        if (follower->is_ended && follower->request) {
+            remove_follower(follow, follower);
+            follow->has_news = true; /* From the start again, at once. */
+            return true;
+        }
         next = follower->next; /* Others may have joined before it, none left: only we remove. */
     }
     return is_soon;

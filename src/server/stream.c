@@ -171,7 +171,7 @@ void bt_stream_drop(struct bt_stream *stream)
 
 struct MHD_Response *bt_stream_response(struct bt_stream *stream)
 {
-    enum { BLOCK_BYTES = 2048 };
+    enum { BLOCK_BYTES = 1024 };
     return bt_mhd.create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, stream,
                                                 end_read);
 }

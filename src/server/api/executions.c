@@ -125,6 +125,16 @@ static int give_waited(struct bt_request *request, struct bt_err *err)
     return give_created(request, exec, err);
 }
 
+/* Many an execution has ended with the commit that created it. */
+static int wait_for(struct bt_request *request, const struct bt_start_result *result,
+                    struct bt_err *err)
+{
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    BT_TRY(bt_service_exec(request->service, &request->principal, request->params[0], &exec, err));
+    return exec->is_drained ? give_created(request, exec, err)
+                            : bt_follow_wait(request, result, WAIT_MS, give_waited, err);
+}
+
 static int start(struct bt_request *request, const struct bt_flow *flow, struct given *given,
                  struct bt_err *err)
 {
@@ -140,8 +150,9 @@ static int start(struct bt_request *request, const struct bt_flow *flow, struct 
     request->params[0] = bt_arena_str(&request->arena, bt_id_str(&result.id));
     if (!request->params[0].at)
         return bt_fail_mem(err, "execution");
-    return waits ? bt_follow_wait(request, &result, WAIT_MS, give_waited, err)
-                 : give_waited(request, err);
+    if (!waits)
+        return give_waited(request, err);
+    return wait_for(request, &result, err);
 }
 
 /* Invalid inputs are told with the input's id as path. */
