@@ -25,7 +25,7 @@ tests() { ctest --test-dir "$1" --output-on-failure -j"$jobs" | tail -25; }
 
 asan="-DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=address,undefined"
 tsan="-DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=thread"
-stage "release build" build build "baton sim plugins test_plugins" -DCMAKE_BUILD_TYPE=Release
+stage "release build" build build "baton sim plugins test_plugins bench" -DCMAKE_BUILD_TYPE=Release
 stage "lint" python3 tools/lint.py
 # shellcheck disable=SC2086
 stage "build with ASan and UBSan" build build-asan all $asan

@@ -526,10 +526,10 @@ int bt_events_begin(struct bt_request *request, struct bt_err *err)
         if (rc == BT_OK)
             rc = join(events, listener, request, err);
     }
-    if (rc < 0) {
-        request->response.stream = bt_stream_unref(request->response.stream);
-        listener_free(listener);
-    }
+    if (rc == BT_OK)
+        return BT_OK; /* It is among the listeners now. */
+    request->response.stream = bt_stream_unref(request->response.stream);
+    listener_free(listener);
     return rc;
 }
 

@@ -70,7 +70,7 @@ static double in_process(struct bt_flow *flow)
     counter_init(&counter);
     struct bt_hub *hub = counter_hub(&counter);
     fake_start(&local.fake,
-               &(struct bt_worker_sink){&local, local_logs, local_started, local_result});
+               &(struct bt_worker_sink){&local, local_logs, local_started, local_result, NULL});
     local.member = bt_hub_join(hub, &(struct bt_member_kind){"", "", SLOTS}, &ops, &local);
     bt_hub_away(local.member, false);
     double rate = run(hub, &counter, flow);
