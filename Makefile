@@ -17,6 +17,18 @@ all: ## Build the release binary at build/baton
 	@$(call configure,build,$(RELEASE))
 	@ninja -C build -j$(JOBS) baton plugins
 
+.PHONY: ui
+ui: ## Build the page anew, and the binary with it
+	@tools/setup.sh build
+	@rm -f build/ui/page.pack
+	@$(call configure,build,$(RELEASE) -DBT_PAGE=ON)
+	@ninja -C build -j$(JOBS) baton
+
+.PHONY: screenshots
+screenshots: all ## Pictures of the page in build/screenshots
+	@tools/setup.sh e2e
+	@node test/e2e/screenshots.mjs build/baton build/screenshots
+
 .PHONY: run
 run: ## Build, and run the first example
 	@tools/setup.sh run
