@@ -1,6 +1,7 @@
 // A Baton server of one's own, and a real browser, for tests of the page.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer, request } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -52,6 +53,32 @@ export async function startServer(binary, args = []) {
       if (code !== 0) throw new Error(`the server ended with ${code}: ${output}`);
     },
   };
+}
+
+/** A reverse proxy below a path, whose Host is the server's; it can be cut and mended. */
+export async function startProxy(server, prefix) {
+  const target = new URL(server.address);
+  const proxy = createServer((incoming, outgoing) => {
+    if (!incoming.url.startsWith(prefix)) return outgoing.writeHead(404).end();
+    const passed = request({
+      host: target.hostname, port: target.port, method: incoming.method, path: incoming.url.slice(prefix.length - 1),
+      headers: { ...incoming.headers, host: target.host },
+    }, (answer) => {
+      outgoing.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(outgoing);
+    });
+    passed.on("error", () => outgoing.destroy());
+    outgoing.on("close", () => passed.destroy());
+    incoming.pipe(passed);
+  });
+  const listen = (port) => new Promise((done) => proxy.listen(port, "127.0.0.1", done));
+  await listen(0);
+  const { port } = proxy.address();
+  const cut = () => new Promise((done) => {
+    proxy.close(done);
+    proxy.closeAllConnections();
+  });
+  return { address: `http://127.0.0.1:${port}`, cut, mend: () => listen(port), stop: () => proxy.listening && cut() };
 }
 
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];

@@ -22,7 +22,7 @@ tasks:
         type: shell
         commands:
           - echo "loading {{ taskrun.value }}"
-          - sleep 0.$((RANDOM % 4 + 2))
+          - sleep 0.{{ taskrun.value | length - 2 }}
       - id: check
         type: log
         message: "{{ taskrun.value }} looks right"
@@ -107,7 +107,7 @@ export const hello = (id, namespace, labels = "{}") => `id: ${id}
 namespace: ${namespace}
 labels: ${labels}
 tasks:
-  - {id: work, type: shell, commands: ["echo working; sleep 0.$((RANDOM % 3))"]}
+  - {id: work, type: shell, commands: ["echo working; sleep 0.0$(date +%N | cut -c3)"]}
   - {id: done, type: log, message: done}
 `;
 

@@ -23,7 +23,7 @@ export const text = {
     KILLING: "Killing", KILLED: "Killed", CANCELLED: "Cancelled", SKIPPED: "Skipped", RETRIED: "Retried",
   },
   nav: {
-    label: "Pages", flows: "Flows", executions: "Executions", narrow: "Narrow", wide: "Widen the menu",
+    label: "Pages", flows: "Flows", executions: "Executions", narrow: "Narrow the menu", wide: "Widen the menu",
     theme: { system: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" },
     dense: "Dense rows", comfortable: "Comfortable rows", breadcrumb: "Where you are",
   },
@@ -113,7 +113,7 @@ export const text = {
     tabs: { logs: "Logs", outputs: "Outputs", inputs: "Inputs", attempts: "Attempts", source: "Source" },
     noTasks: "No task has started yet.", iterations: (number: number) => `${count(number)} runs`,
     open: "Open", shut: "Shut", noOutputs: "There are no outputs.",
-    noOutputsRun: (task: string) => `${task} has no outputs${"."}`, noInputs: "This execution has no inputs.",
+    noOutputsRun: (task: string) => `${task} has no outputs.`, noInputs: "This execution has no inputs.",
     noSource: "The flow of this revision is not there any more.",
     flowOutputs: "Outputs of the flow", runOutputs: (task: string) => `Outputs of ${task}`,
     attempt: (number: number) => `Attempt ${number}`, pickTask: "Choose a task run at the left to see its attempts.",

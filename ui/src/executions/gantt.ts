@@ -70,7 +70,7 @@ export interface Tick {
 
 function labelOf(ms: number, step: number): string {
   if (ms === 0) return "0";
-  if (step < s) return ms >= s ? `${(ms / s).toFixed(step < 10 ? 3 : step < 100 ? 2 : 1)} s` : `${ms} ms`;
+  if (step < s) return ms >= s ? `${ms / s} s` : `${ms} ms`;
   const parts: [number, string][] = [[d, "d"], [h, "h"], [min, "m"], [s, "s"]];
   let rest = ms;
   const words: string[] = [];

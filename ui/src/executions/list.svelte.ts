@@ -28,7 +28,8 @@ export function matches(row: Execution, { namespace, flowId, q, state }: ListFil
   if (state.length && !state.includes(row.state.current)) return false;
   const words = q.toLowerCase().split(/\s+/).filter(Boolean);
   const where = `${row.id} ${row.namespace} ${row.flowId}`.toLowerCase();
-  return words.every((word) => where.includes(word));
+  // Each is the beginning of a word there.
+  return words.every((word) => where.split(/[\s._-]+/).some((part) => part.startsWith(word)) || where.includes(` ${word}`));
 }
 
 export class ExecutionsList {

@@ -50,7 +50,7 @@ tasks:
         type: shell
         commands:
           - echo "cutting {{ taskrun.value }}"
-          - sleep 0.$((RANDOM % 7 + 2))
+          - sleep 0.4
       - id: done
         type: log
         message: "{{ taskrun.value }} is done"

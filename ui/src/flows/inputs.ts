@@ -104,7 +104,7 @@ export function earlierValue(inputs: Record<string, unknown> | undefined, id: st
   return value;
 }
 
-const DURATION = /^(?:(\d+)\s*d\w*)?\s*(?:(\d+)\s*h\w*)?\s*(?:(\d+)\s*m(?:in\w*)?)?\s*(?:(\d+(?:\.\d+)?)\s*s\w*)?$/i;
+const DURATION = /^(?:(\d+)\s*d[a-z]*)?\s*(?:(\d+)\s*h[a-z]*)?\s*(?:(\d+)\s*m(?:in[a-z]*)?)?\s*(?:(\d+(?:\.\d+)?)\s*s[a-z]*)?$/i;
 
 /** "1h 30m" → "PT1H30M"; ISO durations stay; null: neither. */
 export function toDuration(written: string): string | null {

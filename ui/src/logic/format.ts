@@ -7,9 +7,10 @@ export function duration(ms: number): string {
   if (s < 0.9995) return `${Math.round(s * 1000)} ms`;
   if (s < 9.995) return `${s.toFixed(2)} s`;
   if (s < 59.95) return `${s.toFixed(1)} s`;
-  if (s < 3599.5) return `${Math.floor(Math.round(s) / 60)} m ${two(Math.round(s) % 60)} s`;
-  if (s < 86400) return `${Math.floor(s / 3600)} h ${two((s / 60) % 60)} m`;
-  return `${Math.floor(s / 86400)} d ${two((s / 3600) % 24)} h`;
+  const whole = Math.round(s);
+  if (whole < 3600) return `${Math.floor(whole / 60)} m ${two(whole % 60)} s`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${two((whole / 60) % 60)} m`;
+  return `${Math.floor(whole / 86400)} d ${two((whole / 3600) % 24)} h`;
 }
 
 const units: [number, string][] = [
