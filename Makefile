@@ -17,6 +17,18 @@ all: ## Build the release binary at build/baton
 	@$(call configure,build,$(RELEASE))
 	@ninja -C build -j$(JOBS) baton plugins
 
+.PHONY: ui
+ui: ## Build the page anew, and the binary with it
+	@tools/setup.sh build
+	@rm -f build/ui/page.pack
+	@$(call configure,build,$(RELEASE) -DBT_PAGE=ON)
+	@ninja -C build -j$(JOBS) baton
+
+.PHONY: screenshots
+screenshots: all ## Pictures of the page in build/screenshots
+	@tools/setup.sh e2e
+	@node test/e2e/screenshots.mjs build/baton build/screenshots
+
 .PHONY: run
 run: ## Build, run the first example, and start a server with all of them (PORT=8080)
 	@tools/setup.sh run
@@ -72,13 +84,16 @@ fuzz: ## Fuzz every parser for SECONDS_PER_TARGET (30)
 	@tools/fuzz.sh build-fuzz $(SECONDS_PER_TARGET)
 
 .PHONY: bench
-bench: all ## Measure against limits of the same run: a table, and build/bench.json
+bench: ## Measure against limits of the same run: a table, and build/bench.json
+	@tools/setup.sh bench
+	@$(MAKE) --no-print-directory all
 	@ninja -C build -j$(JOBS) bench test_plugins
 	@build/test/bench/bench build/baton build/bench.json
 
 .PHONY: bench-server
-bench-server: all ## Measure a server over HTTP against limits of the same run
+bench-server: ## Measure a server over HTTP against limits of the same run
 	@tools/setup.sh bench
+	@$(MAKE) --no-print-directory all
 	@test/bench/server.py
 
 .PHONY: deb

@@ -1,16 +1,20 @@
 #!/bin/sh
 # Installs the Debian packages that building or testing needs, when they are missing, and says so.
-# Usage: tools/setup.sh build|run|test|bench|fuzz|lint
+# Usage: tools/setup.sh build|run|test|bench|e2e|fuzz|lint
 set -eu
 
 build="gcc libc6-dev cmake ninja-build libfyaml-dev libsqlite3-dev libzstd-dev libpcre2-dev
 libuv1-dev nettle-dev libmicrohttpd-dev libcurl4-openssl-dev"
+# The page needs Node.js 18 or newer with npm: whichever is there, else Debian's.
+command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || build="$build nodejs npm"
 run="python3"
+browser="chromium fonts-inter fonts-dejavu-core"
 case "${1:-build}" in
 build) want="$build" ;;
 run) want="$build $run" ;;
-test) want="$build $run libcmocka-dev python3-yaml clang-14 libclang-rt-14-dev" ;;
-bench) want="$build $run wrk" ;;
+test) want="$build $run $browser libcmocka-dev python3-yaml clang-14 libclang-rt-14-dev" ;;
+bench) want="$build $run libcmocka-dev wrk" ;;
+e2e) want="$build $browser" ;;
 fuzz) want="$build clang-14 libclang-rt-14-dev" ;;
 lint) want="$build python3 git clang-format-14 clang-tidy-14 libcmocka-dev" ;;
 *)

@@ -58,12 +58,16 @@ static bool is_authorised(const struct exchange *exchange)
     return false;
 }
 
-/* A browser says from which page a request comes. */
+/* A browser says from which page a request comes; what it says of the site holds behind a proxy
+ * too, where the host may be another. */
 static bool is_same_origin(const struct bt_request *request)
 {
+    struct bt_str site = bt_header(request, "Sec-Fetch-Site");
     struct bt_str origin = bt_header(request, "Origin");
+    if (site.len)
+        return bt_str_is(site, "same-origin") || bt_str_is(site, "none");
     if (!origin.len)
-        return !bt_str_is(bt_header(request, "Sec-Fetch-Site"), "cross-site");
+        return true;
     ptrdiff_t slashes = bt_str_find(origin, BT_STR("://"), 0);
     return slashes >= 0 &&
            bt_str_eq(bt_str_slice(origin, (size_t)slashes + 3, origin.len), request->host);
@@ -85,7 +89,10 @@ int access_check(struct exchange *exchange, struct bt_err *err)
         request->principal.user = "local";
         return BT_OK;
     }
-    if (is_authorised(exchange)) {
+    bool is_change = request->method != BT_GET;
+    if (is_authorised(exchange)) { /* A browser sends a password that it knows by itself. */
+        if (is_change && !is_same_origin(request))
+            return bt_fail(err, BT_DENIED, "a page of another site may not do this");
         request->principal.user = "token";
         return BT_OK;
     }
@@ -99,7 +106,7 @@ int access_check(struct exchange *exchange, struct bt_err *err)
     if (!is_this_machine(request->host))
         return bt_fail(err, BT_DENIED, "this server answers to localhost only, not to '%.*s'",
                        BT_FMT(request->host));
-    if (request->method != BT_GET && !is_same_origin(request))
+    if (is_change && !is_same_origin(request))
         return bt_fail(err, BT_DENIED, "a page of another site may not do this");
     return BT_OK;
 }

@@ -1,0 +1,312 @@
+// The page in a real Chromium against a real server, as a person uses it.
+// Usage: node run.mjs BATON [NAME…]
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { resolve } from "node:path";
+import { startBrowser, startProxy, startServer } from "./baton.mjs";
+import * as flows from "./flows.mjs";
+
+const [binary = "build/baton", ...names] = process.argv.slice(2);
+const tests = [];
+const test = (name, body) => tests.push({ name, body });
+const stateOf = (page, state, timeout = 15000) => page.waitForSelector(`header [data-state=${state}]`, { timeout });
+const at = ({ namespace, flowId, id }, query = "") => `executions/${namespace}/${flowId}/${id}${query}`;
+
+test("an empty server teaches, and its example runs", async ({ page, go }) => {
+  await go("");
+  await page.getByText("No flows yet").waitFor();
+  assert.match(page.url(), /\/ui\/flows$/);
+  await page.locator("[data-example=hello]").click();
+  await page.locator("dialog [data-input=who]").fill("stranger");
+  await page.getByRole("button", { name: "Run", exact: true }).last().click();
+  await stateOf(page, "SUCCESS");
+  await page.getByText("Hello stranger, from").waitFor();
+});
+
+test("a flow is run through the dialog and watched to its end", async ({ page, go, server }) => {
+  await server.push(flows.loop);
+  await go("flows");
+  await page.getByRole("link", { name: "nightly-report" }).click();
+  await page.getByText("Collects orders from every region").first().waitFor();
+  assert.equal(await page.locator("pre .expression").first().textContent(), "{{ taskrun.value }}");
+  await page.getByRole("button", { name: "Run" }).click();
+  await page.locator("dialog [data-input=day]").fill("2026-04-05");
+  await page.locator("dialog [data-input=labels]").fill("reason:test");
+  await page.keyboard.press("Control+Enter");
+  await stateOf(page, "RUNNING"); // Seen while it runs: the page does not only load the end.
+  await page.waitForSelector("[data-live=live]");
+  await page.waitForSelector("[data-task=regions][data-run-state=RUNNING]");
+  await page.waitForSelector("[data-task=load][data-run-state=SUCCESS]");
+  await stateOf(page, "SUCCESS");
+  await page.waitForSelector("[data-task=summary][data-run-state=SUCCESS]");
+  await page.getByText("Report for 2026-04-05 is out: 1204 rows").waitFor();
+  assert.equal(await page.locator("[role=treeitem]").count(), 14);
+  assert.equal(await page.locator(".lines .fg2").textContent(), "ok");
+  assert.equal(await page.locator(".lines .line").count(), 13, "each line once");
+  await page.getByText("reason", { exact: true }).waitFor();
+  // One task: its logs and outputs, in the address.
+  await page.locator("[data-task=collect]").click();
+  assert.equal(await page.locator(".lines .line").count(), 2);
+  await page.locator("[data-tab=outputs]").click();
+  await page.locator(".key", { hasText: "regions" }).waitFor();
+  assert.match(page.url(), /run=.+&tab=outputs/);
+  await page.reload();
+  await page.getByText("Outputs of collect").waitFor();
+});
+
+test("a failed one opens on what failed", async ({ page, go, server }) => {
+  await server.push(flows.failing);
+  const failed = await server.run("shop.orders", "import-orders", {}, "?wait=true");
+  await go(at(failed));
+  await page.getByText("verify failed").waitFor();
+  await page.getByText("orders-2.csv: expected 8812, found 8790").waitFor();
+  assert.equal(await page.locator("[aria-selected=true]").getAttribute("data-task"), "verify");
+  await page.getByRole("link", { name: /line 11/ }).click();
+  assert.match(await page.locator("pre .marked").textContent(), /id: verify/);
+  // Again: the dialog of the same flow.
+  await page.getByRole("link", { name: "Run again" }).click();
+  await page.getByText("Run import-orders again").waitFor();
+});
+
+test("a running one is killed", async ({ page, go, server }) => {
+  await server.push(flows.slow);
+  const running = await server.run("ops", "backup");
+  await go(at(running));
+  await page.getByText("step 2 of 400").waitFor();
+  await page.getByRole("button", { name: "Kill" }).click();
+  await page.getByText("1 task is under way and will be ended", { exact: false }).waitFor();
+  await page.locator("dialog").getByRole("button", { name: "Kill" }).click();
+  await stateOf(page, "KILLED");
+  assert.equal(await page.getByRole("button", { name: "Kill" }).count(), 0);
+});
+
+test("inputs of every type are sent, refusals stand at their field", async ({ page, go, server }) => {
+  await server.push(flows.allInputs);
+  await go("flows/demo/every-input?run=1");
+  const field = (id) => page.locator(`dialog [data-input=${id}]`);
+  const start = () => page.locator("dialog").getByRole("button", { name: "Run", exact: true }).last().click();
+  await start();
+  await page.getByText("This is required").first().waitFor(); // Without asking the server.
+  const texts = {
+    name: "ada", count: "11", at: "2026-03-01T10:00:05", day: "2026-03-02", hour: "18:27:09", pause: "1h 30m",
+    settings: '{"a": [1, 2]}', extra: "b: 3", numbers: "4\n5", link: "https://example.com/x", mail: "a@b.co",
+  };
+  for (const [id, text] of Object.entries(texts)) await field(id).fill(text);
+  await field("size").selectOption("large");
+  await page.locator("dialog [data-input=fast][value=false]").check();
+  await page.locator("dialog [data-input=colours][value=green]").check();
+  await page.locator("dialog [data-input=colours][value=blue]").check();
+  await field("data").setInputFiles({ name: "data.txt", mimeType: "text/plain", buffer: Buffer.from("content") });
+  await start();
+  const problem = page.locator("dialog .problem");
+  await problem.waitFor();
+  assert.match(await problem.textContent(), /it must be less than `10`/i);
+  await page.waitForFunction(() => document.activeElement?.getAttribute("data-input") === "count");
+  await field("count").fill("7");
+  await start();
+  await stateOf(page, "SUCCESS");
+  const id = /([^/?]+)(\?|$)/.exec(page.url())[1];
+  const { inputs } = await server.call(`executions/${id}`);
+  const { at: when, data, token, ...others } = inputs;
+  assert.equal(token, null);
+  assert.equal(new Date(when).getTime(), new Date("2026-03-01T10:00:05").getTime());
+  assert.match(data, /data\.txt$|data/);
+  assert.deepEqual(others, {
+    name: "ada", count: 7, ratio: 0.5, fast: false, size: "large", speed: "quick", colours: ["green", "blue"], day: "2026-03-02",
+    hour: "18:27:09", pause: others.pause, settings: { a: [1, 2] }, extra: { b: 3 }, numbers: [4, 5], link: "https://example.com/x", mail: "a@b.co",
+  });
+  // Started again: the form begins with these.
+  await page.getByRole("link", { name: "Run again" }).click();
+  await page.waitForSelector("dialog [data-input=name]");
+  assert.equal(await field("name").inputValue(), "ada");
+  assert.equal(await field("numbers").inputValue(), "4\n5");
+  assert.equal(await field("at").inputValue(), "2026-03-01T10:00:05");
+});
+
+test("lists: filters in the address, new rows announced, states live", async ({ page, go, server }) => {
+  await server.push(flows.hello("quick", "team.a"));
+  await server.push(flows.failing);
+  await server.run("team.a", "quick", {}, "?wait=true");
+  await server.run("shop.orders", "import-orders", {}, "?wait=true");
+  await go("executions");
+  await page.waitForSelector("[data-live=live]");
+  assert.equal(await page.locator("tbody tr").count(), 2);
+  await page.locator("summary").click();
+  await page.getByRole("checkbox", { name: "Failed" }).check();
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 1);
+  assert.match(page.url(), /state=FAILED/);
+  await page.keyboard.press("Escape");
+  await page.goBack();
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 2);
+  await page.getByLabel("Namespace", { exact: true }).selectOption("team.a");
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 1);
+  await server.run("shop.orders", "import-orders", {}, "?wait=true"); // Not of this filter.
+  for (let i = 0; i < 3; i++) await server.run("team.a", "quick", {}, "?wait=true");
+  await page.getByRole("button", { name: "3 new" }).click();
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 4);
+  assert.equal(await page.getByRole("button", { name: /new/ }).count(), 0);
+  await page.getByRole("button", { name: "Started" }).click();
+  assert.match(page.url(), /sort=state\.startDate:asc/);
+  await server.push(flows.slow);
+  await go("executions?namespace=ops");
+  await page.getByText("No execution matches").waitFor();
+  const running = await server.run("ops", "backup");
+  await go("executions?namespace=ops");
+  await page.waitForSelector("tbody [data-state=RUNNING]");
+  await server.call(`executions/${running.id}/kill`, { method: "DELETE" });
+  await page.waitForSelector("tbody [data-state=KILLED]");
+});
+
+test("themes: the system's, and one's own that stays", async ({ page, go }) => {
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await page.emulateMedia({ colorScheme: "light" });
+  await go("flows");
+  const light = await background();
+  await page.emulateMedia({ colorScheme: "dark" });
+  const dark = await background();
+  assert.notEqual(light, dark);
+  await page.locator("[data-action=theme]").click(); // Light, whatever the system says.
+  assert.equal(await background(), light);
+  await page.reload();
+  await page.waitForSelector("[data-action=theme]");
+  assert.equal(await background(), light);
+  await page.locator("[data-action=theme]").click();
+  await page.emulateMedia({ colorScheme: "light" });
+  assert.equal(await background(), dark);
+});
+
+test("the keyboard alone: jump, run, look around", async ({ page, go, server }) => {
+  await server.push(flows.loop);
+  await go("flows");
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("nightly");
+  await page.waitForSelector("[role=option][aria-selected=true] >> text=nightly-report");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/flows\/shop.reports\/nightly-report/);
+  const focused = () => page.evaluate(() => document.activeElement?.textContent?.trim() ?? "");
+  await page.getByRole("button", { name: "Run" }).waitFor();
+  for (let i = 0; i < 25 && (await focused()) !== "Run"; i++) await page.keyboard.press("Tab");
+  assert.equal(await focused(), "Run");
+  assert.notEqual(await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle), "none");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("dialog [data-input=day]");
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("data-input")), "day");
+  await page.keyboard.press("Control+Enter");
+  await stateOf(page, "SUCCESS");
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  const chosen = page.locator("[aria-selected=true]");
+  assert.equal(await chosen.getAttribute("data-task"), "regions");
+  await page.keyboard.press("Enter");
+  assert.equal(await chosen.getAttribute("aria-expanded"), "false");
+  await page.keyboard.press("k");
+  assert.equal(await chosen.getAttribute("data-task"), "collect");
+  await page.keyboard.press("o");
+  await page.getByText("Outputs of collect").waitFor();
+  await page.keyboard.press("l");
+  await page.waitForSelector(".lines .line");
+  await page.keyboard.press("Control+k");
+  await page.waitForSelector("[role=combobox]");
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => !document.querySelector("[role=combobox]"));
+});
+
+test("logs: levels, search, a tail that stops", async ({ page, go, server }) => {
+  await server.push(`id: noisy
+namespace: demo
+tasks:
+  - {id: lines, type: shell, commands: ["for i in $(seq 1 3000); do echo line $i of many; done; echo bad >&2; sleep 2; echo last"]}
+`);
+  const noisy = await server.run("demo", "noisy");
+  await go(at(noisy));
+  const bottom = () => page.evaluate(() => { const view = document.querySelector(".lines"); return view.scrollHeight - view.scrollTop - view.clientHeight; });
+  await page.getByText("line 3000 of many").waitFor();
+  assert.ok((await page.locator(".lines .line").count()) < 200, "only what is seen is drawn");
+  assert.ok((await bottom()) < 9);
+  await page.locator(".lines").evaluate((view) => { view.scrollTop = 2000; });
+  await page.getByText("Stopped following").waitFor();
+  await stateOf(page, "WARNING"); // As stderr was written to.
+  assert.ok((await bottom()) > 1000, "it did not jump");
+  await page.getByRole("searchbox", { name: "Search" }).fill("line 777 ");
+  await page.getByText("1/1").waitFor();
+  await page.getByText("line 777 of many").waitFor();
+  await page.getByRole("searchbox", { name: "Search" }).fill("");
+  await page.getByLabel("Level").selectOption("ERROR");
+  await page.waitForFunction(() => document.querySelectorAll(".lines .line").length === 1);
+  assert.match(page.url(), /level=ERROR/);
+});
+
+test("a lost connection is seen, and what was missed comes", async ({ page, server }) => {
+  const proxy = await startProxy(server, "/");
+  try {
+    await server.push(flows.slow);
+    const running = await server.run("ops", "backup");
+    await page.goto(`${proxy.address}/ui/${at(running)}`);
+    await page.waitForSelector("[data-live=live]");
+    await page.getByText("step 2 of 400").waitFor();
+    await proxy.cut();
+    await page.waitForSelector("[data-live=waiting]");
+    const seen = await page.locator(".lines .line").count();
+    await server.call(`executions/${running.id}/kill`, { method: "DELETE" });
+    await new Promise((done) => setTimeout(done, 700));
+    await proxy.mend();
+    await stateOf(page, "KILLED");
+    // Every line once, those of the break too.
+    const lines = await server.call(`logs/${running.id}`);
+    assert.ok(lines.length > seen);
+    await page.waitForFunction((count) => document.querySelectorAll(".lines .line").length === count, lines.length);
+  } finally {
+    await proxy.stop();
+  }
+});
+
+test("below a path of a proxy", async ({ page, server }) => {
+  const proxy = await startProxy(server, "/tools/baton/");
+  try {
+    await server.push(flows.hello("quick", "team.a"));
+    const base = `${proxy.address}/tools/baton/`;
+    await page.goto(base);
+    await page.getByRole("link", { name: "quick" }).click();
+    await page.waitForURL(`${base}ui/flows/team.a/quick`);
+    await page.reload();
+    await page.getByRole("button", { name: "Run" }).click();
+    await page.keyboard.press("Control+Enter");
+    await stateOf(page, "SUCCESS");
+    assert.ok(page.url().startsWith(`${base}ui/executions/team.a/quick/`));
+  } finally {
+    await proxy.stop();
+  }
+});
+
+const browser = await startBrowser();
+let failed = 0;
+mkdirSync("build/screenshots", { recursive: true });
+const chosen = tests.filter(({ name }) => !names.length || names.some((part) => name.includes(part)));
+for (const { name, body } of chosen) {
+  const start = Date.now();
+  const server = await startServer(resolve(binary));
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const page = await context.newPage();
+  const troubles = [];
+  page.setDefaultTimeout(10000);
+  page.on("pageerror", (error) => troubles.push(String(error)));
+  page.on("console", (message) => {
+    // A refused request is what some tests want; a policy's complaint is never.
+    if (message.type() === "error" && !/Failed to load resource|net::ERR_/.test(message.text())) troubles.push(message.text());
+  });
+  try {
+    await body({ page, server, context, go: (path) => page.goto(`${server.address}/ui/${path}`) });
+    assert.deepEqual(troubles, []);
+    console.log(`ok  ${name} (${((Date.now() - start) / 1000).toFixed(1)} s)`);
+  } catch (error) {
+    failed++;
+    console.log(`FAILED  ${name}\n${error.stack}\n${troubles.join("\n")}\n${server.output().slice(-2000)}`);
+    await page.screenshot({ path: `build/screenshots/failed-${failed}.png` }).catch(() => undefined);
+  } finally {
+    await context.close();
+    await server.stop();
+  }
+}
+await browser.close();
+console.log(`${chosen.length - failed} passed, ${failed} failed`);
+process.exit(failed || !chosen.length ? 1 : 0);
