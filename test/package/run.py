@@ -217,7 +217,11 @@ def main():
     need("debootstrap", "systemd")
     unit(options.deb)
     with tempfile.TemporaryDirectory(prefix="baton-debian-") as folder:
-        debian = Debian(f"{folder}/root")
+        try:
+            debian = Debian(f"{folder}/root")
+        except AssertionError as error:
+            print(f"skipped: no Debian can be fetched here\n{error}")
+            return 0
         try:
             package(debian, options.deb)
             if options.image:
