@@ -72,6 +72,11 @@ bench: all ## Measure against limits of the same run: a table, and build/bench.j
 	@ninja -C build -j$(JOBS) bench test_plugins
 	@build/test/bench/bench build/baton build/bench.json
 
+.PHONY: bench-lists
+bench-lists: all ## Measure lists and charts over EXECUTIONS (1000000) stored executions
+	@ninja -C build -j$(JOBS) bench_lists
+	@build/test/bench/bench_lists $(EXECUTIONS)
+
 .PHONY: deb
 deb: all ## Build the Debian package: build/baton_*.deb
 	@mkdir -p build/completion && build/baton completion bash >build/completion/baton

@@ -100,6 +100,26 @@ struct bt_total {
     bool is_capped; /* There are at least so many. */
 };
 
+/* What a chart shows: how many executions, or task runs, started when and are in which state. */
+struct bt_stat {
+    int64_t from_us;                 /* Begin of the minute, hour or day (UTC). */
+    const char *namespace, *flow_id; /* Borrowed; NULL: of all flows together. */
+    enum bt_state state;
+    int64_t count;
+    int64_t sum_us, min_us, max_us; /* Durations of those that have ended. */
+};
+struct bt_stat_query {
+    const struct bt_exec_query *of; /* Of which flows (names, text), states and times. Periods that
+                                       the times cut are counted whole. */
+    enum bt_stat_unit { BT_UNIT_MINUTE, BT_UNIT_HOUR, BT_UNIT_DAY } unit;
+    bool by_flow;
+    bool is_runs; /* Task runs; by day only. */
+};
+struct bt_stat_sink {
+    int (*each)(void *data, const struct bt_stat *stat); /* Borrows. Several of one kind add up. */
+    void *data;
+};
+
 /* Task runs of an execution by number. */
 struct bt_run_query {
     uint64_t exec;
@@ -133,6 +153,11 @@ struct bt_store_ops {
                 const struct bt_run_sink *sink, struct bt_err *err);
     int (*execs)(struct bt_store *store, const struct bt_exec_query *query,
                  const struct bt_exec_sink *sink, struct bt_total *ret_total, struct bt_err *err);
+    /* The newest `query->limit` of each of the query's flows, newest first; by flow. */
+    int (*latest)(struct bt_store *store, const struct bt_exec_query *query,
+                  const struct bt_exec_sink *sink, struct bt_err *err);
+    int (*stats)(struct bt_store *store, const struct bt_stat_query *query,
+                 const struct bt_stat_sink *sink, struct bt_err *err);
     /* Lines in order. */
     int (*logs)(struct bt_store *store, const struct bt_log_query *query,
                 const struct bt_log_sink *sink, struct bt_err *err);

@@ -52,7 +52,8 @@ struct cursor {
     BT_VEC(struct found) read;
     size_t at;
     int64_t chunk;
-    bool is_done; /* Nothing is left to be read. */
+    bool is_done;  /* Nothing is left to be read. */
+    bool is_exact; /* All of its keys match. */
 };
 
 struct cursors {
@@ -197,6 +198,21 @@ static void along_flows(struct cursors *cursors, int64_t chunk)
     }
 }
 
+static void along_label(struct cursors *cursors, size_t index, int64_t chunk)
+{
+    const struct filter *filter = cursors->filter;
+    const struct bt_exec_query *query = filter->query;
+    push(cursors,
+         (struct cursor){.kind = ALONG_LABEL,
+                         .name = bt_map_key(query->labels, index),
+                         .value = bt_value_str(bt_map_at(query->labels, index, NULL)),
+                         .chunk = chunk,
+                         .is_exact = bt_value_count(query->labels) == 1 &&
+                                     bt_value_count(query->no_labels) == 0 &&
+                                     query->child == BT_CHILD_ANY && filter->has_all_flows &&
+                                     filter->states == (1u << BT_STATE_COUNT) - 1});
+}
+
 static int choose(struct cursors *cursors, uint64_t wanted, struct bt_err *err)
 {
     const struct filter *filter = cursors->filter;
@@ -217,11 +233,7 @@ static int choose(struct cursors *cursors, uint64_t wanted, struct bt_err *err)
     if (label_count < INT64_MAX) {
         int64_t by_label = PROBE_COST * least(label_count, cost(want, filter->ever, all));
         if (by_label <= PROBE_COST * least(filter->ever, cost(want, label_count, all))) {
-            push(cursors,
-                 (struct cursor){.kind = ALONG_LABEL,
-                                 .name = bt_map_key(query->labels, label),
-                                 .value = bt_value_str(bt_map_at(query->labels, label, NULL)),
-                                 .chunk = chunk});
+            along_label(cursors, label, chunk);
             return BT_OK;
         }
     }
@@ -294,6 +306,8 @@ static int accept(const struct filter *filter, const struct cursor *cursor, stru
                   bool *ret_is, struct bt_err *err)
 {
     *ret_is = true;
+    if (cursor->is_exact)
+        return BT_OK;
     switch (cursor->kind) {
     case ALONG_STATE: *ret_is = filter_has_flow(filter, found.flow); break;
     case ALONG_LABEL:
@@ -314,7 +328,7 @@ int cursors_next(struct cursors *cursors, int64_t *ret_key, struct bt_err *err)
         BT_TRY(first_cursor(cursors, &first, err));
         if (!first)
             return BT_OK;
-        if (cursors->looks-- <= 0) {
+        if (!first->is_exact && cursors->looks-- <= 0) {
             cursors->is_cut = true;
             return BT_OK;
         }

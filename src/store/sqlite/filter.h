@@ -73,6 +73,9 @@ struct roll_range {
 };
 int rolls_read(const struct filter *filter, const struct roll_range *range, roll_each *each,
                void *data, struct bt_err *err);
+/* Passes over rows by the counters of whole days and hours: takes them off *skip and out of the key
+ * range. Does nothing where counters do not tell. */
+int filter_skip(struct filter *filter, bool is_ascending, uint64_t *skip, struct bt_err *err);
 int total_of(const struct filter *filter, struct bt_total *ret_total, struct bt_err *err);
 
 /* cursors.c: keys of executions that match, in order. */

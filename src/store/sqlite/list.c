@@ -3,6 +3,7 @@
 #include "engine/execution/codec.h"
 #include "store/sqlite/filter.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -63,13 +64,14 @@ static bool take(struct page *page, int64_t key)
     return --page->left > 0;
 }
 
-static int list_by_key(const struct filter *filter, bool is_ascending, struct page *page,
+static int list_by_key(struct filter *filter, bool is_ascending, struct page *page,
                        struct bt_err *err)
 {
     struct cursors *cursors;
     int64_t key;
     if (page->left == 0)
         return BT_OK;
+    BT_TRY(filter_skip(filter, is_ascending, &page->skip, err));
     BT_TRY(cursors_open(filter, is_ascending, page->skip + page->left, &cursors, err));
     int rc = cursors_next(cursors, &key, err);
     while (rc == BT_OK && key && take(page, key))
@@ -344,6 +346,63 @@ static int give_execs(exec_vec *execs, const struct bt_exec_sink *sink, int rc)
     }
     bt_vec_done(execs);
     return rc;
+}
+
+/* The newest of one of the filter's flows. */
+static int latest_of(const struct filter *filter, int64_t flow, key_vec *keys, struct bt_err *err)
+{
+    struct filter one = *filter;
+    struct page page = {filter->query, 0, filter->query->limit, *keys};
+    one.combos = (__typeof__(one.combos)){0};
+    one.flows.items = &flow;
+    one.flows.count = one.flows.cap = 1;
+    one.has_all_flows = false;
+    one.ever = 0;
+    one.ids.count = 0;
+    for (size_t i = 0; i < filter->combos.count; i++) {
+        if (filter->combos.items[i].flow != flow)
+            continue;
+        bt_vec_push(&one.combos, filter->combos.items[i]);
+        one.ever += filter->combos.items[i].count;
+    }
+    int rc = one.combos.count ? list_by_key(&one, false, &page, err) : BT_OK;
+    *keys = page.keys;
+    bt_vec_done(&one.combos);
+    return rc;
+}
+
+static int latest_keys(struct bt_db *db, const struct bt_exec_query *query, key_vec *keys,
+                       struct bt_err *err)
+{
+    struct filter filter;
+    named_flows flows = {0};
+    BT_TRY(filter_init(db, query, &filter, err));
+    int rc = filter_flows(db, query, &flows, err);
+    for (size_t i = 0; rc == BT_OK && i < flows.count; i++)
+        rc = latest_of(&filter, flows.items[i].key, keys, err);
+    named_flows_done(&flows);
+    filter_done(&filter);
+    return rc;
+}
+
+int list_latest(struct bt_store *store, const struct bt_exec_query *query,
+                const struct bt_exec_sink *sink, struct bt_err *err)
+{
+    struct sqlite_store *self = (struct sqlite_store *)store;
+    struct reader *reader;
+    key_vec keys = {0};
+    exec_vec execs = {0};
+    assert(query->flows); /* Without them the combos are not by flow. */
+    BT_TRY(store_take(self, &reader, err));
+    int rc = bt_db_exec(&reader->db, "BEGIN", err);
+    if (rc == BT_OK)
+        rc = latest_keys(&reader->db, query, &keys, err);
+    if (rc == BT_OK)
+        rc = read_execs(&reader->db, &keys, &execs, err);
+    bt_db_rollback(&reader->db);
+    store_give(self, reader);
+    bt_vec_done(&keys);
+    return give_execs(&execs, sink, rc);
 }
 
 /* One transaction for total and page, over before the receiver is called: it may be slow, and the

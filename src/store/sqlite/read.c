@@ -307,6 +307,8 @@ int bt_store_sqlite(const char *path, struct bt_logs *logs, struct bt_store **re
         .exec = read_exec,
         .runs = read_runs,
         .execs = list_execs,
+        .latest = list_latest,
+        .stats = read_stats,
         .logs = read_logs,
         .close = close_store,
     };

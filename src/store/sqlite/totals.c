@@ -4,7 +4,7 @@
 
 #include "base/own.h"
 
-enum { COUNTED_MAX = 10000, LOOKED_AT_MAX = 20000, EDGE_MAX = 300000, SEEKS_MAX = 4000 };
+enum { COUNTED_MAX = 10000, LOOKED_AT_MAX = 4000, EDGE_MAX = 300000, SEEKS_MAX = 4000 };
 
 static const char sql_bounds[] = "SELECT (SELECT min(period) FROM rollups WHERE kind=?1),"
                                  "(SELECT max(period) FROM rollups WHERE kind=?1)";
@@ -87,8 +87,8 @@ int rolls_read(const struct filter *filter, const struct roll_range *range, roll
     int64_t flows = is_summed ? 1 : (int64_t)filter->flows.count;
     if (is_summed || (!filter->has_all_flows && (seen.to - seen.from) * flows <= SEEKS_MAX))
         return seek_rolls(filter, &seen, each, data, err);
-    BT_TRY(open_rolls(filter->db, sql_many, (int64_t[3]){seen.kind, seen.from, seen.to},
-                      &statement, err));
+    BT_TRY(open_rolls(filter->db, sql_many, (int64_t[3]){seen.kind, seen.from, seen.to}, &statement,
+                      err));
     return each_roll(filter, statement, each, data, err);
 }
 
@@ -197,4 +197,67 @@ int total_of(const struct filter *filter, struct bt_total *ret_total, struct bt_
         return BT_OK;
     }
     return count_range(filter, ret_total, err);
+}
+
+/* --- Passing over whole periods --------------------------------------------------------------- */
+
+struct period {
+    int64_t at, count;
+};
+typedef BT_VEC(struct period) periods;
+
+static int add_period(void *data, const struct roll_seen *seen)
+{
+    periods *all = data;
+    if (all->count == 0 || all->items[all->count - 1].at != seen->period)
+        bt_vec_push(all, ((struct period){seen->period, 0}));
+    all->items[all->count - 1].count += seen->sum.count;
+    return BT_OK;
+}
+
+struct passing {
+    struct roll_range range;
+    bool is_ascending;
+    uint64_t *skip;
+};
+
+/* The period in which the row after *skip rows is; what is before it is taken off *skip. */
+static int find_period(const struct filter *filter, struct passing *passing, int64_t *ret_period,
+                       struct bt_err *err)
+{
+    periods all = {0};
+    uint64_t *skip = passing->skip;
+    int rc = rolls_read(filter, &passing->range, add_period, &all, err);
+    *ret_period = -1;
+    for (size_t i = 0; rc == BT_OK && i < all.count; i++) {
+        const struct period *period = &all.items[passing->is_ascending ? i : all.count - 1 - i];
+        *ret_period = period->at;
+        if (*skip < (uint64_t)period->count)
+            break;
+        *skip -= (uint64_t)period->count;
+        *ret_period = -1;
+    }
+    bt_vec_done(&all);
+    return rc;
+}
+
+int filter_skip(struct filter *filter, bool is_ascending, uint64_t *skip, struct bt_err *err)
+{
+    enum { HOURS = 24, FEW = 200 };
+    int64_t day, hour, key;
+    if (*skip < FEW || filter->has_probes || filter->ids.count || !filter->is_whole)
+        return BT_OK;
+    struct passing passing = {{BT_ROLL_DAY, 0, INT64_MAX, false}, is_ascending, skip};
+    BT_TRY(find_period(filter, &passing, &day, err));
+    if (day < 0) { /* There are not so many. */
+        filter->to_key = 0;
+        return BT_OK;
+    }
+    passing.range = (struct roll_range){BT_ROLL_HOUR, day * HOURS, (day + 1) * HOURS, false};
+    BT_TRY(find_period(filter, &passing, &hour, err));
+    if (hour < 0)
+        return bt_fail(err, BT_CORRUPT, "the counters of executions do not add up");
+    BT_TRY(filter_key_at(filter->db, (is_ascending ? hour : hour + 1) * BT_HOUR_US, &key, err));
+    *(is_ascending ? &filter->from_key : &filter->to_key) = is_ascending ? key : key - 1;
+    return BT_OK;
 }
