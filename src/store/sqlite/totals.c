@@ -46,7 +46,7 @@ static int open_rolls(struct bt_db *db, const char *sql, const int64_t numbers[3
                       sqlite3_stmt **ret_statement, struct bt_err *err)
 {
     BT_TRY(bt_db_prepare(db, sql, ret_statement, err));
-    for (int i = 0; i < sqlite3_bind_parameter_count(*ret_statement); i++)
+    for (int i = 0; i < 3 && i < sqlite3_bind_parameter_count(*ret_statement); i++)
         (void)sqlite3_bind_int64(*ret_statement, i + 1, numbers[i]);
     return BT_OK;
 }
