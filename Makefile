@@ -96,6 +96,13 @@ bench-server: ## Measure a server over HTTP against limits of the same run
 	@$(MAKE) --no-print-directory all
 	@test/bench/server.py
 
+.PHONY: bench-lists
+bench-lists: ## Measure lists and charts over EXECUTIONS (1000000) stored executions
+	@tools/setup.sh bench
+	@$(MAKE) --no-print-directory all
+	@ninja -C build -j$(JOBS) bench_lists
+	@build/test/bench/bench_lists $(EXECUTIONS)
+
 .PHONY: deb
 deb: all ## Build the Debian package: build/baton_*.deb
 	@mkdir -p build/completion && build/baton completion bash >build/completion/baton

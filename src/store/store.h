@@ -36,18 +36,44 @@ struct bt_flow_query {
     bool has_source;
 };
 
+/* A condition on the flow of an execution. */
+struct bt_flow_cond {
+    enum bt_flow_field { BT_FIELD_NAMESPACE, BT_FIELD_FLOW } field;
+    enum bt_cond_op {
+        BT_OP_IS,     /* Equal, whatever the case of letters. */
+        BT_OP_BELOW,  /* The namespace itself, or one of its children. */
+        BT_OP_STARTS, /* The rest looks at letters as they are. */
+        BT_OP_ENDS,
+        BT_OP_CONTAINS,
+    } op;
+    bool is_negated;
+    struct bt_str text;
+    uint32_t any; /* Of conditions with the same number one is enough; all numbers must hold. */
+};
+
+struct bt_flow_name {
+    struct bt_str namespace, id;
+};
+
 /* Which executions. Empty strings and NULLs do not filter. */
 struct bt_exec_query {
     const char *tenant;
     struct bt_str namespace; /* This one and its children; exact with a flow. */
     struct bt_str flow_id;
-    struct bt_str text;            /* Words, each the beginning of one in namespace, flow, id. */
-    uint32_t states;               /* Bit per enum bt_state; 0: all. */
-    int64_t from_us, to_us;        /* Of the start; 0: open. */
-    const struct bt_value *labels; /* Map of texts; all must be there. */
+    struct bt_str text; /* Words, each the beginning of one in namespace, flow, id. */
+    const struct bt_flow_cond *conds;
+    size_t cond_count;
+    const struct bt_flow_name *flows; /* Only these; NULL: all. */
+    size_t flow_count;
+    uint32_t states;                  /* Bit per enum bt_state; 0: all. */
+    int64_t from_us, to_us;           /* Of the start, both included; 0: open. */
+    const struct bt_value *labels;    /* Map of texts; all must be there. */
+    const struct bt_value *no_labels; /* Map of texts; none may be there. */
+    struct bt_str parent;             /* Started by the execution of this id. */
+    enum bt_exec_child { BT_CHILD_ANY, BT_CHILD_ONLY, BT_CHILD_NONE } child; /* Started by one? */
     enum bt_exec_sort {
         BT_SORT_START,
-        BT_SORT_END,
+        BT_SORT_END, /* Executions that have not ended stand behind, also with duration. */
         BT_SORT_DURATION,
         BT_SORT_ID,
         BT_SORT_NAMESPACE,
@@ -72,6 +98,26 @@ struct bt_exec_sink {
 struct bt_total {
     int64_t count;  /* All that match, beyond the page. */
     bool is_capped; /* There are at least so many. */
+};
+
+/* What a chart shows: how many executions, or task runs, started when and are in which state. */
+struct bt_stat {
+    int64_t from_us;                 /* Begin of the minute, hour or day (UTC). */
+    const char *namespace, *flow_id; /* Borrowed; NULL: of all flows together. */
+    enum bt_state state;
+    int64_t count;
+    int64_t sum_us, min_us, max_us; /* Durations of those that have ended. */
+};
+struct bt_stat_query {
+    const struct bt_exec_query *of; /* Of which flows (names, text), states and times. Periods that
+                                       the times cut are counted whole. */
+    enum bt_stat_unit { BT_UNIT_MINUTE, BT_UNIT_HOUR, BT_UNIT_DAY } unit;
+    bool by_flow;
+    bool is_runs; /* Task runs; by day only. */
+};
+struct bt_stat_sink {
+    int (*each)(void *data, const struct bt_stat *stat); /* Borrows. Several of one kind add up. */
+    void *data;
 };
 
 /* Task runs of an execution by number. */
@@ -107,6 +153,11 @@ struct bt_store_ops {
                 const struct bt_run_sink *sink, struct bt_err *err);
     int (*execs)(struct bt_store *store, const struct bt_exec_query *query,
                  const struct bt_exec_sink *sink, struct bt_total *ret_total, struct bt_err *err);
+    /* The newest `query->limit` of each of the query's flows, newest first; by flow. */
+    int (*latest)(struct bt_store *store, const struct bt_exec_query *query,
+                  const struct bt_exec_sink *sink, struct bt_err *err);
+    int (*stats)(struct bt_store *store, const struct bt_stat_query *query,
+                 const struct bt_stat_sink *sink, struct bt_err *err);
     /* Lines in order. */
     int (*logs)(struct bt_store *store, const struct bt_log_query *query,
                 const struct bt_log_sink *sink, struct bt_err *err);

@@ -15,6 +15,9 @@ import time
 import uuid
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from recount import recount  # noqa: E402
+
 HANG_SECONDS = 60
 VALUES = 12
 NOBODY = 65534
@@ -101,6 +104,8 @@ class Place:
         rows = db.execute("SELECT id FROM executions WHERE is_drained=0").fetchall()
         check("executions have not drained", not rows, rows)
         check("database", db.execute("PRAGMA integrity_check").fetchone()[0] == "ok")
+        wrong = recount(db)
+        check("counters differ from a recount (stored, counted)", not wrong, wrong)
         db.close()
         left = self.processes()
         check("processes are left", not left, left)

@@ -20,6 +20,8 @@ from pathlib import Path
 import yaml
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from recount import recount  # noqa: E402
 HANG_SECONDS = 120
 
 
@@ -206,6 +208,9 @@ class Stored:
             count = db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             if count:
                 raise Mismatch(f"{count} rows are left in {table}")
+        wrong = recount(db)
+        if wrong:
+            raise Mismatch(f"counters differ from a recount (stored, counted): {wrong}")
         db.close()
 
     def find(self, name):

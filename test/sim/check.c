@@ -1,6 +1,8 @@
 /* check.c — The invariants: what must hold of every commit, every job, and of the end. */
 #include "sim.h"
 
+#include "store/sqlite/rollups.h"
+
 #include <stdio.h>
 
 static struct seen_exec *exec_seen(struct world *world, uint64_t key)
@@ -157,6 +159,16 @@ static int64_t count_sets(const struct world *world)
     return sets;
 }
 
+/* The counters of lists and charts are what a recount gives. */
+static void check_counters(struct world *world)
+{
+    char sql[4096];
+    (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM (%s)", bt_sql_recount);
+    int64_t wrong = count_rows(world, sql);
+    if (wrong || count_rows(world, "SELECT count(*) FROM rollups") == 0)
+        world_fail(world, "%lld counters differ from a recount", (long long)wrong);
+}
+
 void check_end(struct world *world)
 {
     static const char *const empty[] = {"SELECT count(*) FROM events", "SELECT count(*) FROM jobs",
@@ -171,6 +183,7 @@ void check_end(struct world *world)
     if (wrong || keys != sets)
         world_fail(world, "%lld keys for %lld sets, %lld of them written twice", (long long)keys,
                    (long long)sets, (long long)wrong);
+    check_counters(world);
     for (size_t i = 0; i < BT_COUNT(empty); i++)
         if (count_rows(world, empty[i]) != 0)
             world_fail(world, "left over: %s", empty[i]);

@@ -4,6 +4,7 @@
 #pragma once
 #include "journal/runner/runner_int.h"
 #include "journal/sqlite/sqlite.h"
+#include "store/sqlite/rollups.h"
 
 #include <semaphore.h>
 #include <setjmp.h>
@@ -236,12 +237,23 @@ static inline void check_state(struct bench *bench, uint64_t key, enum bt_state 
     bt_exec_free(exec);
 }
 
+static int fail_recount(void *data, int count, char **texts, char **names)
+{
+    (void)data;
+    (void)count;
+    (void)names;
+    fail_msg("counter %s/%s/%s/%s differs from a recount", texts[0], texts[1], texts[2], texts[3]);
+    return 0;
+}
+
 static inline void check_empty(struct bench *bench)
 {
     assert_int_equal(count(bench, "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM "
                                   "jobs) + (SELECT count(*) FROM timers)"),
                      0);
     assert_int_equal(count(bench, "SELECT count(*) FROM executions WHERE is_drained=0"), 0);
+    assert_int_equal(sqlite3_exec(bench->db.handle, bt_sql_recount, fail_recount, NULL, NULL),
+                     SQLITE_OK);
 }
 
 static inline void finish_job(struct bench *bench, enum bt_state state)

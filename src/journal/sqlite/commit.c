@@ -7,13 +7,6 @@
 
 static const char sql_begin[] = "BEGIN IMMEDIATE";
 static const char sql_end[] = "COMMIT";
-static const char sql_put_exec[] =
-    "INSERT INTO executions(key,tenant,id,namespace,flow_id,revision,state,start_us,end_us,"
-    "is_drained,record) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) ON CONFLICT(key) DO UPDATE SET "
-    "state=?7,start_us=?8,end_us=?9,is_drained=?10,record=?11";
-static const char sql_put_run[] =
-    "INSERT INTO task_runs(exec,n,task_id,task,parent,value,state,record)"
-    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(exec,n) DO UPDATE SET state=?7,record=?8";
 static const char sql_put_values[] =
     "INSERT OR REPLACE INTO iteration_values(exec,n,record) VALUES(?1,?2,?3)";
 static const char sql_clear_timer[] = "DELETE FROM timers WHERE exec=?1 AND taskrun=?2 AND kind=?3";
@@ -52,49 +45,6 @@ static int write_numbers(struct sqlite_journal *self, const char *sql, const int
 {
     sqlite3_stmt *statement;
     BT_TRY(open_write(self, sql, numbers, count, &statement, err));
-    return bt_db_run(self->db, statement, err);
-}
-
-static int put_exec(struct sqlite_journal *self, const struct bt_exec *exec, struct bt_err *err)
-{
-    sqlite3_stmt *statement;
-    bt_buf_clear(&self->record);
-    if (bt_exec_encode(exec, &self->record) < 0)
-        return bt_buf_check(&self->record, "an execution's record", err);
-    BT_TRY(open_write(self, sql_put_exec, (int64_t[]){(int64_t)exec->key}, 1, &statement, err));
-    const struct bt_histories *histories = &exec->histories;
-    bt_db_bind(statement, 2, bt_str_of(exec->tenant));
-    bt_db_bind(statement, 3, bt_id_str(&exec->id));
-    bt_db_bind(statement, 4, bt_str_of(exec->namespace));
-    bt_db_bind(statement, 5, bt_str_of(exec->flow_id));
-    (void)sqlite3_bind_int64(statement, 6, exec->revision);
-    bt_db_bind(statement, 7, bt_str_of(bt_state_name(exec->state)));
-    (void)sqlite3_bind_int64(statement, 8, bt_histories_at(histories, 0)->at_us);
-    if (bt_state_is_ended(exec->state))
-        (void)sqlite3_bind_int64(statement, 9,
-                                 bt_histories_at(histories, histories->count - 1)->at_us);
-    else
-        (void)sqlite3_bind_null(statement, 9);
-    (void)sqlite3_bind_int64(statement, 10, exec->is_drained);
-    bt_db_bind(statement, 11, bt_buf_str(&self->record));
-    return bt_db_run(self->db, statement, err);
-}
-
-static int put_run(struct sqlite_journal *self, const struct bt_run_row *row, struct bt_err *err)
-{
-    const struct bt_taskrun *run = row->run;
-    sqlite3_stmt *statement;
-    bt_buf_clear(&self->record);
-    if (bt_taskrun_encode(run, &self->record) < 0)
-        return bt_buf_check(&self->record, "a task run's record", err);
-    BT_TRY(
-        open_write(self, sql_put_run, (int64_t[]){(int64_t)row->exec, run->n}, 2, &statement, err));
-    bt_db_bind(statement, 3, bt_str_of(row->task_id));
-    (void)sqlite3_bind_int64(statement, 4, run->task);
-    (void)sqlite3_bind_int64(statement, 5, run->parent);
-    bt_db_bind(statement, 6, bt_value_str(run->value));
-    bt_db_bind(statement, 7, bt_str_of(bt_state_name(run->state)));
-    bt_db_bind(statement, 8, bt_buf_str(&self->record));
     return bt_db_run(self->db, statement, err);
 }
 
@@ -199,12 +149,13 @@ static int put_chunk(struct sqlite_journal *self, const struct bt_log_chunk *chu
 static int put_all(struct sqlite_journal *self, const struct bt_batch *batch, struct bt_err *err)
 {
     BT_TRY(write_numbers(self, sql_put_now, &batch->now_us, 1, err));
+    BT_TRY(exec_begin(self, err));
     for (size_t i = 0; i < batch->flow_count; i++)
         BT_TRY(put_flow(self, &batch->flows[i], err));
     for (size_t i = 0; i < batch->exec_count; i++)
-        BT_TRY(put_exec(self, batch->execs[i], err));
+        BT_TRY(exec_put(self, batch->execs[i], err));
     for (size_t i = 0; i < batch->run_count; i++)
-        BT_TRY(put_run(self, &batch->runs[i], err));
+        BT_TRY(run_put(self, &batch->runs[i], err));
     for (size_t i = 0; i < batch->values_count; i++)
         BT_TRY(put_values(self, &batch->values[i], err));
     BT_TRY(put_timers(self, batch, err));
@@ -218,7 +169,7 @@ static int put_all(struct sqlite_journal *self, const struct bt_batch *batch, st
         BT_TRY(put_kv(self, &batch->kvs[i], err));
     for (size_t i = 0; i < batch->chunk_count; i++)
         BT_TRY(put_chunk(self, &batch->chunks[i], err));
-    return BT_OK;
+    return roll_write(self, err);
 }
 
 int sqlite_commit(struct bt_journal *journal, const struct bt_batch *batch, struct bt_err *err)
@@ -231,6 +182,7 @@ int sqlite_commit(struct bt_journal *journal, const struct bt_batch *batch, stru
     int rc = put_all(self, batch, err);
     if (rc == BT_OK)
         rc = bt_db_run(self->db, end, err);
+    exec_end(self, rc == BT_OK);
     if (rc < 0)
         (void)sqlite3_exec(self->db->handle, "ROLLBACK", NULL, NULL, NULL); /* The cause is told. */
     return rc;

@@ -296,6 +296,10 @@ static int read_flow(struct bt_journal *journal, const char *tenant, const char 
 static void close_journal(struct bt_journal *journal)
 {
     struct sqlite_journal *self = (struct sqlite_journal *)journal;
+    exec_end(self, false);
+    bt_map64_done(&self->flows);
+    bt_map64_done(&self->execs);
+    bt_map64_done(&self->rolls);
     bt_buf_done(&self->record);
     free(self);
 }

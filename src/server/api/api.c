@@ -48,7 +48,12 @@ int bt_levels_of(const struct bt_request *request, uint32_t *ret_levels, struct 
 int bt_query_time(const struct bt_request *request, const char *name, int64_t *ret_us,
                   struct bt_err *err)
 {
-    struct bt_str text = bt_query(request, name);
+    return bt_time_of(bt_query(request, name), name, ret_us, err);
+}
+
+int bt_time_of(struct bt_str text, const char *name, int64_t *ret_us, struct bt_err *err)
+{
+    enum { FAR = 10 }; /* What is added to a time later stays in range. */
     struct bt_zone utc = bt_zone_utc();
     struct bt_moment moment;
     *ret_us = 0;
@@ -57,7 +62,7 @@ int bt_query_time(const struct bt_request *request, const char *name, int64_t *r
     if (bt_moment_parse(text, BT_STR_NONE, &utc, &moment, NULL) < 0)
         return bt_fail(err, BT_INVALID, "Invalid format: '%s' must be a date and time, not '%.*s'",
                        name, BT_FMT(text));
-    if (moment.epoch_s > INT64_MAX / 1000000 || moment.epoch_s < INT64_MIN / 1000000)
+    if (moment.epoch_s > INT64_MAX / 1000000 / FAR || moment.epoch_s < INT64_MIN / 1000000 / FAR)
         return bt_fail(err, BT_INVALID, "Invalid format: '%s' is out of range", name);
     *ret_us = moment.epoch_s * 1000000 + moment.nano / 1000;
     return BT_OK;

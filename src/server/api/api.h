@@ -20,6 +20,10 @@ int bt_levels_of(const struct bt_request *request, uint32_t *ret_levels, struct 
 /* An instant of the query; *ret_us 0 when absent. */
 int bt_query_time(const struct bt_request *request, const char *name, int64_t *ret_us,
                   struct bt_err *err);
+/* The same of a text that was sent otherwise. */
+int bt_time_of(struct bt_str text, const char *name, int64_t *ret_us, struct bt_err *err);
+/* USER or SYSTEM as a condition on flows; asked for both, *has_cond becomes false. */
+int bt_scope_of(struct bt_str text, struct bt_flow_cond *cond, bool *has_cond, struct bt_err *err);
 /* Answers with all that is wrong with a flow: 422 in the original's shape. */
 int bt_respond_violations(struct bt_request *request, const struct bt_diags *diags,
                           struct bt_err *err);

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/own.h"
+#include "server/api/find.h"
 #include "server/follow.h"
 #include "server/router.h"
 #include "server/server.h"
@@ -247,46 +248,32 @@ static int read_sort(struct bt_request *request, struct bt_exec_query *query, st
     return bt_fail(err, BT_INVALID, "Illegal argument: cannot sort by '%.*s'", (int)colon, text.at);
 }
 
-static int read_states(struct bt_request *request, struct bt_exec_query *query, struct bt_err *err)
-{
-    BT_VALUE states = NULL;
-    BT_TRY(bt_query_list(request, "state", &states, err));
-    if (!states)
-        BT_TRY(bt_query_list(request, "filters[state][IN]", &states, err));
-    if (!states)
-        BT_TRY(bt_query_list(request, "filters[state][EQUALS]", &states, err));
-    for (size_t i = 0; i < bt_value_count(states); i++) {
-        struct bt_str name = bt_value_str(bt_list_at(states, i));
-        enum bt_state state;
-        if (!bt_state_parse(name, &state))
-            return bt_fail(err, BT_INVALID, "Invalid format: '%.*s' is no state", BT_FMT(name));
-        query->states |= 1u << state;
-    }
-    return BT_OK;
-}
-
-static int search(struct bt_request *request, struct bt_err *err)
+static int list_found(struct bt_request *request, struct bt_exec_query *query, struct bt_err *err)
 {
     struct bt_paging paging;
-    struct bt_exec_query query = {.tenant = request->principal.tenant,
-                                  .namespace = bt_filter(request, "namespace"),
-                                  .flow_id = bt_filter(request, "flowId"),
-                                  .text = bt_filter(request, "q")};
     struct listing listing = {request, 0, err};
     struct bt_buf *out = &request->response.body;
     struct bt_total total;
     BT_TRY(bt_paging_of(request, &paging, err));
-    BT_TRY(read_sort(request, &query, err));
-    BT_TRY(read_states(request, &query, err));
-    BT_TRY(bt_query_time(request, "startDate", &query.from_us, err));
-    BT_TRY(bt_query_time(request, "endDate", &query.to_us, err));
-    query.skip = bt_paging_skip(&paging);
-    query.limit = (uint64_t)paging.size;
+    BT_TRY(read_sort(request, query, err));
+    query->skip = bt_paging_skip(&paging);
+    query->limit = (uint64_t)paging.size;
     (void)bt_buf_adds(out, "{\"results\":["); /* Checked by what follows. */
     BT_TRY(request->service->store->ops->execs(
-        request->service->store, &query, &(struct bt_exec_sink){list_one, &listing}, &total, err));
-    (void)bt_buf_addf(out, "],\"total\":%lld}", (long long)total.count);
+        request->service->store, query, &(struct bt_exec_sink){list_one, &listing}, &total, err));
+    (void)bt_buf_addf(out, "],\"total\":%lld%s}", (long long)total.count,
+                      total.is_capped ? ",\"totalIsCapped\":true" : "");
     return bt_respond_text(request, "application/json", err);
+}
+
+static int search(struct bt_request *request, struct bt_err *err)
+{
+    struct bt_find find = {0};
+    int rc = bt_find_of(request, &find, err);
+    if (rc == BT_OK)
+        rc = list_found(request, &find.query, err);
+    bt_find_done(&find);
+    return rc;
 }
 
 /* --- Acting on one ---------------------------------------------------------------------------- */
@@ -322,7 +309,11 @@ static const struct bt_param search_queries[] = {
     {"state", "string[]", "One of these states"},
     {"startDate", "date-time", "Started not before"},
     {"endDate", "date-time", "Started not after"},
+    {"timeRange", "duration", "Started in this time until now"},
     {"labels", "string[]", "key:value"},
+    {"scope", "string[]", "USER, SYSTEM"},
+    {"triggerExecutionId", "string", "Started by this execution"},
+    {"childFilter", "string", "CHILD: started by another execution; MAIN: not"},
     {0},
 };
 

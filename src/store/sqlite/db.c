@@ -60,6 +60,58 @@ static const char *const migrations[BT_SCHEMA_VERSION] = {
     "INSERT INTO flows(tenant,namespace,id,revision,is_deleted,updated_us)"
     " SELECT tenant,namespace,id,max(revision),is_deleted,created_us FROM flow_revisions"
     " GROUP BY tenant,namespace,id;",
+
+    /* 4: what lists and charts need: docs/queries.md. */
+    "INSERT OR IGNORE INTO flows(tenant,namespace,id,revision,is_deleted,updated_us)"
+    " SELECT DISTINCT tenant,namespace,flow_id,0,1,0 FROM executions;"
+    "ALTER TABLE executions RENAME TO executions_3;"
+    "CREATE TABLE executions("
+    " key INTEGER PRIMARY KEY, tenant TEXT NOT NULL, id TEXT NOT NULL, namespace TEXT NOT NULL,"
+    " flow_id TEXT NOT NULL, revision INTEGER NOT NULL, state TEXT NOT NULL,"
+    " start_us INTEGER NOT NULL, end_us INTEGER, is_drained INTEGER NOT NULL,"
+    " flow INTEGER NOT NULL, day INTEGER NOT NULL, duration_us INTEGER,"
+    " labels_hash INTEGER NOT NULL, parent TEXT, record TEXT NOT NULL);"
+    "INSERT INTO executions SELECT e.key,e.tenant,e.id,e.namespace,e.flow_id,e.revision,e.state,"
+    " e.start_us,e.end_us,e.is_drained,f.key,e.start_us/86400000000,e.end_us-e.start_us,-1,"
+    " CASE WHEN json_valid(e.record) THEN"
+    " json_extract(e.record,'$.tr.variables.executionId') END,e.record"
+    " FROM executions_3 e JOIN flows f ON f.tenant=e.tenant AND f.namespace=e.namespace"
+    " AND f.id=e.flow_id ORDER BY e.key;"
+    "DROP TABLE executions_3;"
+    "CREATE UNIQUE INDEX executions_id ON executions(tenant, id);"
+    "CREATE INDEX executions_live ON executions(key) WHERE is_drained=0;"
+    "CREATE INDEX executions_flow ON executions(flow, state);"
+    "CREATE INDEX executions_state ON executions(state, key, flow);"
+    "CREATE INDEX executions_duration ON executions(day, duration_us, flow, state)"
+    " WHERE duration_us IS NOT NULL;"
+    "CREATE INDEX executions_end ON executions(end_us, flow, state) WHERE end_us IS NOT NULL;"
+    "CREATE INDEX executions_parent ON executions(parent) WHERE parent IS NOT NULL;"
+
+    "CREATE TABLE labels(name TEXT NOT NULL, value TEXT NOT NULL, exec INTEGER NOT NULL,"
+    " PRIMARY KEY(name, value, exec)) WITHOUT ROWID;"
+    "INSERT OR IGNORE INTO labels SELECT l.key,l.value,e.key FROM executions e,"
+    " json_each(CASE WHEN json_valid(e.record) THEN e.record ELSE '{}' END,'$.lb') l;"
+
+    /* Kinds: enum bt_roll_kind. A period of 0 is all of time. */
+    "CREATE TABLE rollups(kind INTEGER NOT NULL, period INTEGER NOT NULL, flow INTEGER NOT NULL,"
+    " state TEXT NOT NULL, count INTEGER NOT NULL, sum_us INTEGER NOT NULL, min_us INTEGER,"
+    " max_us INTEGER, PRIMARY KEY(kind, period, flow, state)) WITHOUT ROWID;"
+    "INSERT INTO rollups SELECT 0,0,flow,state,count(*),ifnull(sum(duration_us),0),"
+    " min(duration_us),max(duration_us) FROM executions GROUP BY flow,state;"
+    "INSERT INTO rollups SELECT 1,start_us/3600000000 h,flow,state,count(*),"
+    " ifnull(sum(duration_us),0),min(duration_us),max(duration_us) FROM executions"
+    " GROUP BY h,flow,state;"
+    "INSERT INTO rollups SELECT 2,day,flow,state,count(*),ifnull(sum(duration_us),0),"
+    " min(duration_us),max(duration_us) FROM executions GROUP BY day,flow,state;"
+    "INSERT INTO rollups SELECT 3,start_us/86400000000 d,flow,state,count(*),"
+    " ifnull(sum(duration_us),0),min(duration_us),max(duration_us) FROM (SELECT e.flow,r.state,"
+    " json_extract(r.record,'$.h[0][0]') start_us,"
+    " CASE WHEN r.state IN ('SUCCESS','WARNING','FAILED','KILLED','CANCELLED','RETRIED','SKIPPED')"
+    " THEN json_extract(r.record,'$.h[#-1][0]')-json_extract(r.record,'$.h[0][0]') END duration_us"
+    " FROM task_runs r JOIN executions e ON e.key=r.exec WHERE json_valid(r.record))"
+    " WHERE start_us IS NOT NULL GROUP BY d,flow,state;"
+    "INSERT INTO rollups SELECT kind,period,0,state,sum(count),sum(sum_us),min(min_us),max(max_us)"
+    " FROM rollups GROUP BY kind,period,state;",
 };
 
 struct bt_db_statement {
@@ -100,6 +152,13 @@ int bt_db_exec(struct bt_db *db, const char *sql, struct bt_err *err)
     if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
         return bt_db_fail(db, err, "database");
     return BT_OK;
+}
+
+void bt_db_rollback(struct bt_db *db)
+{
+    for (size_t i = 0; i < db->statement_count; i++)
+        (void)sqlite3_reset(db->statements[i].statement); /* One that failed midway stays open. */
+    (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL); /* Nothing was to be kept. */
 }
 
 static int read_version(struct bt_db *db, int *ret_version, struct bt_err *err)

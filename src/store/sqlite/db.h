@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
-enum { BT_SCHEMA_VERSION = 3 };
+enum { BT_SCHEMA_VERSION = 4 };
 
 struct bt_db {
     sqlite3 *handle;
@@ -35,6 +35,8 @@ int bt_db_step(struct bt_db *db, sqlite3_stmt *statement, bool *ret_row, struct 
 /* Runs a statement to its end and resets it. */
 int bt_db_run(struct bt_db *db, sqlite3_stmt *statement, struct bt_err *err);
 int bt_db_exec(struct bt_db *db, const char *sql, struct bt_err *err);
+/* Ends a transaction, if there is one, without its changes: also that of a reader. */
+void bt_db_rollback(struct bt_db *db);
 /* Turns the connection's last error into words for people. */
 int bt_db_fail(struct bt_db *db, struct bt_err *err, const char *what);
 

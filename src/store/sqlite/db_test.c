@@ -87,7 +87,7 @@ static void test_migrate(void **state)
         if (i == 0)
             assert_int_equal(bt_db_exec(&db,
                                         "INSERT INTO executions VALUES(1,'','','','',1,'',1,"
-                                        "NULL,0,'')",
+                                        "NULL,0,1,0,NULL,0,NULL,'')",
                                         NULL),
                              BT_OK);
         bt_db_close(&db);
@@ -100,15 +100,32 @@ static void test_from_first(void **state)
     const struct place *place = *state;
     struct bt_db db;
     assert_int_equal(bt_db_open(place->path, BT_DB_DURABLE, &db, NULL), BT_OK);
-    assert_int_equal(
-        bt_db_exec(&db, "INSERT INTO executions VALUES(1,'','','','',1,'',1,NULL,0,'')", NULL),
-        BT_OK);
     bt_db_close(&db);
-    raw(place->path, "DROP TABLE key_values; DROP TABLE flows; PRAGMA user_version=1");
+    raw(place->path,
+        "DROP TABLE key_values; DROP TABLE flows; DROP TABLE executions; DROP TABLE labels;"
+        "DROP TABLE rollups; CREATE TABLE executions("
+        " key INTEGER PRIMARY KEY, tenant TEXT NOT NULL, id TEXT NOT NULL, namespace TEXT NOT NULL,"
+        " flow_id TEXT NOT NULL, revision INTEGER NOT NULL, state TEXT NOT NULL,"
+        " start_us INTEGER NOT NULL, end_us INTEGER, is_drained INTEGER NOT NULL, record TEXT NOT "
+        "NULL);"
+        "INSERT INTO executions VALUES(1,'main','i','a','f',1,'SUCCESS',86400000005,86400000012,1,"
+        "'{\"lb\":{\"x\":\"y\"},\"tr\":{\"variables\":{\"executionId\":\"up\"}}}'),"
+        "(2,'main','j','a','f',1,'RUNNING',86400000006,NULL,0,'not readable');"
+        "INSERT INTO task_runs VALUES(1,1,'t',0,0,'','FAILED',"
+        "'{\"h\":[[86400000005,\"CREATED\"],[86400000008,\"FAILED\"]]}');"
+        "PRAGMA user_version=1");
     assert_int_equal(bt_db_open(place->path, BT_DB_DURABLE, &db, NULL), BT_OK);
     assert_int_equal(ask(&db, "PRAGMA user_version"), BT_SCHEMA_VERSION);
-    assert_int_equal(ask(&db, "SELECT count(*) FROM executions"), 1);
+    assert_int_equal(ask(&db, "SELECT count(*) FROM executions"), 2);
     assert_int_equal(ask(&db, "SELECT count(*) FROM key_values"), 0);
+    assert_int_equal(ask(&db, "SELECT exec FROM labels WHERE name='x' AND value='y'"), 1);
+    assert_int_equal(ask(&db, "SELECT count(*) FROM executions WHERE parent='up'"), 1);
+    assert_int_equal(ask(&db, "SELECT duration_us FROM executions WHERE day=1 AND key=1"), 7);
+    assert_int_equal(ask(&db, "SELECT sum_us FROM rollups WHERE kind=2 AND period=1 AND flow=1 AND"
+                              " state='SUCCESS' AND count=1 AND min_us=7"),
+                     7);
+    assert_int_equal(ask(&db, "SELECT sum_us FROM rollups WHERE kind=3 AND flow=0 AND count=1"), 3);
+    assert_int_equal(ask(&db, "SELECT sum(count) FROM rollups WHERE kind=1 AND period=24"), 4);
     bt_db_close(&db);
 }
 

@@ -127,7 +127,7 @@ static int read_flow(struct bt_store *store, const struct bt_flow_key *key,
                      struct bt_stored_flow *ret_flow, struct bt_err *err)
 {
     struct sqlite_store *self = (struct sqlite_store *)store;
-    struct reader *reader;
+    struct reader *reader = NULL;
     BT_TRY(store_take(self, &reader, err));
     int rc = read_flow_in(&reader->db, key, ret_flow, err);
     store_give(self, reader);
@@ -155,7 +155,7 @@ static int read_revisions(struct bt_store *store, const struct bt_flow_key *key,
                           const struct bt_flow_sink *sink, struct bt_err *err)
 {
     struct sqlite_store *self = (struct sqlite_store *)store;
-    struct reader *reader;
+    struct reader *reader = NULL;
     sqlite3_stmt *statement;
     BT_TRY(store_take(self, &reader, err));
     int rc = bind_flow(&reader->db, sql_revisions, key, &statement, err);
@@ -189,7 +189,7 @@ static int read_exec(struct bt_store *store, const char *tenant, struct bt_str i
                      struct bt_exec **ret_exec, struct bt_err *err)
 {
     struct sqlite_store *self = (struct sqlite_store *)store;
-    struct reader *reader;
+    struct reader *reader = NULL;
     BT_TRY(store_take(self, &reader, err));
     int rc = read_exec_in(&reader->db, tenant, id, ret_exec, err);
     store_give(self, reader);
@@ -217,7 +217,7 @@ static int read_runs(struct bt_store *store, const struct bt_run_query *query,
                      const struct bt_run_sink *sink, struct bt_err *err)
 {
     struct sqlite_store *self = (struct sqlite_store *)store;
-    struct reader *reader;
+    struct reader *reader = NULL;
     sqlite3_stmt *statement;
     BT_TRY(store_take(self, &reader, err));
     int rc = bt_db_prepare(&reader->db, sql_runs, &statement, err);
@@ -290,7 +290,7 @@ static int read_logs(struct bt_store *store, const struct bt_log_query *query,
 {
     struct sqlite_store *self = (struct sqlite_store *)store;
     struct lines lines = {.query = query, .sink = sink};
-    struct reader *reader;
+    struct reader *reader = NULL;
     BT_TRY(store_take(self, &reader, err));
     int rc = read_chunks(self, &reader->db, &lines, err);
     store_give(self, reader);
@@ -307,6 +307,8 @@ int bt_store_sqlite(const char *path, struct bt_logs *logs, struct bt_store **re
         .exec = read_exec,
         .runs = read_runs,
         .execs = list_execs,
+        .latest = list_latest,
+        .stats = read_stats,
         .logs = read_logs,
         .close = close_store,
     };

@@ -30,3 +30,8 @@ int list_flows(struct bt_store *store, const struct bt_flow_query *query,
                const struct bt_flow_sink *sink, struct bt_err *err);
 int list_execs(struct bt_store *store, const struct bt_exec_query *query,
                const struct bt_exec_sink *sink, struct bt_total *ret_total, struct bt_err *err);
+int list_latest(struct bt_store *store, const struct bt_exec_query *query,
+                const struct bt_exec_sink *sink, struct bt_err *err);
+/* charts.c */
+int read_stats(struct bt_store *store, const struct bt_stat_query *query,
+               const struct bt_stat_sink *sink, struct bt_err *err);

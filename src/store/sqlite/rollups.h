@@ -1,0 +1,21 @@
+/* rollups.h — The counters that the commit keeps, and what they mean.
+ *
+ * Rows of `rollups` (kind, period, flow, state): how many executions (or task runs) that started in
+ * the period are in the state, and of ended ones the sum, least and greatest duration. Counts and
+ * sums are exact; least and greatest are bounds: they stay when a row goes elsewhere. */
+#pragma once
+#include <stdint.h>
+
+enum bt_roll_kind {
+    BT_ROLL_ALL,     /* Executions; period 0. */
+    BT_ROLL_HOUR,    /* Executions by hour of start, since 1970. */
+    BT_ROLL_DAY,     /* By day (UTC) of start. */
+    BT_ROLL_RUN_DAY, /* Task runs by day of start. */
+};
+enum { BT_ROLL_ALL_FLOWS = 0 }; /* Stands for the sum over all flows of all tenants. */
+#define BT_HOUR_US INT64_C(3600000000)
+#define BT_DAY_US INT64_C(86400000000)
+
+/* Selects what is wrong with the counters: a row of kind, period, flow, state for each whose count
+ * or sum differs from a recount. For tests: it reads everything. */
+extern const char bt_sql_recount[];

@@ -1,0 +1,215 @@
+"""Lists and charts: filters in all dialects, totals, statistics in the original's shapes."""
+import datetime
+import time
+import urllib.parse
+
+GOOD = "id: good\nnamespace: shop.sales\ntasks:\n  - {id: a, type: return, format: x}\n"
+BAD = "id: bad\nnamespace: shop.stock\ntasks:\n  - {id: a, type: fail, errorMessage: no}\n"
+FAR = "id: far\nnamespace: shopping\ntriggers:\n  - {id: t, type: schedule, cron: '0 0 * * *'}\n" \
+      "tasks:\n  - {id: a, type: log, message: hi}\n"
+OWN = "id: own\nnamespace: system\ntasks:\n  - {id: a, type: log, message: hi}\n"
+
+
+def fill(server):
+    for source in (GOOD, BAD, FAR, OWN):
+        server.push(source)
+    ids = {}
+    for flow, labels in (("shop.sales/good", "env:prod"), ("shop.sales/good", "env:test"),
+                         ("shop.stock/bad", "env:prod"), ("shopping/far", "env:a%2Cb"),
+                         ("system/own", "env:x")):
+        answer = server.post(f"/api/v1/executions/{flow}?wait=true&labels={labels}&labels=by:me")
+        assert answer.status == 200, answer
+        ids.setdefault(flow.split("/")[1], []).append(answer.json["id"])
+    return ids
+
+
+def search(server, query, prefix="/api/v1"):
+    answer = server.get(f"{prefix}/executions/search?{query}")
+    assert answer.status == 200, answer
+    assert len(answer.json["results"]) == min(answer.json["total"], 10), answer.json["total"]
+    return sorted(e["flowId"] for e in answer.json["results"])
+
+
+def test_filters(server):
+    ids = fill(server)
+    everything = ["bad", "far", "good", "good", "own"]
+    past = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)).isoformat()
+    past = urllib.parse.quote(past)
+    some = ids["good"][0]
+    cases = {
+        "": everything,
+        "namespace=shop": ["bad", "good", "good"],
+        "namespace=SHOP.sales": ["good", "good"],
+        "namespace=shop&flowId=good": [],
+        "flowId=good": ["good", "good"],
+        "state=FAILED": ["bad"],
+        "state=FAILED,SUCCESS&state=RUNNING": everything,
+        "state=RUNNING": [],
+        "labels=env:prod": ["bad", "good"],
+        "labels=env:prod&labels=by:me": ["bad", "good"],
+        "labels=env:prod&labels=env:test": [],
+        "labels=env:a,b": ["far"],
+        "q=shop": ["bad", "far", "good", "good"],
+        "q=sal%20go": ["good", "good"],
+        f"q={some}": ["good"],
+        "q=nothing": [],
+        "scope=SYSTEM": ["own"],
+        "scope=USER": ["bad", "far", "good", "good"],
+        "scope=USER,SYSTEM": everything,
+        "childFilter=CHILD": [],
+        "childFilter=MAIN": everything,
+        f"triggerExecutionId={some}": [],
+        f"startDate={past}": everything,
+        f"endDate={past}": [],
+        "timeRange=PT1H": everything,
+        "timeRange=-PT1H": everything,
+        "filters[namespace][EQUALS]=shop": [],
+        "filters[namespace][PREFIX]=shop": ["bad", "good", "good"],
+        "filters[namespace][STARTS_WITH]=shop": ["bad", "far", "good", "good"],
+        "filters[namespace][NOT_EQUALS]=system": ["bad", "far", "good", "good"],
+        "filters[flowId][IN]=bad,own": ["bad", "own"],
+        "filters[flowId][NOT_IN]=bad,own": ["far", "good", "good"],
+        "filters[flowId][CONTAINS]=a": ["bad", "far"],
+        "filters[flowId][ENDS_WITH]=d": ["bad", "good", "good"],
+        "filters[state][IN]=FAILED,KILLED": ["bad"],
+        "filters[state][NOT_IN]=FAILED,KILLED": ["far", "good", "good", "own"],
+        "filters[labels][EQUALS][env]=prod": ["bad", "good"],
+        "filters[labels][NOT_EQUALS][env]=prod": ["far", "good", "own"],
+        f"filters[startDate][GREATER_THAN_OR_EQUAL_TO]={past}": everything,
+        f"filters[startDate][LESS_THAN]={past}": [],
+        "filters[timeRange][EQUALS]=PT1H": everything,
+        "filters[q][EQUALS]=stock": ["bad"],
+        "filters[and][0][namespace][PREFIX]=shop&filters[and][1][or][0][flowId][EQUALS]=bad"
+        "&filters[and][1][or][1][flowId][EQUALS]=own": ["bad"],
+        "filters[or][0][flowId][EQUALS]=bad&filters[or][1][namespace][EQUALS]=system":
+            ["bad", "own"],
+        "filters[and][0][or][0][state][EQUALS]=FAILED&filters[and][0][or][1][state][EQUALS]=KILLED":
+            ["bad"],
+    }
+    for query, want in cases.items():
+        assert search(server, query) == want, (query, search(server, query), want)
+    assert search(server, "filters[state][EQUALS]=FAILED", "/api/v1/main") == ["bad"]
+
+
+def test_bad_filters(server):
+    for query in ("state=NOPE", "labels=x", "labels=x:", "timeRange=soon", "scope=ALL",
+                  "childFilter=x", "startDate=x", "timeRange=PT1H&startDate=2026-01-01T00:00:00Z",
+                  "startDate=2026-01-02T00:00:00Z&endDate=2026-01-01T00:00:00Z",
+                  "filters[nothing][EQUALS]=1", "filters[flowId][REGEX]=.*", "filters[flowId]=x",
+                  "filters[and][x][flowId][EQUALS]=x", "filters[or][99][flowId][EQUALS]=x",
+                  "filters[or][0][labels][EQUALS]=a:b", "filters[", "filters[a", "sort=x",
+                  "filters[or][0][flowId][EQUALS]=x&filters[or][1][state][EQUALS]=FAILED",
+                  "filters[and][0][and][1][and][2][flowId][EQUALS]=x" + "[and][0]" * 50,
+                  "startDate=-99999999-01-01T00:00:00Z", "page=0", "size=0"):
+        answer = server.get(f"/api/v1/executions/search?{query}")
+        assert answer.status in (400, 422), (query, answer.status, answer.text[:200])
+        assert answer.json["message"], query
+    assert server.get("/api/v1/executions/search?startDate=9000-01-01T00:00:00Z").json["total"] == 0
+    assert server.get("/api/v1/executions/search?endDate=0001-01-01T00:00:00Z").json["total"] == 0
+
+
+def test_sorts_and_pages(server):
+    fill(server)
+    for name in ("id", "state.startDate", "state.endDate", "state.duration", "namespace", "flowId",
+                 "state.current"):
+        rows = server.get(f"/api/v1/executions/search?sort={name}:asc").json["results"]
+        back = server.get(f"/api/v1/executions/search?sort={name}:desc").json["results"]
+        keys = [row["state"][name[6:]] if name.startswith("state.") else row[name] for row in rows]
+        if name != "state.duration":  # Written in milliseconds, sorted by microseconds.
+            assert keys == sorted(keys), (name, keys)
+        assert {row["id"] for row in rows} == {row["id"] for row in back}
+        pages = [server.get(f"/api/v1/executions/search?sort={name}:asc&size=2&page={n}").json
+                 for n in (1, 2, 3, 4)]
+        assert [row["id"] for page in pages for row in page["results"]] == [r["id"] for r in rows]
+        assert [page["total"] for page in pages] == [5] * 4
+
+
+def test_daily(server):
+    fill(server)
+    now = datetime.datetime.now(datetime.timezone.utc)
+
+    def daily(body, path="executions/daily"):
+        answer = server.post(f"/api/v1/stats/{path}", body)
+        assert answer.status == 200, answer
+        return answer.json
+
+    def ago(**keys):
+        return (now - datetime.timedelta(**keys)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    for unit, start, count in (("minute", ago(hours=2), 121), ("hour", ago(hours=12), 13),
+                               ("day", ago(days=7), 8), ("week", ago(days=200), None),
+                               ("month", ago(days=400), None)):
+        rows = daily({"namespace": "shop", "startDate": start})
+        assert {row["groupBy"] for row in rows} == {unit}
+        assert count is None or count <= len(rows) <= count + 1, (unit, len(rows))
+        assert sum(row["executionCounts"]["SUCCESS"] for row in rows) == 2, (unit, rows)
+        assert sum(row["executionCounts"]["FAILED"] for row in rows) == 1
+        assert sum(row["duration"]["count"] for row in rows) == 3
+        assert all(set(row["duration"]) == {"count"} for row in rows if not row["duration"]["count"])
+        assert [row["startDate"] for row in rows] == sorted(row["startDate"] for row in rows)
+    busy = [row for row in daily({}) if row["duration"]["count"]]
+    assert len(busy) <= 2 and set(busy[0]["duration"]) == {"min", "avg", "max", "sum", "count"}
+    assert len(daily({})) == 31 and len(busy[0]["executionCounts"]) == 11
+    assert sum(row["duration"]["count"] for row in daily({"state": ["FAILED"]})) == 1
+    assert sum(row["duration"]["count"] for row in daily({"scope": ["SYSTEM"]})) == 1
+    assert sum(row["duration"]["count"] for row in daily({"q": "stock"})) == 1
+    assert sum(row["duration"]["count"] for row in daily({}, "taskruns/daily")) == 5
+    by_flow = daily({"namespace": "shop"}, "executions/daily/group-by-flow")
+    assert set(by_flow) == {"shop.sales", "shop.stock"} and set(by_flow["shop.sales"]) == {"good"}
+    assert sum(row["executionCounts"]["SUCCESS"] for row in by_flow["shop.sales"]["good"]) == 2
+    only = daily({"flows": [{"namespace": "shop.stock", "id": "bad"}]},
+                 "executions/daily/group-by-flow")
+    assert set(only) == {"shop.stock"}
+    spaces = daily({"namespaceOnly": True}, "executions/daily/group-by-flow")
+    assert set(spaces["shopping"]) == {"*"}
+    counts = daily({}, "executions/daily/group-by-namespace")
+    assert counts["shop.stock"]["total"] == 1 and counts["shop.stock"]["counts"]["FAILED"] == 1
+    assert daily({"namespace": "none"}, "executions/daily/group-by-namespace") == {}
+
+
+def test_latest_and_summary(server):
+    ids = fill(server)
+    flows = [{"namespace": "shop.sales", "id": "good"}, {"namespace": "shop.stock", "id": "bad"},
+             {"namespace": "none", "id": "none"}]
+    rows = server.post("/api/v1/stats/executions/latest/group-by-flow", {"flows": flows}).json
+    assert [row["id"] for row in rows] == [ids["good"][1], ids["bad"][0]]
+    assert rows[0]["taskRunList"][0]["taskId"] == "a"
+    rows = server.post("/api/v1/stats/executions/latest/group-by-flow?size=20",
+                       {"flows": flows}).json
+    assert [row["id"] for row in rows] == ids["good"][::-1] + ids["bad"]
+    assert server.post("/api/v1/stats/executions/latest/group-by-flow", {"flows": []}).json == []
+    assert server.post("/api/v1/stats/summary", {}).json == {"flows": 4, "triggers": 1}
+    assert server.post("/api/v1/stats/summary", {"namespace": "shop"}).json == {"flows": 2,
+                                                                              "triggers": 0}
+
+
+def test_bad_bodies(server):
+    for path in ("summary", "executions/daily", "executions/daily/group-by-flow",
+                 "executions/daily/group-by-namespace", "executions/latest/group-by-flow",
+                 "taskruns/daily"):
+        for body in ("", "{", "[]", "7", "null", '{"startDate":"x"}', '{"flows":[1]}',
+                     '{"state":["x"]}', '{"scope":["x"]}', '{"startDate":1}', '{"state":"x"}',
+                     '{"startDate":"2026-01-02T00:00:00Z","endDate":"2026-01-01T00:00:00Z"}',
+                     '{"startDate":"0001-01-01T00:00:00Z"}', '{"endDate":"9000-01-01T00:00:00Z",'
+                     '"startDate":"1971-01-01T00:00:00Z"}'):
+            answer = server.post(f"/api/v1/stats/{path}", body,
+                                 headers={"Content-Type": "application/json"})
+            assert answer.status in (200, 400, 422), (path, body, answer)
+    bad = server.post("/api/v1/stats/executions/daily",
+                      {"startDate": "1971-01-01T00:00:00Z", "endDate": "9000-01-01T00:00:00Z"})
+    assert bad.status == 422 and "months" in bad.json["message"]
+
+
+def test_counts_after_kill(server):
+    """Counters are those of the rows after the server died in between."""
+    fill(server)
+    server.kill()
+    server.start()
+    assert server.get("/api/v1/executions/search?state=SUCCESS").json["total"] == 4
+    server.post("/api/v1/executions/shop.sales/good?wait=true")
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if server.get("/api/v1/executions/search?state=SUCCESS").json["total"] == 5:
+            break
+        time.sleep(0.02)
+    assert server.get("/api/v1/executions/search").json["total"] == 6
