@@ -40,6 +40,7 @@ struct bt_flow_query {
 struct bt_exec_query {
     const char *tenant;
     struct bt_str namespace; /* This one and its children; exact with a flow. */
+    bool is_exact;           /* Not its children. */
     struct bt_str flow_id;
     struct bt_str text;            /* Words, each the beginning of one in namespace, flow, id. */
     uint32_t states;               /* Bit per enum bt_state; 0: all. */

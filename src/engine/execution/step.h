@@ -69,6 +69,15 @@ void bt_step_done(struct bt_step *step);
  * event cannot be stepped (then nothing was changed). */
 int bt_execution_step(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 
+/* Renders a template as a task run (NULL: the execution) sees it, for somebody who looks: changes
+ * nothing. `asks` is what it may ask. Secrets stay sealed. BT_NEED as in a step. */
+struct bt_look {
+    const struct bt_taskrun *run;
+    const struct bt_template *template;
+    const struct bt_capabilities *asks;
+};
+int bt_execution_look(struct bt_step *step, const struct bt_look *look, struct bt_value **ret_text,
+                      struct bt_err *err);
 /* For an event that cannot be stepped (err says why, not BT_NEED): its task run fails, with a log
  * line. Where there is none (to be read), the attempts of the execution are killed, it ends FAILED,
  * and is drained at once, since what cannot be read cannot be waited for. */

@@ -27,6 +27,12 @@ static const char sql_drop_event[] = "DELETE FROM events WHERE id=?1";
 static const char sql_put_chunk[] =
     "INSERT INTO log_chunks(exec,first_line,lines,levels,from_us,to_us,segment,offset,length)"
     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)";
+/* All that an execution has; its log text stays in the segments until they are swept. */
+static const char *const sql_drops[] = {
+    "DELETE FROM task_runs WHERE exec=?1",  "DELETE FROM iteration_values WHERE exec=?1",
+    "DELETE FROM timers WHERE exec=?1",     "DELETE FROM jobs WHERE exec=?1",
+    "DELETE FROM log_chunks WHERE exec=?1", "DELETE FROM executions WHERE key=?1",
+};
 static const char sql_put_now[] = "INSERT OR REPLACE INTO numbers VALUES('now_us',?1)";
 static const char sql_put_flow[] =
     "INSERT INTO flow_revisions(tenant,namespace,id,revision,source,created_us,is_deleted)"
@@ -151,6 +157,13 @@ static int put_kv(struct sqlite_journal *self, const struct bt_kv_row *row, stru
                    : bt_kv_remove(self->db, row->place, row->key, err);
 }
 
+static int drop_exec(struct sqlite_journal *self, uint64_t key, struct bt_err *err)
+{
+    for (size_t i = 0; i < BT_COUNT(sql_drops); i++)
+        BT_TRY(write_numbers(self, sql_drops[i], (int64_t[]){(int64_t)key}, 1, err));
+    return BT_OK;
+}
+
 static int put_timers(struct sqlite_journal *self, const struct bt_batch *batch, struct bt_err *err)
 {
     for (size_t i = 0; i < batch->timers_clear_count; i++) {
@@ -218,6 +231,8 @@ static int put_all(struct sqlite_journal *self, const struct bt_batch *batch, st
         BT_TRY(put_kv(self, &batch->kvs[i], err));
     for (size_t i = 0; i < batch->chunk_count; i++)
         BT_TRY(put_chunk(self, &batch->chunks[i], err));
+    for (size_t i = 0; i < batch->drop_count; i++)
+        BT_TRY(drop_exec(self, batch->drops[i], err));
     return BT_OK;
 }
 
