@@ -4,7 +4,7 @@
 set -eu
 
 build="gcc libc6-dev cmake ninja-build libfyaml-dev libsqlite3-dev libzstd-dev libpcre2-dev
-libuv1-dev nettle-dev libmicrohttpd-dev libcurl4-openssl-dev"
+libuv1-dev nettle-dev libmicrohttpd-dev libarchive-dev libcurl4-openssl-dev"
 run="python3"
 case "${1:-build}" in
 build) want="$build" ;;

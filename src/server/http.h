@@ -117,6 +117,10 @@ int bt_respond_page(struct bt_request *request, struct bt_value *results, int64_
                     struct bt_err *err);
 /* Takes the descriptor; a Range of the request is honoured. */
 int bt_respond_file(struct bt_request *request, const char *type, int fd, uint64_t size_bytes);
+/* A file without a name, to write an answer to; the caller's until it is given to the response. */
+int bt_request_scratch(struct bt_request *request, int *ret_fd, struct bt_err *err);
+/* Answers with all that was written to it; takes it. */
+int bt_respond_scratch(struct bt_request *request, const char *type, int *fd, struct bt_err *err);
 /* "Content-Disposition: attachment" with this name. */
 void bt_respond_attachment(struct bt_request *request, struct bt_str name);
 /* A header as it is; the value lives as long as the request. */

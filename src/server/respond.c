@@ -3,11 +3,15 @@
 #include "base/num.h"
 #include "server/http_int.h"
 #include "server/stream.h"
+#include "sys/fs.h"
 #include "value/json.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* One table maps codes to statuses, and to the words that a message begins with. */
@@ -114,6 +118,21 @@ int bt_respond_file(struct bt_request *request, const char *type, int fd, uint64
                           (unsigned long long)from, (unsigned long long)to - 1,
                           (unsigned long long)size_bytes);
     return bt_respond(request, is_part ? 206 : 200);
+}
+
+int bt_request_scratch(struct bt_request *request, int *ret_fd, struct bt_err *err)
+{
+    *ret_fd = open(request->server->config.upload_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return *ret_fd < 0 ? bt_fail_errno(err, BT_IO, errno, "a temporary file cannot be made")
+                       : BT_OK;
+}
+
+int bt_respond_scratch(struct bt_request *request, const char *type, int *fd, struct bt_err *err)
+{
+    struct stat at;
+    if (fstat(*fd, &at) < 0)
+        return bt_fail_errno(err, BT_IO, errno, "a temporary file cannot be read");
+    return bt_respond_file(request, type, bt_fd_take(fd), (uint64_t)at.st_size);
 }
 
 /* A name for every browser: plain where it is, else as RFC 5987 has it. */
