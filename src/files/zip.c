@@ -8,6 +8,7 @@
 #include <archive_entry.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <locale.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -35,7 +36,6 @@ enum { BLOCK = 65536 };
     X(archive_write_free)                                                                          \
     X(archive_entry_new)                                                                           \
     X(archive_entry_free)                                                                          \
-    X(archive_entry_pathname)                                                                      \
     X(archive_entry_pathname_utf8)                                                                 \
     X(archive_entry_filetype)                                                                      \
     X(archive_entry_set_pathname_utf8)                                                             \
@@ -59,10 +59,23 @@ static const struct {
 };
 
 static struct bt_err load_error;
+static locale_t utf8; /* Names are UTF-8 whatever the locale of the program is. */
+
+static locale_t enter_utf8(void)
+{
+    return utf8 ? uselocale(utf8) : (locale_t)0;
+}
+
+static void leave_utf8(locale_t before)
+{
+    if (before)
+        (void)uselocale(before); /* Cannot fail. */
+}
 
 static void load(void)
 {
     void *library = dlopen("libarchive.so.13", RTLD_NOW | RTLD_LOCAL);
+    utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     for (size_t i = 0; library && i < BT_COUNT(functions); i++) {
         void *function = dlsym(library, functions[i].name);
         if (!function) {
@@ -121,7 +134,10 @@ static int begin_entry(struct bt_zip_writer *writer, struct bt_str name, int64_t
         lib.archive_entry_set_size(entry, size);
         lib.archive_entry_set_filetype(entry, AE_IFREG);
         lib.archive_entry_set_perm(entry, 0644);
-        if (lib.archive_write_header(writer->archive, entry) < ARCHIVE_WARN)
+        locale_t before = enter_utf8();
+        int wrote = lib.archive_write_header(writer->archive, entry);
+        leave_utf8(before);
+        if (wrote < ARCHIVE_WARN)
             rc = bt_fail(err, BT_IO, "cannot write an archive");
     }
     if (entry)
@@ -198,25 +214,40 @@ int64_t bt_zip_read(struct bt_zip_entry *entry, void *at, size_t len, struct bt_
     return got;
 }
 
+/* The next entry and its name; the name is owned. ARCHIVE_EOF: there is no more. */
+static int next_entry(struct archive *archive, struct archive_entry **ret_entry, char **ret_name)
+{
+    locale_t before = enter_utf8();
+    int got = lib.archive_read_next_header(archive, ret_entry);
+    const char *name = NULL;
+    if (got == ARCHIVE_OK || got == ARCHIVE_WARN)
+        name = lib.archive_entry_pathname_utf8(*ret_entry);
+    *ret_name = name ? bt_str_dup(bt_str_of(name)) : NULL;
+    leave_utf8(before);
+    return got;
+}
+
 static int walk(struct archive *archive, const struct bt_zip_sink *sink, struct bt_err *err)
 {
     struct bt_zip_entry state = {.archive = archive};
     struct archive_entry *entry;
     unsigned count = 0;
-    int got;
-    while ((got = lib.archive_read_next_header(archive, &entry)) == ARCHIVE_OK ||
-           got == ARCHIVE_WARN) {
-        const char *name = lib.archive_entry_pathname_utf8(entry);
-        if (!name)
-            name = lib.archive_entry_pathname(entry);
-        if (++count > BT_ZIP_ENTRIES_MAX)
-            return bt_fail(err, BT_LIMIT, "the archive holds more than %u files",
-                           BT_ZIP_ENTRIES_MAX);
-        if (!name || lib.archive_entry_filetype(entry) != AE_IFREG)
-            continue;
-        BT_TRY(sink->each(sink->data, bt_str_of(name), &state));
+    for (;;) {
+        char *name;
+        int got = next_entry(archive, &entry, &name);
+        if (got == ARCHIVE_EOF)
+            return BT_OK;
+        int rc = BT_OK;
+        if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
+            rc = bt_fail(err, BT_INVALID, "the file is no zip archive, or damaged");
+        else if (++count > BT_ZIP_ENTRIES_MAX)
+            rc = bt_fail(err, BT_LIMIT, "the archive holds more than %u files", BT_ZIP_ENTRIES_MAX);
+        else if (lib.archive_entry_filetype(entry) == AE_IFREG)
+            rc = name ? sink->each(sink->data, bt_str_of(name), &state)
+                      : bt_fail(err, BT_INVALID, "the archive has a file whose name is no text");
+        free(name);
+        BT_TRY(rc);
     }
-    return got == ARCHIVE_EOF ? BT_OK : bt_fail(err, BT_INVALID, "the file is no zip archive");
 }
 
 int bt_zip_walk(int fd, const struct bt_zip_sink *sink, struct bt_err *err)

@@ -54,17 +54,18 @@ static void check(struct builder *builder, int rc)
 static void add_node(struct builder *builder, const struct scope *scope, const char *uid,
                      struct bt_value *node)
 {
-    check(builder, bt_map_puts(node, "error", bt_value_bool(scope->is_error)));
     check(builder, bt_list_push(builder->nodes, node));
     if (scope->nodes)
         check(builder, bt_list_push(scope->nodes, bt_value_cstr(uid)));
 }
 
-static struct bt_value *new_node(struct builder *builder, const char *uid, const char *type)
+static struct bt_value *new_node(struct builder *builder, const struct scope *scope,
+                                 const char *uid, const char *type)
 {
     struct bt_value *node = bt_map_new(7);
     check(builder, bt_map_puts(node, "uid", bt_value_cstr(uid)));
     check(builder, bt_map_puts(node, "type", bt_value_cstr(type)));
+    check(builder, bt_map_puts(node, "error", bt_value_bool(scope->is_error)));
     return node;
 }
 
@@ -72,9 +73,9 @@ static void add_end_nodes(struct builder *builder, const struct scope *scope)
 {
     char uid[1100];
     (void)snprintf(uid, sizeof uid, "%s._start", scope->way); /* Ways are shorter. */
-    add_node(builder, scope, uid, new_node(builder, uid, TYPE("GraphClusterRoot")));
+    add_node(builder, scope, uid, new_node(builder, scope, uid, TYPE("GraphClusterRoot")));
     (void)snprintf(uid, sizeof uid, "%s._end", scope->way);
-    add_node(builder, scope, uid, new_node(builder, uid, TYPE("GraphClusterEnd")));
+    add_node(builder, scope, uid, new_node(builder, scope, uid, TYPE("GraphClusterEnd")));
 }
 
 static void add_edge(struct builder *builder, const struct way_in *in, const char *to)
@@ -111,8 +112,7 @@ static void add_cluster(struct builder *builder, struct scope *scope, const char
     (void)snprintf(uid, sizeof uid, "cluster_%s", scope->way); /* Ways are shorter. */
     (void)snprintf(start, sizeof start, "%s._start", scope->way);
     (void)snprintf(end, sizeof end, "%s._end", scope->way);
-    BT_VALUE cluster = new_node(builder, uid, TYPE("GraphCluster")), *entry = bt_map_new(5);
-    check(builder, bt_map_puts(cluster, "error", bt_value_bool(scope->is_error)));
+    BT_VALUE cluster = new_node(builder, scope, uid, TYPE("GraphCluster")), *entry = bt_map_new(5);
     if (relation)
         check(builder, bt_map_puts(cluster, "relationType", bt_value_cstr(relation)));
     if (task_node)
@@ -129,15 +129,18 @@ static void add_cluster(struct builder *builder, struct scope *scope, const char
 
 static const char *relation_of(const struct bt_task *task)
 {
-    switch (task->type->op) {
-    case BT_OP_PARALLEL: return "PARALLEL";
-    case BT_OP_IF:
-    case BT_OP_SWITCH: return "CHOICE";
-    case BT_OP_FOREACH:
-    case BT_OP_EACH_SEQUENTIAL:
-    case BT_OP_EACH_PARALLEL: return "DYNAMIC";
-    default: return "SEQUENTIAL";
-    }
+    static const struct {
+        enum bt_op op;
+        const char *relation;
+    } relations[] = {
+        {BT_OP_PARALLEL, "PARALLEL"},        {BT_OP_IF, "CHOICE"},
+        {BT_OP_SWITCH, "CHOICE"},            {BT_OP_FOREACH, "DYNAMIC"},
+        {BT_OP_EACH_SEQUENTIAL, "DYNAMIC"}, {BT_OP_EACH_PARALLEL, "DYNAMIC"},
+    };
+    for (size_t i = 0; i < BT_COUNT(relations); i++)
+        if (task->type->op == relations[i].op)
+            return relations[i].relation;
+    return "SEQUENTIAL";
 }
 
 static bool is_each(const struct bt_task *task)
@@ -171,7 +174,7 @@ static struct bt_value *bare_task(const struct bt_task *task)
 static struct bt_value *task_node(struct builder *builder, const struct scope *scope,
                                   const struct bt_task *task, const char *uid)
 {
-    struct bt_value *node = new_node(builder, uid, TYPE("GraphTask"));
+    struct bt_value *node = new_node(builder, scope, uid, TYPE("GraphTask"));
     const struct bt_value *source = bt_map_gets(builder->sources, task->id);
     size_t depth = bt_value_count(scope->values);
     struct bt_str value = bt_value_str(depth ? bt_list_at(scope->values, depth - 1) : NULL);
@@ -351,7 +354,7 @@ static void build_triggers(struct builder *builder, const struct bt_value *trigg
         char uid[600];
         (void)snprintf(uid, sizeof uid, "root.Triggers.%.*s",
                        BT_FMT(bt_map_str(trigger, "id"))); /* Cut when it is longer. */
-        struct bt_value *node = new_node(builder, uid, TYPE("GraphTrigger"));
+        struct bt_value *node = new_node(builder, &scope, uid, TYPE("GraphTrigger"));
         check(builder, bt_map_puts(node, "triggerDeclaration", bt_value_ref(trigger)));
         add_node(builder, &scope, uid, node);
         add_edge(builder, &(struct way_in){.from = "root.Triggers._start"}, uid);
