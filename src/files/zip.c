@@ -59,7 +59,7 @@ static const struct {
 };
 
 static struct bt_err load_error;
-static locale_t utf8; /* Names are UTF-8 whatever the locale of the program is. */
+static locale_t utf8; /* For names that are read: the program's own locale has no letters. */
 
 static locale_t enter_utf8(void)
 {
@@ -134,10 +134,7 @@ static int begin_entry(struct bt_zip_writer *writer, struct bt_str name, int64_t
         lib.archive_entry_set_size(entry, size);
         lib.archive_entry_set_filetype(entry, AE_IFREG);
         lib.archive_entry_set_perm(entry, 0644);
-        locale_t before = enter_utf8();
-        int wrote = lib.archive_write_header(writer->archive, entry);
-        leave_utf8(before);
-        if (wrote < ARCHIVE_WARN)
+        if (lib.archive_write_header(writer->archive, entry) < ARCHIVE_WARN)
             rc = bt_fail(err, BT_IO, "cannot write an archive");
     }
     if (entry)
