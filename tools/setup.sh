@@ -4,7 +4,7 @@
 set -eu
 
 build="gcc libc6-dev cmake ninja-build libfyaml-dev libsqlite3-dev libzstd-dev libpcre2-dev
-libuv1-dev nettle-dev libmicrohttpd-dev libcurl4-openssl-dev"
+libuv1-dev nettle-dev libmicrohttpd-dev libarchive-dev libcurl4-openssl-dev"
 # The page needs Node.js 18 or newer with npm: whichever is there, else Debian's.
 command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || build="$build nodejs npm"
 run="python3"

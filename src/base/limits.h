@@ -94,4 +94,15 @@
 #define BT_STREAM_BYTES_MAX (1u << 20) /* Events that one client has not taken yet. */
 #define BT_STREAMS_MAX 10000u          /* Clients that follow something. */
 #define BT_STREAM_KEEP_ALIVE_S 15      /* Between comments of an idle stream. */
+#define BT_PREVIEW_TEXT_MAX (2u << 20) /* Bytes of a text or of rows that are shown … */
+#define BT_PREVIEW_PICTURE_MAX (10u << 20) /* … and of a picture. */
+#define BT_PREVIEW_ROWS 100u           /* Lines of a preview, unless asked for more. */
+#define BT_PREVIEW_ROWS_MAX 5000u
+#define BT_GRAPH_NODES_MAX 5000u       /* Task runs, and nodes of iterations, in one graph. */
+#define BT_ZIP_ENTRIES_MAX 10000u      /* Files in one archive. */
+#define BT_ZIP_BYTES_MAX ((int64_t)2 << 30) /* Content of one archive. */
+#define BT_SPACE_FILES_MAX 100000u     /* Files of a namespace that one call walks over. */
+#define BT_ONCE_KEY_BYTES_MAX 255u     /* An Idempotency-Key. */
+#define BT_BULK_MAX 100000u            /* Executions, or flows, of one call. */
+#define BT_DROP_WAIT_MS 30000          /* For an execution that is killed to be deleted. */
 #define BT_PAGE_SIZE_MAX 10000u        /* Rows of one page of a list. */

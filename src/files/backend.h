@@ -20,6 +20,16 @@ struct bt_files_ops {
     int (*remove_tree)(struct bt_files *files, const char *tenant, struct bt_str uri,
                        struct bt_err *err);
     void (*close)(struct bt_files *files);
+    /* May be NULL: not available over this backend. */
+    int (*stat)(struct bt_files *files, const char *tenant, struct bt_str uri,
+                struct bt_file_info *ret_info, struct bt_err *err);
+    int (*list)(struct bt_files *files, const char *tenant, struct bt_str uri,
+                const struct bt_folder_sink *sink, struct bt_err *err);
+    int (*make_folder)(struct bt_files *files, const char *tenant, struct bt_str uri,
+                       struct bt_err *err);
+    int (*move)(struct bt_files *files, const char *tenant, const struct bt_file_move *move,
+                struct bt_err *err);
+    bool (*drop_empty)(struct bt_files *files, const char *tenant, struct bt_str uri);
 };
 
 /* Backends embed these first. */

@@ -135,3 +135,41 @@ int bt_files_delete_tree(struct bt_files *files, const char *tenant, struct bt_s
 {
     return files->ops->remove_tree(files, tenant, uri, err);
 }
+
+/* --- Folders ------------------------------------------------------------------------------------
+ */
+
+static int no_folders(struct bt_err *err)
+{
+    return bt_fail(err, BT_UNAVAILABLE, "folders are not available over this storage");
+}
+
+int bt_files_stat(struct bt_files *files, const char *tenant, struct bt_str uri,
+                  struct bt_file_info *ret_info, struct bt_err *err)
+{
+    return files->ops->stat ? files->ops->stat(files, tenant, uri, ret_info, err) : no_folders(err);
+}
+
+int bt_files_list(struct bt_files *files, const char *tenant, struct bt_str uri,
+                  const struct bt_folder_sink *sink, struct bt_err *err)
+{
+    return files->ops->list ? files->ops->list(files, tenant, uri, sink, err) : no_folders(err);
+}
+
+int bt_files_make_folder(struct bt_files *files, const char *tenant, struct bt_str uri,
+                         struct bt_err *err)
+{
+    return files->ops->make_folder ? files->ops->make_folder(files, tenant, uri, err)
+                                   : no_folders(err);
+}
+
+int bt_files_move(struct bt_files *files, const char *tenant, const struct bt_file_move *move,
+                  struct bt_err *err)
+{
+    return files->ops->move ? files->ops->move(files, tenant, move, err) : no_folders(err);
+}
+
+bool bt_files_drop_empty(struct bt_files *files, const char *tenant, struct bt_str uri)
+{
+    return files->ops->drop_empty && files->ops->drop_empty(files, tenant, uri);
+}

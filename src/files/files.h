@@ -38,6 +38,35 @@ int bt_files_open(struct bt_files *files, const char *tenant, struct bt_str uri,
                   struct bt_err *err);
 int bt_files_size(struct bt_files *files, const char *tenant, struct bt_str uri,
                   int64_t *ret_size_bytes, struct bt_err *err);
+/* --- Folders: only where the storage is, not over a worker's connection ----------------------- */
+
+struct bt_file_info {
+    bool is_folder;
+    int64_t size_bytes;
+    int64_t modified_us, created_us;
+};
+int bt_files_stat(struct bt_files *files, const char *tenant, struct bt_str uri,
+                  struct bt_file_info *ret_info, struct bt_err *err);
+/* What stands directly in a folder (its URI ends in '/'), in no order; names as they are stored.
+ * A missing one is empty. A negative result ends it and is returned. */
+struct bt_folder_sink {
+    int (*each)(void *data, struct bt_str name, const struct bt_file_info *info);
+    void *data;
+};
+int bt_files_list(struct bt_files *files, const char *tenant, struct bt_str uri,
+                  const struct bt_folder_sink *sink, struct bt_err *err);
+/* Makes a folder with those above it; one that is there is fine. */
+int bt_files_make_folder(struct bt_files *files, const char *tenant, struct bt_str uri,
+                         struct bt_err *err);
+/* Moves a file or folder (no '/' at the end of either). A file that is in the way is replaced. */
+struct bt_file_move {
+    struct bt_str from, to;
+};
+int bt_files_move(struct bt_files *files, const char *tenant, const struct bt_file_move *move,
+                  struct bt_err *err);
+/* Removes a folder if nothing is in it. False: it stays. */
+bool bt_files_drop_empty(struct bt_files *files, const char *tenant, struct bt_str uri);
+
 int bt_files_delete(struct bt_files *files, const char *tenant, struct bt_str uri,
                     struct bt_err *err);
 /* Deletes everything beneath a path prefix ending in '/'. Missing is no error. */

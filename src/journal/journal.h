@@ -81,6 +81,8 @@ struct bt_batch {
     size_t flow_count;
     const struct bt_kv_row *kvs;
     size_t kv_count;
+    const uint64_t *drops; /* Executions that are no more, with all their rows: applied last. */
+    size_t drop_count;
 };
 
 #define BT_ALL_PARENTS UINT32_MAX

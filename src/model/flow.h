@@ -157,6 +157,19 @@ const struct bt_task *bt_flow_task(const struct bt_flow *flow, struct bt_str id)
  * names the first wrong input. FILE inputs hold a URI. */
 int bt_inputs_resolve(const struct bt_flow *flow, const struct bt_value *given,
                       struct bt_value **ret_inputs, struct bt_err *err);
+/* What each input would be, in the flow's order, with all that is wrong. Borrows to `each`. */
+struct bt_input_check {
+    const struct bt_input *input;
+    const struct bt_value *value; /* NULL: none. */
+    bool is_enabled;              /* Its condition holds. */
+    const char *error;            /* NULL: it is right. */
+};
+struct bt_input_sink {
+    int (*each)(void *data, const struct bt_input_check *check);
+    void *data;
+};
+int bt_inputs_check(const struct bt_flow *flow, const struct bt_value *given,
+                    const struct bt_input_sink *sink, struct bt_err *err);
 /* Puts a value under a dotted name: "a.b" → {"a": {"b": value}}. Takes the value. */
 int bt_map_put_dotted(struct bt_value *map, struct bt_str name, struct bt_value *value);
 /* Converts one rendered value to an input/output type (text → INT …). */

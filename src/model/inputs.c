@@ -178,3 +178,52 @@ int bt_inputs_resolve(const struct bt_flow *flow, const struct bt_value *given,
     free(resolving.values);
     return rc;
 }
+
+/* --- For somebody who fills in a form --------------------------------------------------------- */
+
+struct check {
+    struct bt_err error;
+    bool is_enabled;
+};
+
+static int check_all(struct resolving *resolving, struct check *checks,
+                     const struct bt_input_sink *sink)
+{
+    const struct bt_flow *flow = resolving->flow;
+    struct bt_err *err = resolving->err;
+    for (uint32_t i = 0; i < flow->input_count; i++) {
+        uint32_t index = flow->input_order[i];
+        struct check *check = &checks[index];
+        BT_TRY(is_enabled(resolving, &flow->inputs[index], &check->is_enabled));
+        resolving->err = &check->error;
+        int rc = check->is_enabled
+                     ? resolve_one(resolving, &flow->inputs[index], &resolving->values[index])
+                     : BT_OK;
+        resolving->err = err;
+        if (rc == BT_NO_MEM)
+            return bt_fail_mem(err, "inputs");
+    }
+    for (uint32_t i = 0; i < flow->input_count; i++)
+        BT_TRY(sink->each(sink->data,
+                          &(struct bt_input_check){
+                              .input = &flow->inputs[i],
+                              .value = resolving->values[i],
+                              .is_enabled = checks[i].is_enabled,
+                              .error = checks[i].error.code ? checks[i].error.msg : NULL}));
+    return BT_OK;
+}
+
+int bt_inputs_check(const struct bt_flow *flow, const struct bt_value *given,
+                    const struct bt_input_sink *sink, struct bt_err *err)
+{
+    struct resolving resolving = {.flow = flow, .given = given, .err = err};
+    struct check *checks = calloc(flow->input_count + 1u, sizeof *checks);
+    resolving.values = calloc(flow->input_count + 1u, sizeof *resolving.values);
+    int rc = checks && resolving.values ? check_all(&resolving, checks, sink)
+                                        : bt_fail_mem(err, "inputs");
+    for (uint32_t i = 0; resolving.values && i < flow->input_count; i++)
+        bt_value_unref(resolving.values[i]);
+    free(resolving.values);
+    free(checks);
+    return rc;
+}

@@ -25,6 +25,7 @@ struct note {
     enum bt_change_kind kind;
     uint32_t run;
     struct bt_id id;
+    bool is_gone;
 };
 
 struct topic {
@@ -85,6 +86,7 @@ static void on_change(void *data, const struct bt_change *change)
                               .key = change->exec->key,
                               .kind = change->kind,
                               .run = change->run ? change->run->n : 0,
+                              .is_gone = change->is_gone,
                               .id = change->exec->id};
     }
     events->has_news = true;
@@ -178,7 +180,11 @@ static void render(struct events *events, const struct listener *listener, const
                    struct bt_buf *text, bool *ret_is_over)
 {
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
-    *ret_is_over = false;
+    *ret_is_over = note->is_gone;
+    if (note->is_gone) {
+        (void)bt_buf_addf(text, "{\"id\":\"%s\",\"deleted\":true}", note->id.text); /* Fits. */
+        return;
+    }
     if (read_exec(events, listener, &note->id, &exec) < 0)
         return;
     *ret_is_over = is_over(exec);

@@ -60,7 +60,7 @@ struct bt_response {
     const char *type; /* Media type; static. */
     struct bt_buf body;
     int fd; /* Instead of a body; the response takes it. -1: none. */
-    uint64_t fd_size_bytes;
+    uint64_t fd_from, fd_size_bytes; /* Which part of it is sent. */
     struct bt_stream *stream; /* Instead of a body: see stream.h. */
     struct bt_str constant;   /* Instead of a body: borrowed for ever. */
     struct {
@@ -115,7 +115,16 @@ int bt_respond_text(struct bt_request *request, const char *type, struct bt_err 
 /* {"results":[…],"total":N}: takes the list. */
 int bt_respond_page(struct bt_request *request, struct bt_value *results, int64_t total,
                     struct bt_err *err);
+/* Takes the descriptor; a Range of the request is honoured. */
 int bt_respond_file(struct bt_request *request, const char *type, int fd, uint64_t size_bytes);
+/* A file without a name, to write an answer to; the caller's until it is given to the response. */
+int bt_request_scratch(struct bt_request *request, int *ret_fd, struct bt_err *err);
+/* Answers with all that was written to it; takes it. */
+int bt_respond_scratch(struct bt_request *request, const char *type, int *fd, struct bt_err *err);
+/* "Content-Disposition: attachment" with this name. */
+void bt_respond_attachment(struct bt_request *request, struct bt_str name);
+/* A header as it is; the value lives as long as the request. */
+void bt_respond_header_text(struct bt_request *request, const char *name, struct bt_str value);
 void bt_respond_header(struct bt_request *request, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* An error in the original's shape. `errors`: its embedded [{message, path}], taken, or NULL. */

@@ -1,12 +1,17 @@
 /* respond.c — What is answered: bodies, files, and errors in the original's shape. */
 #include "base/limits.h"
+#include "base/num.h"
 #include "server/http_int.h"
 #include "server/stream.h"
+#include "sys/fs.h"
 #include "value/json.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* One table maps codes to statuses, and to the words that a message begins with. */
@@ -68,12 +73,96 @@ int bt_respond_page(struct bt_request *request, struct bt_value *results, int64_
     return bt_respond_json(request, BT_TAKE(page), err);
 }
 
+/* "bytes=FROM-TO", "bytes=FROM-" or "bytes=-LAST": one range. False: none, or one to be ignored. */
+static bool read_range(struct bt_str text, uint64_t size, uint64_t *ret_from, uint64_t *ret_to)
+{
+    ptrdiff_t dash = bt_str_find(text, BT_STR("-"), 0);
+    int64_t from = -1, to = -1;
+    if (!bt_str_starts(text, BT_STR("bytes=")) || dash < 0 ||
+        bt_str_find(text, BT_STR(","), 0) >= 0)
+        return false;
+    struct bt_str first = bt_str_slice(text, 6, (size_t)dash);
+    struct bt_str last = bt_str_slice(text, (size_t)dash + 1, text.len);
+    if ((first.len && !bt_parse_i64(first, &from)) || (last.len && !bt_parse_i64(last, &to)) ||
+        (!first.len && !last.len) || (first.len && last.len && from > to))
+        return false;
+    if (from < 0) { /* The last bytes. */
+        *ret_from = (uint64_t)to < size ? size - (uint64_t)to : 0;
+        *ret_to = to ? size : 0;
+    } else {
+        *ret_from = (uint64_t)from;
+        *ret_to = to < 0 || (uint64_t)to >= size ? size : (uint64_t)to + 1;
+    }
+    return true;
+}
+
 int bt_respond_file(struct bt_request *request, const char *type, int fd, uint64_t size_bytes)
 {
-    request->response.type = type;
-    request->response.fd = fd;
-    request->response.fd_size_bytes = size_bytes;
-    return bt_respond(request, 200);
+    struct bt_response *response = &request->response;
+    uint64_t from = 0, to = size_bytes;
+    response->type = type;
+    response->fd = fd;
+    bool is_part = !bt_header(request, "If-Range").at &&
+                   read_range(bt_header(request, "Range"), size_bytes, &from, &to);
+    bt_respond_header(request, "Accept-Ranges", "bytes");
+    if (is_part && from >= to) {
+        (void)close(fd);
+        response->fd = -1;
+        bt_respond_header(request, "Content-Range", "bytes */%llu", (unsigned long long)size_bytes);
+        return bt_respond_error(request, 416, BT_STR("Range Not Satisfiable"), NULL);
+    }
+    response->fd_from = from;
+    response->fd_size_bytes = to - from;
+    if (is_part)
+        bt_respond_header(request, "Content-Range", "bytes %llu-%llu/%llu",
+                          (unsigned long long)from, (unsigned long long)to - 1,
+                          (unsigned long long)size_bytes);
+    return bt_respond(request, is_part ? 206 : 200);
+}
+
+int bt_request_scratch(struct bt_request *request, int *ret_fd, struct bt_err *err)
+{
+    *ret_fd = open(request->server->config.upload_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return *ret_fd < 0 ? bt_fail_errno(err, BT_IO, errno, "a temporary file cannot be made")
+                       : BT_OK;
+}
+
+int bt_respond_scratch(struct bt_request *request, const char *type, int *fd, struct bt_err *err)
+{
+    struct stat at;
+    if (fstat(*fd, &at) < 0)
+        return bt_fail_errno(err, BT_IO, errno, "a temporary file cannot be read");
+    return bt_respond_file(request, type, bt_fd_take(fd), (uint64_t)at.st_size);
+}
+
+/* A name for every browser: plain where it is, else as RFC 5987 has it. */
+void bt_respond_attachment(struct bt_request *request, struct bt_str name)
+{
+    BT_CLEANUP(bt_buf_done) struct bt_buf plain = BT_BUF_INIT(300), full = BT_BUF_INIT(800);
+    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+    for (size_t i = 0; i < name.len && i < 200; i++) { /* Cut when it is longer. */
+        unsigned char c = (unsigned char)name.at[i];
+        bool is_safe = c && strchr(safe, c);
+        (void)bt_buf_addc(&plain, is_safe ? (char)c : '_');
+        if (is_safe)
+            (void)bt_buf_addc(&full, (char)c);
+        else
+            (void)bt_buf_addf(&full, "%%%02X", c);
+    }
+    bool is_plain = bt_str_eq(bt_buf_str(&plain), bt_str_slice(name, 0, 200));
+    bt_respond_header(request, "Content-Disposition",
+                      is_plain ? "attachment; filename=\"%.*s\""
+                               : "attachment; filename=\"%.*s\"; filename*=UTF-8''%.*s",
+                      BT_FMT(bt_buf_str(&plain)), BT_FMT(bt_buf_str(&full)));
+}
+
+void bt_respond_header_text(struct bt_request *request, const char *name, struct bt_str value)
+{
+    struct bt_response *response = &request->response;
+    if (value.at && response->header_count < BT_COUNT(response->headers)) {
+        response->headers[response->header_count].name = name;
+        response->headers[response->header_count++].value = value;
+    }
 }
 
 void bt_respond_header(struct bt_request *request, const char *name, const char *format, ...)
@@ -83,12 +172,7 @@ void bt_respond_header(struct bt_request *request, const char *name, const char 
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args); /* Cut when too long. */
     va_end(args);
-    struct bt_response *response = &request->response;
-    struct bt_str value = bt_arena_str(&request->arena, bt_str_of(text));
-    if (value.at && response->header_count < BT_COUNT(response->headers)) {
-        response->headers[response->header_count].name = name;
-        response->headers[response->header_count++].value = value;
-    }
+    bt_respond_header_text(request, name, bt_arena_str(&request->arena, bt_str_of(text)));
 }
 
 static struct bt_value *self_link(struct bt_str uri)
@@ -161,7 +245,8 @@ static struct MHD_Response *make_response(struct bt_response *response)
     if (response->stream)
         return bt_stream_response(BT_TAKE(response->stream));
     if (response->fd >= 0) {
-        made = bt_mhd.create_response_from_fd64(response->fd_size_bytes, response->fd);
+        made = bt_mhd.create_response_from_fd_at_offset64(response->fd_size_bytes, response->fd,
+                                                          response->fd_from);
         if (made)
             response->fd = -1;
         return made;

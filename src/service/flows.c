@@ -113,6 +113,18 @@ int bt_service_live_flow(struct bt_service *service, const struct bt_principal *
     return bt_fail(err, BT_NOT_FOUND, "%s", "");
 }
 
+int bt_service_flow_of(struct bt_service *service, const struct bt_principal *principal,
+                       const struct bt_exec *exec, struct bt_flow **ret_flow, struct bt_err *err)
+{
+    struct bt_found_flow found = {0};
+    struct bt_flow_key key = {.namespace = bt_str_of(exec->namespace),
+                              .id = bt_str_of(exec->flow_id),
+                              .revision = exec->revision};
+    BT_TRY(bt_service_flow(service, principal, &key, &found, err));
+    *ret_flow = found.flow;
+    return BT_OK;
+}
+
 struct walk {
     struct bt_service *service;
     const char *tenant;

@@ -57,6 +57,9 @@ int bt_service_flow(struct bt_service *service, const struct bt_principal *princ
 int bt_service_live_flow(struct bt_service *service, const struct bt_principal *principal,
                          const struct bt_flow_key *key, struct bt_flow **ret_flow,
                          struct bt_err *err);
+/* The revision that an execution runs, be the flow deleted or not. *ret_flow is owned. */
+int bt_service_flow_of(struct bt_service *service, const struct bt_principal *principal,
+                       const struct bt_exec *exec, struct bt_flow **ret_flow, struct bt_err *err);
 /* Receives flows; borrows. A negative result ends it and is returned. */
 struct bt_found_sink {
     int (*each)(void *data, const struct bt_found_flow *found);
@@ -99,6 +102,37 @@ int bt_service_start(struct bt_service *service, const struct bt_principal *prin
 /* Asks that an execution ends; returns when that is durable. */
 int bt_service_kill(struct bt_service *service, const struct bt_principal *principal, uint64_t key,
                     struct bt_err *err);
+/* --- Executions that have ended (exec_edit.c) ------------------------------------------------- */
+
+/* Merges labels (map of texts) by key. BT_CONFLICT: it has not ended. */
+int bt_service_label(struct bt_service *service, const struct bt_principal *principal, uint64_t key,
+                     const struct bt_value *labels, struct bt_err *err);
+/* [{key, value}, …] as a map; pairs without both are left out. BT_INVALID: no such list, or a label
+ * that only the system may set. */
+int bt_service_read_labels(const struct bt_value *pairs, struct bt_value **ret_labels,
+                           struct bt_err *err);
+/* Removes executions with their rows, logs and (unless keeps_files) files; those that have not
+ * ended are killed first. What another call has removed meanwhile counts as removed. */
+struct bt_exec_ref {
+    uint64_t key;
+    struct bt_id id;
+    char namespace[160], flow_id[112];
+    enum bt_state state;
+    bool is_drained;
+};
+typedef struct {
+    struct bt_exec_ref *items;
+    size_t count, cap;
+} bt_exec_refs; /* Filled with bt_vec_push(), emptied with bt_vec_done(). */
+int bt_service_drop(struct bt_service *service, const struct bt_principal *principal,
+                    const bt_exec_refs *refs, bool keeps_files, struct bt_err *err);
+/* Kills those that have not ended. */
+int bt_service_kill_all(struct bt_service *service, const struct bt_principal *principal,
+                        const bt_exec_refs *refs, struct bt_err *err);
+/* Those that match; BT_LIMIT beyond BT_BULK_MAX. */
+int bt_service_pick(struct bt_service *service, const struct bt_principal *principal,
+                    const struct bt_exec_query *query, bt_exec_refs *refs, struct bt_err *err);
+
 /* By public id; *ret_exec is owned. */
 int bt_service_exec(struct bt_service *service, const struct bt_principal *principal,
                     struct bt_str id, struct bt_exec **ret_exec, struct bt_err *err);

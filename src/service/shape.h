@@ -28,6 +28,9 @@ void bt_shape_log(const struct bt_exec *exec, const struct bt_id *run, const cha
 /* A flow as a map; with `has_source` its text too. */
 int bt_shape_flow(const struct bt_flow *flow, bool is_deleted, bool has_source,
                   struct bt_value **ret_value, struct bt_err *err);
+/* A flow for somebody who runs it: tasks with their ids and types only. */
+int bt_shape_flow_brief(const struct bt_flow *flow, bool is_deleted, struct bt_value **ret_value,
+                        struct bt_err *err);
 /* Diagnostics as the original lists violations: [{message, path}]. NULL without memory. */
 struct bt_value *bt_shape_violations(const struct bt_diags *diags);
 /* The same as one text, "path: message" a line. */

@@ -347,6 +347,18 @@ int refuse_sealed(const struct bt_value *value, const char *what, struct bt_err 
     return bt_fail(err, BT_DENIED, "%s must not hold a secret", what);
 }
 
+int bt_execution_look(struct bt_step *step, const struct bt_look *look, struct bt_value **ret_text,
+                      struct bt_err *err)
+{
+    struct step_scope scope;
+    step_scope_init(&scope, step, look->run);
+    scope.scope.capabilities = look->asks;
+    step->is_picking = true; /* Sealed values pass as they are. */
+    int rc = bt_template_render(look->template, &scope.scope, ret_text, err);
+    step->is_picking = false;
+    return rc;
+}
+
 /* --- Picking what a job can reach ------------------------------------------------------------- */
 
 static int shorter_first(const void *a, const void *b)

@@ -82,6 +82,15 @@ struct bt_outputs_query {
 int bt_execution_outputs(struct bt_step *step, const struct bt_outputs_query *query,
                          struct bt_value **ret_value, struct bt_err *err);
 
+/* Renders a template as a task run (NULL: the execution) sees it, for somebody who looks: changes
+ * nothing. `asks` is what it may ask. Secrets stay sealed. BT_NEED as in a step. */
+struct bt_look {
+    const struct bt_taskrun *run;
+    const struct bt_template *template;
+    const struct bt_capabilities *asks;
+};
+int bt_execution_look(struct bt_step *step, const struct bt_look *look, struct bt_value **ret_text,
+                      struct bt_err *err);
 /* For an event that cannot be stepped (err says why, not BT_NEED): its task run fails, with a log
  * line. Where there is none (to be read), the attempts of the execution are killed, it ends FAILED,
  * and is drained at once, since what cannot be read cannot be waited for. */

@@ -304,6 +304,123 @@ static int remove_tree(struct bt_files *files, const char *tenant, struct bt_str
     return bt_fs_remove_tree(dir, strrchr(path, '/') + 1, err);
 }
 
+/* --- Folders ---------------------------------------------------------------------------------- */
+
+static int64_t us_of(const struct statx_timestamp *at)
+{
+    return at->tv_sec * 1000000 + at->tv_nsec / 1000;
+}
+
+static int look_at(int dir, const char *name, struct bt_file_info *ret_info)
+{
+    struct statx at;
+    if (statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &at) < 0)
+        return -1;
+    if (!S_ISREG(at.stx_mode) && !S_ISDIR(at.stx_mode)) {
+        errno = ENOENT; /* No file of ours. */
+        return -1;
+    }
+    *ret_info = (struct bt_file_info){
+        .is_folder = S_ISDIR(at.stx_mode),
+        .size_bytes = (int64_t)at.stx_size,
+        .modified_us = us_of(&at.stx_mtime),
+        .created_us = us_of(at.stx_mask & STATX_BTIME ? &at.stx_btime : &at.stx_mtime)};
+    return 0;
+}
+
+/* The path without '/' at its end. */
+static int place_path(const char *tenant, struct bt_str uri, char *path, struct bt_err *err)
+{
+    BT_TRY(full_path(tenant, uri, path, err));
+    size_t len = strlen(path);
+    if (path[len - 1] == '/')
+        path[len - 1] = '\0';
+    return BT_OK;
+}
+
+/* The directory that it stands in. */
+static int open_place(struct bt_files *files, char *path, struct bt_str uri, int *ret_dir,
+                      struct bt_err *err)
+{
+    int rc = open_above(local(files), path, ret_dir, err);
+    return rc == BT_NOT_FOUND ? fail_uri(err, ENOENT, "", uri) : rc;
+}
+
+static int stat_one(struct bt_files *files, const char *tenant, struct bt_str uri,
+                    struct bt_file_info *ret_info, struct bt_err *err)
+{
+    char path[PATH_SIZE];
+    BT_FD dir = -1;
+    BT_TRY(place_path(tenant, uri, path, err));
+    BT_TRY(open_place(files, path, uri, &dir, err));
+    return look_at(dir, strrchr(path, '/') + 1, ret_info) < 0
+               ? fail_uri(err, errno, "cannot read", uri)
+               : BT_OK;
+}
+
+static int list_folder(struct bt_files *files, const char *tenant, struct bt_str uri,
+                       const struct bt_folder_sink *sink, struct bt_err *err)
+{
+    char path[PATH_SIZE];
+    BT_FD fd = -1;
+    BT_TRY(full_path(tenant, uri, path, err));
+    int rc = bt_fs_open(local(files)->root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, &fd, err);
+    if (rc == BT_NOT_FOUND)
+        return BT_OK;
+    BT_TRY(rc);
+    DIR *dir = fdopendir(fd);
+    if (!dir)
+        return bt_fail_errno(err, BT_IO, errno, "cannot read a folder");
+    int inner = bt_fd_take(&fd); /* It is the stream's now. */
+    for (struct dirent *entry; rc == BT_OK && (entry = readdir(dir));) {
+        struct bt_file_info info;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            look_at(inner, entry->d_name, &info) < 0)
+            continue;
+        rc = sink->each(sink->data, bt_str_of(entry->d_name), &info);
+    }
+    (void)closedir(dir); /* Nothing was written. */
+    return rc;
+}
+
+static int make_folder(struct bt_files *files, const char *tenant, struct bt_str uri,
+                       struct bt_err *err)
+{
+    char path[PATH_SIZE];
+    BT_TRY(place_path(tenant, uri, path, err));
+    return bt_fs_mkdirs(local(files)->root, path, err);
+}
+
+static int move_one(struct bt_files *files, const char *tenant, const struct bt_file_move *move,
+                    struct bt_err *err)
+{
+    char from[PATH_SIZE], to[PATH_SIZE];
+    BT_FD from_dir = -1, to_dir = -1;
+    BT_TRY(place_path(tenant, move->from, from, err));
+    BT_TRY(open_place(files, from, move->from, &from_dir, err));
+    BT_TRY(file_path(tenant, move->to, to, err));
+    BT_TRY(bt_fs_mkdirs_above(local(files)->root, to, err));
+    BT_TRY(open_above(local(files), to, &to_dir, err));
+    if (renameat(from_dir, strrchr(from, '/') + 1, to_dir, strrchr(to, '/') + 1) < 0) {
+        if (errno == EISDIR || errno == ENOTDIR || errno == ENOTEMPTY || errno == EEXIST ||
+            errno == EINVAL)
+            return bt_fail(err, BT_INVALID, "'%.*s' cannot be moved there: '%.*s' is in the way",
+                           BT_FMT(move->from), BT_FMT(move->to));
+        return fail_uri(err, errno, "cannot move", move->from);
+    }
+    BT_TRY(bt_fs_sync_above(local(files)->root, from, 0, err));
+    return bt_fs_sync_above(local(files)->root, to, 0, err);
+}
+
+static bool drop_empty(struct bt_files *files, const char *tenant, struct bt_str uri)
+{
+    char path[PATH_SIZE];
+    BT_FD dir = -1;
+    return place_path(tenant, uri, path, NULL) == BT_OK &&
+           open_place(files, path, uri, &dir, NULL) == BT_OK &&
+           unlinkat(dir, strrchr(path, '/') + 1, AT_REMOVEDIR) == 0;
+}
+
 /* --- The backend ------------------------------------------------------------------------------ */
 
 static const struct bt_files_ops ops = {
@@ -317,6 +434,11 @@ static const struct bt_files_ops ops = {
     .remove = remove_file,
     .remove_tree = remove_tree,
     .close = close_files,
+    .stat = stat_one,
+    .list = list_folder,
+    .make_folder = make_folder,
+    .move = move_one,
+    .drop_empty = drop_empty,
 };
 
 int bt_files_open_local(const char *root, struct bt_files **ret_files, struct bt_err *err)

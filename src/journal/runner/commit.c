@@ -22,6 +22,7 @@ struct rows {
     BT_VEC(struct bt_event_row) events;
     BT_VEC(struct bt_log_chunk) chunks;
     kv_rows kvs;
+    BT_VEC(uint64_t) drops;
 };
 
 static void rows_done(struct rows *rows)
@@ -32,11 +33,14 @@ static void rows_done(struct rows *rows)
     bt_vec_done(&rows->events); /* Their content is the actors'. */
     bt_vec_done(&rows->chunks);
     bt_vec_done(&rows->kvs);
+    bt_vec_done(&rows->drops);
 }
 
 static int gather_actor(struct bt_runner *runner, struct actor *actor, struct rows *rows,
                         struct bt_err *err)
 {
+    if (actor->is_dropped)
+        bt_vec_push(&rows->drops, actor->key);
     if (actor->is_exec_dirty)
         bt_vec_push(&rows->execs, actor->exec);
     for (size_t i = 0; i < actor->dirty.count; i++) {
@@ -146,9 +150,12 @@ static void collect(const struct actor *actor, placed_vec *changes)
         change.run = bt_map64_get(&actor->runs, change.log->taskrun);
         place(changes, &change, 2 * actor->logs.items[i].place + 1);
     }
-    if (!actor->is_exec_dirty)
+    if (!actor->is_exec_dirty && !actor->is_dropped)
         return;
-    change = (struct bt_change){.kind = BT_CHANGE_EXEC, .exec = actor->exec, .flow = actor->flow};
+    change = (struct bt_change){.kind = BT_CHANGE_EXEC,
+                                .exec = actor->exec,
+                                .flow = actor->flow,
+                                .is_gone = actor->is_dropped};
     place(changes, &change, UINT64_MAX);
 }
 
@@ -319,6 +326,8 @@ int runner_commit(struct bt_runner *runner, struct bt_err *err)
         .flow_count = runner->put_flows.count,
         .kvs = rows.kvs.items,
         .kv_count = rows.kvs.count,
+        .drops = rows.drops.items,
+        .drop_count = rows.drops.count,
     };
     BT_CRASH_POINT("commit");
     if (rc == BT_OK)
@@ -432,8 +441,7 @@ static void return_messages(struct bt_runner *runner, const struct bt_err *err)
     runner->taken = NULL;
     while (message) {
         struct message *next = message->next;
-        if (message->kind == MESSAGE_FLOW || message->kind == MESSAGE_CREATE ||
-            message->kind == MESSAGE_SPACE) {
+        if (message->kind != MESSAGE_EVENT && message->kind != MESSAGE_LOGS) {
             reply_done(message->reply, err->code, err, 0);
             message_free(message);
         } else {

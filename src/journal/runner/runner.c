@@ -167,6 +167,26 @@ int bt_runner_space(struct bt_runner *runner, const char *tenant, const char *na
     return BT_OK;
 }
 
+int bt_runner_label(struct bt_runner *runner, uint64_t key, struct bt_value *labels,
+                    struct bt_reply *reply)
+{
+    struct message *message = message_new(MESSAGE_LABEL);
+    message->exec_key = key;
+    message->request = labels;
+    message->reply = reply;
+    post(runner, message);
+    return BT_OK;
+}
+
+int bt_runner_drop(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)
+{
+    struct message *message = message_new(MESSAGE_DROP);
+    message->exec_key = key;
+    message->reply = reply;
+    post(runner, message);
+    return BT_OK;
+}
+
 int bt_runner_kill(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)
 {
     struct message *message = message_new(MESSAGE_EVENT);

@@ -31,6 +31,7 @@ struct bt_change {
     const struct bt_flow *flow;
     const struct bt_taskrun *run;   /* RUN; LOG of a task run when it is in memory. */
     const struct bt_log_entry *log; /* LOG */
+    bool is_gone;                   /* EXEC: it was removed. */
 };
 struct bt_listener {
     void *data;
@@ -93,6 +94,12 @@ int bt_runner_space(struct bt_runner *runner, const char *tenant, const char *na
                     struct bt_value *request, struct bt_reply *reply);
 /* Kills by key. Unknown or ended: nothing happens. */
 int bt_runner_kill(struct bt_runner *runner, uint64_t key, struct bt_reply *reply);
+/* Merges labels (map of texts, taken) into those of an execution that has ended: BT_CONFLICT for
+ * another, BT_NOT_FOUND. */
+int bt_runner_label(struct bt_runner *runner, uint64_t key, struct bt_value *labels,
+                    struct bt_reply *reply);
+/* Removes an execution that has ended and drained (else BT_CONFLICT), with all its rows. */
+int bt_runner_drop(struct bt_runner *runner, uint64_t key, struct bt_reply *reply);
 /* What workers report; the shape of struct bt_worker_sink, with the runner as data. Block while the
  * inbox is full. */
 void bt_runner_logs(void *runner, const struct bt_job *job, const struct bt_log_line *lines,

@@ -11,7 +11,15 @@
 
 /* --- Messages --------------------------------------------------------------------------------- */
 
-enum message_kind { MESSAGE_FLOW, MESSAGE_CREATE, MESSAGE_EVENT, MESSAGE_LOGS, MESSAGE_SPACE };
+enum message_kind {
+    MESSAGE_FLOW,
+    MESSAGE_CREATE,
+    MESSAGE_EVENT,
+    MESSAGE_LOGS,
+    MESSAGE_SPACE,
+    MESSAGE_LABEL,
+    MESSAGE_DROP,
+};
 
 struct message {
     struct message *next;
@@ -21,7 +29,7 @@ struct message {
     struct bt_exec *exec;         /* CREATE */
     char *tenant;                 /* FLOW, SPACE */
     char *namespace;              /* SPACE */
-    struct bt_value *request;     /* SPACE: see engine/namespace/namespace.h. */
+    struct bt_value *request;     /* SPACE: see engine/namespace/namespace.h. LABEL: a map. */
     struct bt_flow *flow;         /* FLOW: a reference. */
     enum bt_put put;              /* FLOW */
     struct bt_log_entry *entries; /* LOGS: one block; texts inside it. */
@@ -85,7 +93,8 @@ struct actor {
     BT_VEC(struct actor_log) logs;
     uint64_t log_lines; /* UINT64_MAX: not asked yet. */
     bool is_exec_dirty, is_touched, is_ready;
-    bool has_ended; /* ENDED or DRAINED came in this batch. */
+    bool has_ended;  /* ENDED or DRAINED came in this batch. */
+    bool is_dropped; /* Removed in this batch. */
     /* Answers to the NEEDs of the step that runs; forgotten after it. */
     struct bt_map64 absent; /* Hash of (task, parent, value) → struct actor_absent, owned. */
     struct bt_map64 lists;  /* (task, parent) → struct actor_list, owned. */
@@ -201,6 +210,9 @@ int spaces_step(struct bt_runner *runner, struct bt_kv_place place, const struct
 void spaces_effect(struct bt_runner *runner, struct actor *actor, const struct bt_effect *effect);
 void spaces_gather(const struct bt_runner *runner, kv_rows *rows);
 void spaces_clear(struct bt_runner *runner);
+/* edits.c: what somebody wants of an execution that has ended. */
+int edit_labels(struct bt_runner *runner, const struct message *message, struct bt_err *err);
+int edit_drop(struct bt_runner *runner, const struct message *message, struct bt_err *err);
 /* turn.c */
 void turn_apply(struct bt_runner *runner, struct message *message);
 void turn_timers(struct bt_runner *runner);

@@ -2,6 +2,7 @@
 #include "journal/runner/runner_int.h"
 
 #include "base/utf8.h"
+#include "model/flow_text.h"
 
 #include <assert.h>
 
@@ -131,7 +132,10 @@ static int apply_flow(struct bt_runner *runner, struct message *message, struct 
         return bt_fail(err, BT_NOT_FOUND, "the flow %s.%s does not exist", flow->namespace,
                        flow->id);
     bool is_deleted = message->put == BT_PUT_DELETED;
-    bool is_same = source && !is_deleted && bt_str_eq(bt_value_str(source), flow->source);
+    /* A revision that the text says of itself makes no other text of it. */
+    bool is_same = source && !is_deleted &&
+                   bt_str_eq(bt_flow_text_bare(bt_value_str(source)),
+                             bt_flow_text_bare(flow->source));
     flow->revision = is_same ? revision : revision + 1;
     message->number = flow->revision;
     if (is_same)
@@ -227,6 +231,8 @@ void turn_apply(struct bt_runner *runner, struct message *message)
     case MESSAGE_EVENT: rc = apply_event(runner, message, &err); break;
     case MESSAGE_LOGS: rc = apply_logs(runner, message, &err); break;
     case MESSAGE_SPACE: rc = apply_space(runner, message, &err); break;
+    case MESSAGE_LABEL: rc = edit_labels(runner, message, &err); break;
+    case MESSAGE_DROP: rc = edit_drop(runner, message, &err); break;
     }
     bool is_kept = message->kind == MESSAGE_EVENT || message->kind == MESSAGE_LOGS;
     if (is_kept && read_may_pass(rc)) {

@@ -20,6 +20,7 @@ static const char sql_drop_event[] = "DELETE FROM events WHERE id=?1";
 static const char sql_put_chunk[] =
     "INSERT INTO log_chunks(exec,first_line,lines,levels,from_us,to_us,segment,offset,length)"
     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)";
+/* All that an execution has; its log text stays in the segments until they are swept. */
 static const char sql_put_now[] = "INSERT OR REPLACE INTO numbers VALUES('now_us',?1)";
 static const char sql_put_flow[] =
     "INSERT INTO flow_revisions(tenant,namespace,id,revision,source,created_us,is_deleted)"
@@ -169,6 +170,8 @@ static int put_all(struct sqlite_journal *self, const struct bt_batch *batch, st
         BT_TRY(put_kv(self, &batch->kvs[i], err));
     for (size_t i = 0; i < batch->chunk_count; i++)
         BT_TRY(put_chunk(self, &batch->chunks[i], err));
+    for (size_t i = 0; i < batch->drop_count; i++)
+        BT_TRY(exec_drop(self, batch->drops[i], err));
     return roll_write(self, err);
 }
 

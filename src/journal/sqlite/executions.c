@@ -32,6 +32,12 @@ static const char sql_drop_label[] = "DELETE FROM labels WHERE name=?1 AND value
 static const char sql_put_run[] =
     "INSERT INTO task_runs(exec,n,task_id,task,parent,value,state,record)"
     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(exec,n) DO UPDATE SET state=?7,record=?8";
+static const char sql_all_runs[] = "SELECT record FROM task_runs WHERE exec=?1";
+static const char *const sql_drops[] = {
+    "DELETE FROM task_runs WHERE exec=?1",  "DELETE FROM iteration_values WHERE exec=?1",
+    "DELETE FROM timers WHERE exec=?1",     "DELETE FROM jobs WHERE exec=?1",
+    "DELETE FROM log_chunks WHERE exec=?1", "DELETE FROM executions WHERE key=?1",
+};
 static const char sql_old_run[] = "SELECT state,record FROM task_runs WHERE exec=?1 AND n=?2";
 
 static int bind_key(struct sqlite_journal *self, const char *sql, uint64_t key,
@@ -389,6 +395,45 @@ int run_put(struct sqlite_journal *self, const struct bt_run_row *row, struct bt
     bt_db_bind(statement, 7, bt_str_of(bt_state_name(run->state)));
     bt_db_bind(statement, 8, bt_buf_str(&self->record));
     return bt_db_run(self->db, statement, err);
+}
+
+/* --- Removing --------------------------------------------------------------------------------- */
+
+static int uncount_runs(struct sqlite_journal *self, uint64_t key, int64_t flow, struct bt_err *err)
+{
+    sqlite3_stmt *statement;
+    bool is_row;
+    BT_TRY(bind_key(self, sql_all_runs, key, &statement, err));
+    int rc = bt_db_step(self->db, statement, &is_row, err);
+    while (rc == BT_OK && is_row) {
+        BT_CLEANUP(bt_taskrun_free_p) struct bt_taskrun *run = NULL;
+        rc = bt_taskrun_decode(bt_db_text(statement, 0), &run, err);
+        if (rc < 0)
+            break;
+        struct roll_row roll = roll_of(run, flow);
+        roll_run(self, &roll, -1);
+        rc = bt_db_step(self->db, statement, &is_row, err);
+    }
+    (void)sqlite3_reset(statement); /* Done with. */
+    return rc;
+}
+
+int exec_drop(struct sqlite_journal *self, uint64_t key, struct bt_err *err)
+{
+    struct columns old;
+    bool is_there;
+    BT_TRY(read_old(self, key, &old, &is_there, err));
+    if (!is_there)
+        return BT_OK;
+    roll_exec(self, &old.roll, -1);
+    BT_TRY(uncount_runs(self, key, old.roll.flow, err));
+    BT_TRY(drop_labels(self, key, err));
+    for (size_t i = 0; i < BT_COUNT(sql_drops); i++) {
+        sqlite3_stmt *statement;
+        BT_TRY(bind_key(self, sql_drops[i], key, &statement, err));
+        BT_TRY(bt_db_run(self->db, statement, err));
+    }
+    return BT_OK;
 }
 
 /* --- The batch -------------------------------------------------------------------------------- */

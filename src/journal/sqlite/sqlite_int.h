@@ -26,6 +26,8 @@ int sqlite_commit(struct bt_journal *journal, const struct bt_batch *batch, stru
 /* executions.c: rows of executions and task runs, and all that is found by. */
 int exec_begin(struct sqlite_journal *self, struct bt_err *err);
 int exec_put(struct sqlite_journal *self, const struct bt_exec *exec, struct bt_err *err);
+/* Removes an execution with all its rows. */
+int exec_drop(struct sqlite_journal *self, uint64_t key, struct bt_err *err);
 int run_put(struct sqlite_journal *self, const struct bt_run_row *row, struct bt_err *err);
 /* After a batch; `is_committed` false: nothing that was learnt from it holds. */
 void exec_end(struct sqlite_journal *self, bool is_committed);

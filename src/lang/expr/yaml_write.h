@@ -1,4 +1,4 @@
-/* yaml_write.h — Values to YAML text. Private to the room. */
+/* yaml_write.h — Values to YAML text. */
 #pragma once
 #include "value/value.h"
 

@@ -29,6 +29,16 @@ struct bt_str bt_filter(const struct bt_request *request, const char *name)
     return bt_query(request, other);
 }
 
+int bt_query_revision(const struct bt_request *request, uint32_t *ret_revision, struct bt_err *err)
+{
+    int64_t revision;
+    BT_TRY(bt_query_int(request, "revision", 0, &revision, err));
+    if (revision < 0 || revision > UINT32_MAX)
+        return bt_fail(err, BT_NOT_FOUND, "%s", "");
+    *ret_revision = (uint32_t)revision;
+    return BT_OK;
+}
+
 int bt_levels_of(const struct bt_request *request, uint32_t *ret_levels, struct bt_err *err)
 {
     struct bt_str text = bt_filter(request, "minLevel");
@@ -86,4 +96,39 @@ const struct bt_part *bt_part(const struct bt_request *request, const char *name
         if (bt_str_is(request->parts[i].name, name))
             return &request->parts[i];
     return NULL;
+}
+
+/* --- Bulk calls ------------------------------------------------------------------------------- */
+
+int bt_invalids_add(struct bt_invalids *invalids, const char *message, const char *path,
+                    struct bt_str value, struct bt_err *err)
+{
+    BT_VALUE item = bt_map_new(3);
+    if (!invalids->list)
+        invalids->list = bt_list_new(1);
+    int rc = bt_map_puts(item, "message", bt_value_cstr(message));
+    rc |= bt_map_puts(item, "propertyPath", bt_value_cstr(path));
+    rc |= bt_map_puts(item, "invalidValue", bt_value_string(value));
+    if (rc != BT_OK || bt_list_push(invalids->list, BT_TAKE(item)) < 0)
+        return bt_fail_mem(err, "the answer");
+    return BT_OK;
+}
+
+int bt_respond_invalids(struct bt_request *request, const char *verb, struct bt_invalids *invalids,
+                        struct bt_err *err)
+{
+    char text[80];
+    BT_VALUE body = bt_map_new(2);
+    (void)snprintf(text, sizeof text, "invalid bulk %s", verb); /* Verbs are short. */
+    if (bt_map_puts(body, "message", bt_value_cstr(text)) < 0 ||
+        bt_map_puts(body, "invalids", BT_TAKE(invalids->list)) < 0)
+        return bt_fail_mem(err, "the answer");
+    BT_TRY(bt_respond_json(request, BT_TAKE(body), err));
+    return bt_respond(request, 400);
+}
+
+int bt_respond_count(struct bt_request *request, size_t count, struct bt_err *err)
+{
+    (void)bt_buf_addf(&request->response.body, "{\"count\":%zu}", count); /* Checked next. */
+    return bt_respond_text(request, "application/json", err);
 }

@@ -2,6 +2,18 @@
 #pragma once
 #include "server/http.h"
 
+/* What is wrong with a bulk call, one by one. */
+struct bt_invalids {
+    struct bt_value *list; /* Owned. */
+};
+int bt_invalids_add(struct bt_invalids *invalids, const char *message, const char *path,
+                    struct bt_str value, struct bt_err *err);
+/* {"message": "invalid bulk VERB", "invalids": […]}, 400. Takes the list. */
+int bt_respond_invalids(struct bt_request *request, const char *verb, struct bt_invalids *invalids,
+                        struct bt_err *err);
+/* {"count": N} */
+int bt_respond_count(struct bt_request *request, size_t count, struct bt_err *err);
+
 struct bt_paging {
     int64_t page, size;
 };
@@ -15,6 +27,16 @@ static inline uint64_t bt_paging_skip(const struct bt_paging *paging)
 }
 /* A filter: "name=value" or "filters[name][EQUALS]=value"; .at is NULL when it is absent. */
 struct bt_str bt_filter(const struct bt_request *request, const char *name);
+/* Which executions. Filters that are not known are ignored, or (is_strict) refused. */
+struct bt_exec_filter {
+    struct bt_exec_query query; /* Borrows from the request and from `labels`. */
+    struct bt_value *labels;    /* Owned, or NULL. */
+};
+int bt_exec_filter_of(const struct bt_request *request, bool is_strict,
+                      struct bt_exec_filter *filter, struct bt_err *err);
+void bt_exec_filter_done(struct bt_exec_filter *filter);
+/* "revision" of the query; 0: the newest. BT_NOT_FOUND for what no flow can have. */
+int bt_query_revision(const struct bt_request *request, uint32_t *ret_revision, struct bt_err *err);
 /* Levels from `minLevel` on as a bit set (0: all). */
 int bt_levels_of(const struct bt_request *request, uint32_t *ret_levels, struct bt_err *err);
 /* An instant of the query; *ret_us 0 when absent. */

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/own.h"
+#include "server/api/flow_query.h"
 #include "server/router.h"
 #include "service/shape.h"
 
@@ -102,8 +103,6 @@ static int delete_one(struct bt_request *request, struct bt_err *err)
 
 struct listing {
     struct bt_value *list;
-    struct bt_str text; /* What must occur in namespace or id. */
-    const struct bt_value *labels;
     uint64_t skip, limit;
     int64_t total;
     bool has_source;
@@ -128,45 +127,11 @@ static bool occurs(struct bt_str part, const char *in)
     return part.len == 0;
 }
 
-/* Every word of the text occurs in the namespace or the id. */
-static bool has_words(struct bt_str text, const struct bt_flow *flow)
-{
-    for (size_t at = 0; at < text.len;) {
-        size_t end = at;
-        while (end < text.len && text.at[end] != ' ')
-            end++;
-        struct bt_str word = bt_str_slice(text, at, end);
-        if (!occurs(word, flow->id) && !occurs(word, flow->namespace))
-            return false;
-        at = end + 1;
-    }
-    return true;
-}
-
-/* "key:value" each. */
-static bool has_labels(const struct bt_value *wanted, const struct bt_flow *flow)
-{
-    for (size_t i = 0; i < bt_value_count(wanted); i++) {
-        struct bt_str pair = bt_value_str(bt_list_at(wanted, i));
-        ptrdiff_t colon = bt_str_find(pair, BT_STR(":"), 0);
-        if (colon < 0)
-            return false;
-        const struct bt_value *have =
-            bt_map_get(flow->labels, bt_str_slice(pair, 0, (size_t)colon));
-        if (!have || !bt_str_eq(bt_value_str(have),
-                                bt_str_trim(bt_str_slice(pair, (size_t)colon + 1, pair.len))))
-            return false;
-    }
-    return true;
-}
-
 static int list_one(void *data, const struct bt_found_flow *found)
 {
     struct listing *listing = data;
     const struct bt_flow *flow = found->flow;
     struct bt_value *value = NULL;
-    if (!has_words(listing->text, flow) || !has_labels(listing->labels, flow))
-        return BT_OK;
     uint64_t at = (uint64_t)listing->total++;
     if (at < listing->skip || at - listing->skip >= listing->limit)
         return BT_OK;
@@ -174,25 +139,31 @@ static int list_one(void *data, const struct bt_found_flow *found)
     return bt_list_push(listing->list, value) < 0 ? bt_fail_mem(listing->err, "the answer") : BT_OK;
 }
 
-static int search(struct bt_request *request, struct bt_err *err)
+static int give_list(struct bt_request *request, const struct bt_flow_filter *filter,
+                     struct bt_err *err)
 {
     struct bt_paging paging;
     BT_TRY(bt_paging_of(request, &paging, err));
-    BT_VALUE labels = NULL;
-    BT_TRY(bt_query_list(request, "labels", &labels, err));
     BT_VALUE list = bt_list_new(0);
-    struct bt_flow_query query = {.namespace = bt_filter(request, "namespace")};
     struct listing listing = {.list = list,
-                              .text = bt_filter(request, "q"),
-                              .labels = labels,
                               .skip = bt_paging_skip(&paging),
                               .limit = (uint64_t)paging.size,
                               .err = err};
     if (!list)
         return bt_fail_mem(err, "the answer");
-    BT_TRY(bt_service_flows(request->service, &request->principal, &query,
-                            &(struct bt_found_sink){list_one, &listing}, err));
+    BT_TRY(bt_service_find_flows(request->service, &request->principal, filter,
+                                 &(struct bt_found_sink){list_one, &listing}, err));
     return bt_respond_page(request, BT_TAKE(list), listing.total, err);
+}
+
+static int search(struct bt_request *request, struct bt_err *err)
+{
+    struct bt_flow_find find;
+    int rc = bt_flow_find_of(request, false, &find, err);
+    if (rc == BT_OK)
+        rc = give_list(request, &find.filter, err);
+    bt_flow_find_done(&find);
+    return rc;
 }
 
 static int of_namespace(struct bt_request *request, struct bt_err *err)
@@ -249,65 +220,13 @@ static int namespaces(struct bt_request *request, struct bt_err *err)
     return bt_respond_json(request, BT_TAKE(list), err);
 }
 
-/* --- Validation ------------------------------------------------------------------------------- */
-
-static int validate_one(struct bt_value *list, struct bt_str source, int64_t index)
-{
-    BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
-    BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(BT_JSON_BYTES_MAX);
-    struct bt_diags diags = BT_DIAGS_INIT;
-    BT_VALUE item = bt_map_new(8);
-    int rc = bt_flow_parse(source, &flow, &diags);
-    if (rc == BT_NO_MEM || !item)
-        return BT_NO_MEM;
-    bool is_good = rc == BT_OK;
-    rc = bt_map_puts(item, "index", bt_value_int(index));
-    if (is_good) {
-        rc |= bt_map_puts(item, "flow", bt_value_cstr(flow->id));
-        rc |= bt_map_puts(item, "namespace", bt_value_cstr(flow->namespace));
-        rc |= bt_map_puts(item, "deprecationPaths", bt_list_new(0));
-        rc |= bt_map_puts(item, "infos", bt_list_new(0));
-        rc |= bt_map_puts(item, "warnings", bt_list_new(0));
-    } else {
-        bt_shape_violations_text(&diags, &text);
-        struct bt_str words = bt_str_trim(bt_buf_str(&text));
-        rc |= bt_map_puts(item, "constraints", bt_value_string(words));
-        rc |= bt_map_puts(item, "violations", bt_shape_violations(&diags));
-    }
-    rc |= bt_map_puts(item, "outdated", bt_value_bool(false));
-    bt_diags_done(&diags);
-    return rc != BT_OK ? BT_NO_MEM : bt_list_push(list, BT_TAKE(item));
-}
-
-/* Documents are separated by lines that are "---". */
-static int validate(struct bt_request *request, struct bt_err *err)
-{
-    BT_VALUE list = bt_list_new(1);
-    struct bt_str body = bt_buf_str(&request->body);
-    int64_t index = 0;
-    for (size_t at = 0; list && at <= body.len;) {
-        size_t end = at;
-        while (end < body.len &&
-               !(bt_str_starts(bt_str_slice(body, end, body.len), BT_STR("---")) &&
-                 (end == 0 || body.at[end - 1] == '\n') &&
-                 (end + 3 == body.len || body.at[end + 3] == '\n' || body.at[end + 3] == '\r')))
-            end++;
-        struct bt_str one = bt_str_slice(body, at, end);
-        if (bt_str_trim(one).len || (end == body.len && index == 0)) {
-            if (validate_one(list, one, index++) < 0)
-                return bt_fail_mem(err, "the answer");
-        }
-        at = end < body.len ? end + 3 : body.len + 1;
-    }
-    return bt_respond_json(request, BT_TAKE(list), err);
-}
-
 static const struct bt_param search_queries[] = {
     {"page", "integer", "From 1"},
     {"size", "integer", "Rows of a page"},
     {"sort", "string", "field:asc or field:desc"},
     {"q", "string", "Words that occur in the namespace or the id"},
     {"namespace", "string", "This namespace and its children"},
+    {"scope", "string[]", "USER, SYSTEM"},
     {"labels", "string[]", "key:value"},
     {0},
 };
@@ -329,8 +248,6 @@ const struct bt_route bt_routes_flows[] = {
      search_queries},
     {BT_GET, "/flows/distinct-namespaces", namespaces, 0, "listDistinctNamespaces", "Flows",
      "List the namespaces that have flows", NULL, "Strings", NULL},
-    {BT_POST, "/flows/validate", validate, 0, "validateFlows", "Flows", "Validate flows", YAML,
-     "Violations", NULL},
     {BT_GET, "/flows/{namespace}", of_namespace, 0, "listFlowsByNamespace", "Flows",
      "List the flows of a namespace", NULL, "Flows", NULL},
     {BT_GET, "/flows/{namespace}/{id}", get, 0, "getFlow", "Flows", "Get a flow", NULL,
