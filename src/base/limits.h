@@ -98,6 +98,7 @@
 #define BT_ZIP_ENTRIES_MAX 10000u      /* Files in one archive. */
 #define BT_ZIP_BYTES_MAX ((int64_t)2 << 30) /* Content of one archive. */
 #define BT_SPACE_FILES_MAX 100000u     /* Files of a namespace that one call walks over. */
+#define BT_DISK_FREE_MIN (10 << 20)    /* Less is no health. */
 #define BT_ONCE_KEY_BYTES_MAX 255u     /* An Idempotency-Key. */
 #define BT_BULK_MAX 100000u            /* Executions, or flows, of one call. */
 #define BT_DROP_WAIT_MS 30000          /* For an execution that is killed to be deleted. */
