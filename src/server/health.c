@@ -28,8 +28,8 @@ static struct bt_value *disk(const struct bt_server *server, bool *is_up)
     int64_t block = is_read ? (int64_t)at.f_frsize : 0;
     int64_t free_bytes = is_read ? (int64_t)at.f_bavail * block : 0;
     bool is_good = is_read && free_bytes > BT_DISK_FREE_MIN;
-    int rc = bt_map_puts(details, "total",
-                         bt_value_int(is_read ? (int64_t)at.f_blocks * block : 0));
+    int rc =
+        bt_map_puts(details, "total", bt_value_int(is_read ? (int64_t)at.f_blocks * block : 0));
     rc |= bt_map_puts(details, "free", bt_value_int(free_bytes));
     rc |= bt_map_puts(details, "threshold", bt_value_int(BT_DISK_FREE_MIN));
     *is_up &= is_good;
@@ -83,7 +83,7 @@ static void add_requests(struct bt_server *server, struct bt_buf *out)
     for (size_t i = 0; i <= bt_router_count(server->router); i++) {
         bool is_route = i < bt_router_count(server->router);
         const struct bt_route *route = is_route ? bt_router_at(server->router, i) : NULL;
-        for (int class = 1; class < 6; class++) {
+        for (int class = 1; class < 6; class ++) {
             uint64_t count = atomic_load(&server->stats[i].count[class]);
             if (count) /* Sticky. */
                 (void)bt_buf_addf(out,

@@ -25,5 +25,8 @@ void bt_router_match(const struct bt_router *router, enum bt_method method,
                      const struct bt_str *segments, size_t count, struct bt_match *ret_match);
 
 /* The tables, one a file of api/; each ended by a NULL path. */
-extern const struct bt_route bt_routes_flows[], bt_routes_flow_look[], bt_routes_flow_many[], bt_routes_executions[], bt_routes_exec_start[],
-    bt_routes_exec_edit[], bt_routes_exec_look[], bt_routes_exec_files[], bt_routes_logs[], bt_routes_namespaces[], bt_routes_space_files[], bt_routes_kv[], bt_routes_plugins[], bt_routes_blueprints[], bt_routes_health[], bt_routes_misc[];
+extern const struct bt_route bt_routes_flows[], bt_routes_flow_look[], bt_routes_flow_many[],
+    bt_routes_executions[], bt_routes_exec_start[], bt_routes_exec_edit[], bt_routes_exec_look[],
+    bt_routes_exec_files[], bt_routes_logs[], bt_routes_namespaces[], bt_routes_space_files[],
+    bt_routes_kv[], bt_routes_plugins[], bt_routes_blueprints[], bt_routes_health[],
+    bt_routes_misc[];

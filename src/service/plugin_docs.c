@@ -50,10 +50,9 @@ static struct bt_str group_of(const struct bt_value *manifest)
 }
 
 /* The lists that the original has; most stay empty. */
-static const char *const lists[] = {"tasks",       "triggers", "conditions", "controllers",
-                                    "storages",    "secrets",  "taskRunners", "guides",
-                                    "aliases",     "apps",     "appBlocks",  "charts",
-                                    "dataFilters", "logExporters"};
+static const char *const lists[] = {
+    "tasks",  "triggers", "conditions", "controllers", "storages", "secrets",     "taskRunners",
+    "guides", "aliases",  "apps",       "appBlocks",   "charts",   "dataFilters", "logExporters"};
 
 static int add_type(struct bt_value *plugin, const struct bt_type *type)
 {
@@ -319,8 +318,7 @@ struct bt_value *bt_type_doc(const struct bt_type *type, bool has_common)
     BT_VALUE properties = bt_type_schema(type, has_common);
     const struct bt_value *given = bt_map_gets(type->manifest, "outputs");
     int rc = bt_map_puts(properties, "$examples", examples_of(type));
-    rc |= bt_map_puts(outputs, "properties",
-                      given ? bt_properties_schema(given) : bt_map_new(0));
+    rc |= bt_map_puts(outputs, "properties", given ? bt_properties_schema(given) : bt_map_new(0));
     rc |= bt_map_puts(schema, "properties", BT_TAKE(properties));
     rc |= bt_map_puts(schema, "outputs", BT_TAKE(outputs));
     rc |= bt_map_puts(schema, "definitions", bt_map_new(0));

@@ -260,8 +260,8 @@ int bt_plugin_schema(struct bt_str what, bool is_list, struct bt_value **ret_sch
         return BT_NOT_FOUND;
     BT_TRY(add_types(definitions));
     BT_TRY(add_fixed(definitions));
-    BT_TRY(bt_map_puts(schema, "$schema",
-                       bt_value_cstr("http://json-schema.org/draft-07/schema#")));
+    BT_TRY(
+        bt_map_puts(schema, "$schema", bt_value_cstr("http://json-schema.org/draft-07/schema#")));
     if (is_list) {
         BT_TRY(bt_map_puts(schema, "type", bt_value_cstr("array")));
         BT_TRY(bt_map_puts(schema, "items", ref(name)));

@@ -42,8 +42,8 @@ static int count_state(struct bt_service *service, const struct bt_principal *pr
 {
     struct bt_exec_query query = {.tenant = principal->tenant, .states = states};
     struct bt_total total;
-    BT_TRY(service->store->ops->execs(service->store, &query,
-                                      &(struct bt_exec_sink){no_exec, NULL}, &total, err));
+    BT_TRY(service->store->ops->execs(service->store, &query, &(struct bt_exec_sink){no_exec, NULL},
+                                      &total, err));
     *ret_count = total.count;
     return BT_OK;
 }

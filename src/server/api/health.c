@@ -65,7 +65,6 @@ const struct bt_route bt_routes_health[] = {
      NULL},
     {BT_GET, "//prometheus", metrics, HIDDEN, "prometheus", "Misc", "Metrics", NULL, "Text", NULL},
     {BT_GET, "//metrics", metrics, HIDDEN, "metrics", "Misc", "Metrics", NULL, "Text", NULL},
-    {BT_GET, "/usages/all", usages, 0, "getUsages", "Misc", "What there is", NULL, "Usages",
-     NULL},
+    {BT_GET, "/usages/all", usages, 0, "getUsages", "Misc", "What there is", NULL, "Usages", NULL},
     {0},
 };
