@@ -81,28 +81,29 @@
 #define BT_ROW_BYTES_MAX (16u << 20)    /* One row of a row file. */
 
 /* The HTTP server. */
-#define BT_HTTP_CONNECTIONS_MAX 12000u /* As far as descriptors are allowed. */
-#define BT_HTTP_MEMORY_BYTES 10240u    /* Of one connection: request line and headers. */
-#define BT_HTTP_BODY_MAX (16u << 20)   /* A body that is no form. */
-#define BT_HTTP_FORM_MAX (1ull << 40)  /* A form, with its files. */
-#define BT_FORM_TEXT_MAX (16u << 20)   /* All plain fields of one form. */
-#define BT_FORM_PARTS_MAX 2000u        /* Fields and files of one form. */
-#define BT_HTTP_QUEUE_MAX 2000u        /* Requests that wait for a thread: more get 429. */
-#define BT_HTTP_POOL_MAX 32u           /* Threads that run handlers. */
-#define BT_HTTP_HEADERS_S 30           /* For the headers, and between two requests. */
-#define BT_HTTP_BODY_S 600             /* For a body, or for taking an answer. */
-#define BT_STREAM_BYTES_MAX (1u << 20) /* Events that one client has not taken yet. */
-#define BT_STREAMS_MAX 10000u          /* Clients that follow something. */
-#define BT_STREAM_KEEP_ALIVE_S 15      /* Between comments of an idle stream. */
-#define BT_PREVIEW_TEXT_MAX (2u << 20) /* Bytes of a text or of rows that are shown … */
+#define BT_HTTP_CONNECTIONS_MAX 12000u     /* As far as descriptors are allowed. */
+#define BT_HTTP_MEMORY_BYTES 10240u        /* Of one connection: request line and headers. */
+#define BT_HTTP_BODY_MAX (16u << 20)       /* A body that is no form. */
+#define BT_HTTP_FORM_MAX (1ull << 40)      /* A form, with its files. */
+#define BT_FORM_TEXT_MAX (16u << 20)       /* All plain fields of one form. */
+#define BT_FORM_PARTS_MAX 2000u            /* Fields and files of one form. */
+#define BT_HTTP_QUEUE_MAX 2000u            /* Requests that wait for a thread: more get 429. */
+#define BT_HTTP_POOL_MAX 32u               /* Threads that run handlers. */
+#define BT_HTTP_HEADERS_S 30               /* For the headers, and between two requests. */
+#define BT_HTTP_BODY_S 600                 /* For a body, or for taking an answer. */
+#define BT_STREAM_BYTES_MAX (1u << 20)     /* Events that one client has not taken yet. */
+#define BT_STREAMS_MAX 10000u              /* Clients that follow something. */
+#define BT_STREAM_KEEP_ALIVE_S 15          /* Between comments of an idle stream. */
+#define BT_PREVIEW_TEXT_MAX (2u << 20)     /* Bytes of a text or of rows that are shown … */
 #define BT_PREVIEW_PICTURE_MAX (10u << 20) /* … and of a picture. */
-#define BT_PREVIEW_ROWS 100u           /* Lines of a preview, unless asked for more. */
+#define BT_PREVIEW_ROWS 100u               /* Lines of a preview, unless asked for more. */
 #define BT_PREVIEW_ROWS_MAX 5000u
-#define BT_GRAPH_NODES_MAX 5000u       /* Task runs, and nodes of iterations, in one graph. */
-#define BT_ZIP_ENTRIES_MAX 10000u      /* Files in one archive. */
+#define BT_GRAPH_NODES_MAX 5000u            /* Task runs, and nodes of iterations, in one graph. */
+#define BT_ZIP_ENTRIES_MAX 10000u           /* Files in one archive. */
 #define BT_ZIP_BYTES_MAX ((int64_t)2 << 30) /* Content of one archive. */
-#define BT_SPACE_FILES_MAX 100000u     /* Files of a namespace that one call walks over. */
-#define BT_ONCE_KEY_BYTES_MAX 255u     /* An Idempotency-Key. */
-#define BT_BULK_MAX 100000u            /* Executions, or flows, of one call. */
-#define BT_DROP_WAIT_MS 30000          /* For an execution that is killed to be deleted. */
-#define BT_PAGE_SIZE_MAX 10000u        /* Rows of one page of a list. */
+#define BT_SPACE_FILES_MAX 100000u          /* Files of a namespace that one call walks over. */
+#define BT_DISK_FREE_MIN (10 << 20)         /* Less is no health. */
+#define BT_ONCE_KEY_BYTES_MAX 255u          /* An Idempotency-Key. */
+#define BT_BULK_MAX 100000u                 /* Executions, or flows, of one call. */
+#define BT_DROP_WAIT_MS 30000               /* For an execution that is killed to be deleted. */
+#define BT_PAGE_SIZE_MAX 10000u             /* Rows of one page of a list. */

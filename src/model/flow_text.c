@@ -72,13 +72,16 @@ static int read_text(struct bt_str source, struct text *text, struct bt_err *err
     return BT_OK;
 }
 
-static int splice(struct bt_str source, size_t from, size_t to, struct bt_str with,
-                  struct bt_buf *out, struct bt_err *err)
+struct span {
+    size_t from, to;
+};
+
+static int splice(struct bt_str source, struct span span, struct bt_str with, struct bt_buf *out)
 {
-    (void)bt_buf_add(out, bt_str_slice(source, 0, from)); /* Checked below. */
+    (void)bt_buf_add(out, bt_str_slice(source, 0, span.from)); /* Checked below. */
     (void)bt_buf_add(out, with);
-    (void)bt_buf_add(out, bt_str_slice(source, to, source.len));
-    return bt_buf_check(out, "the flow", err);
+    (void)bt_buf_add(out, bt_str_slice(source, span.to, source.len));
+    return bt_buf_check(out, "the flow", NULL);
 }
 
 /* The pair behind which a new line is fine: the flow's name, on one line. */
@@ -87,8 +90,7 @@ static const struct bt_yaml_pair *name_pair(const struct bt_yaml_node *root)
     const struct bt_yaml_pair *found = NULL;
     for (uint32_t i = 0; i < root->count; i++) {
         const struct bt_yaml_pair *pair = &root->pairs[i];
-        bool is_name =
-            bt_str_is(pair->key->text, "id") || bt_str_is(pair->key->text, "namespace");
+        bool is_name = bt_str_is(pair->key->text, "id") || bt_str_is(pair->key->text, "namespace");
         if (is_name && pair->value->kind == BT_YAML_SCALAR)
             found = pair;
     }
@@ -96,15 +98,16 @@ static const struct bt_yaml_pair *name_pair(const struct bt_yaml_node *root)
 }
 
 static int insert_line(struct bt_str source, const struct bt_yaml_node *root, struct bt_str line,
-                       struct bt_buf *out, struct bt_err *err)
+                       struct bt_buf *out)
 {
     BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(BT_YAML_BYTES_MAX);
     const struct bt_yaml_pair *pair = name_pair(root);
     if (!pair)
-        return bt_fail(err, BT_INVALID, "the flow has no id");
+        return BT_INVALID;
     if (root->style == BT_YAML_FLOW) {
         (void)bt_buf_addf(&text, "%.*s, ", BT_FMT(line)); /* Checked below. */
-        return splice(source, pair->key->at.byte, pair->key->at.byte, bt_buf_str(&text), out, err);
+        size_t at = pair->key->at.byte;
+        return splice(source, (struct span){at, at}, bt_buf_str(&text), out);
     }
     ptrdiff_t end = bt_str_find(source, BT_STR("\n"), pair->value->end.byte);
     size_t at = end < 0 ? source.len : (size_t)end + 1;
@@ -113,8 +116,8 @@ static int insert_line(struct bt_str source, const struct bt_yaml_node *root, st
     for (uint32_t i = 1; i < pair->key->at.col; i++)
         (void)bt_buf_addc(&text, ' ');
     (void)bt_buf_addf(&text, "%.*s\n", BT_FMT(line));
-    BT_TRY(bt_buf_check(&text, "the flow", err));
-    return splice(source, at, at, bt_buf_str(&text), out, err);
+    BT_TRY(bt_buf_check(&text, "the flow", NULL));
+    return splice(source, (struct span){at, at}, bt_buf_str(&text), out);
 }
 
 static int set_in(struct text *text, struct bt_str source, const char *name, struct bt_str value,
@@ -126,16 +129,16 @@ static int set_in(struct text *text, struct bt_str source, const char *name, str
     (void)bt_buf_addf(&line, "%s: %.*s", name, BT_FMT(value)); /* Checked below. */
     BT_TRY(bt_buf_check(&line, "the flow", NULL));
     if (!old)
-        return insert_line(source, text->root, bt_buf_str(&line), out, NULL);
+        return insert_line(source, text->root, bt_buf_str(&line), out);
     if (old->kind != BT_YAML_SCALAR)
         return BT_INVALID;
     if (old->end.byte <= old->at.byte) { /* "disabled:" and nothing: the whole pair again. */
         ptrdiff_t colon = bt_str_find(source, BT_STR(":"), key->end.byte);
         return colon < 0 ? BT_INVALID
-                         : splice(source, key->at.byte, (size_t)colon + 1, bt_buf_str(&line), out,
-                                  NULL);
+                         : splice(source, (struct span){key->at.byte, (size_t)colon + 1},
+                                  bt_buf_str(&line), out);
     }
-    return splice(source, old->at.byte, old->end.byte, value, out, NULL);
+    return splice(source, (struct span){old->at.byte, old->end.byte}, value, out);
 }
 
 int bt_flow_text_set(struct bt_str source, const char *name, struct bt_str value,
@@ -208,7 +211,8 @@ static int put_in(const struct text *text, struct bt_str source, struct bt_str i
         return BT_NOT_FOUND;
     if (node->style == BT_YAML_FLOW) {
         BT_VALUE json = bt_json_text(task);
-        return json ? splice(source, node->at.byte, node->end.byte, bt_value_str(json), out, NULL)
+        return json ? splice(source, (struct span){node->at.byte, node->end.byte},
+                             bt_value_str(json), out)
                     : BT_NO_MEM;
     }
     const struct bt_yaml_node *first = node->pairs[0].key;
@@ -216,7 +220,7 @@ static int put_in(const struct text *text, struct bt_str source, struct bt_str i
     size_t end = end_of(node);
     while (end && strchr(" \r\n", source.at[end - 1])) /* A block text ends at the next one. */
         end--;
-    return splice(source, first->at.byte, end, bt_buf_str(&with), out, NULL);
+    return splice(source, (struct span){first->at.byte, end}, bt_buf_str(&with), out);
 }
 
 int bt_flow_text_put_task(struct bt_str source, struct bt_str id, const struct bt_value *task,
@@ -241,8 +245,8 @@ static const struct bt_value *tree_task(const struct bt_value *value, struct bt_
     if (is_map && bt_str_eq(bt_map_str(value, "id"), id) && bt_map_str(value, "type").len)
         return value;
     for (size_t i = 0; i < bt_value_count(value); i++) {
-        const struct bt_value *found = tree_task(
-            is_map ? bt_map_at(value, i, NULL) : bt_list_at(value, i), id, depth + 1);
+        const struct bt_value *found =
+            tree_task(is_map ? bt_map_at(value, i, NULL) : bt_list_at(value, i), id, depth + 1);
         if (found)
             return found;
     }

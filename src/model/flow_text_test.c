@@ -29,15 +29,18 @@ static void sets(void **state)
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         BT_CLEANUP(bt_buf_done) struct bt_buf out = BT_BUF_INIT(10000);
         struct bt_err err = BT_ERR_INIT;
-        int rc = bt_flow_text_set(bt_str_of(rows[i].source), "disabled", BT_STR("true"), &out, &err);
+        int rc =
+            bt_flow_text_set(bt_str_of(rows[i].source), "disabled", BT_STR("true"), &out, &err);
         assert_int_equal(rc, BT_OK);
         assert_string_equal(bt_buf_cstr(&out), rows[i].want);
     }
-    static const char *const bad[] = {"", "- a", "[", "x: 1", "id: {a: b}\n", "id: a\ndisabled: []\n"};
+    static const char *const bad[] = {"",     "- a",          "[",
+                                      "x: 1", "id: {a: b}\n", "id: a\ndisabled: []\n"};
     for (size_t i = 0; i < BT_COUNT(bad); i++) {
         BT_CLEANUP(bt_buf_done) struct bt_buf out = BT_BUF_INIT(10000);
-        assert_int_equal(bt_flow_text_set(bt_str_of(bad[i]), "disabled", BT_STR("true"), &out, NULL),
-                         BT_INVALID);
+        assert_int_equal(
+            bt_flow_text_set(bt_str_of(bad[i]), "disabled", BT_STR("true"), &out, NULL),
+            BT_INVALID);
     }
 }
 
@@ -47,15 +50,18 @@ static void puts_tasks(void **state)
     static const struct {
         const char *source, *want;
     } rows[] = {
-        {"id: a\ntasks:\n  # first\n  - id: x\n    type: log\n    message: hi # end\n  # second\n  - "
+        {"id: a\ntasks:\n  # first\n  - id: x\n    type: log\n    message: hi # end\n  # second\n  "
+         "- "
          "id: y\n    type: log\n",
          "id: a\ntasks:\n  # first\n  - id: x\n    type: return\n # end\n  # second\n  - id: y\n   "
          " type: log\n"},
         {"id: a\ntasks:\n- {id: x, type: log} # c\n",
          "id: a\ntasks:\n- {\"id\":\"x\",\"type\":\"return\"} # c\n"},
-        {"id: a\ntasks:\n- id: g\n  type: sequential\n  tasks:\n  - id: x\n    type: log\n    message: "
+        {"id: a\ntasks:\n- id: g\n  type: sequential\n  tasks:\n  - id: x\n    type: log\n    "
+         "message: "
          "|\n      one\n      two\n  - id: y\n    type: log\n",
-         "id: a\ntasks:\n- id: g\n  type: sequential\n  tasks:\n  - id: x\n    type: return\n  - id: "
+         "id: a\ntasks:\n- id: g\n  type: sequential\n  tasks:\n  - id: x\n    type: return\n  - "
+         "id: "
          "y\n    type: log\n"},
     };
     BT_VALUE task = NULL;
@@ -63,15 +69,15 @@ static void puts_tasks(void **state)
                      BT_OK);
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         BT_CLEANUP(bt_buf_done) struct bt_buf out = BT_BUF_INIT(10000);
-        int rc =
-            bt_flow_text_put_task(bt_str_of(rows[i].source), BT_STR("x"), task, &out, NULL);
+        int rc = bt_flow_text_put_task(bt_str_of(rows[i].source), BT_STR("x"), task, &out, NULL);
         assert_int_equal(rc, BT_OK);
         const char *got = bt_buf_cstr(&out);
         assert_non_null(got);
         if (i) /* Blanks before a comment that stays are left to the eye. */
             assert_string_equal(got, rows[i].want);
         else
-            assert_non_null(strstr(got, "  # first\n  - id: x\n    type: return # end\n  # second\n"));
+            assert_non_null(
+                strstr(got, "  # first\n  - id: x\n    type: return # end\n  # second\n"));
     }
     BT_CLEANUP(bt_buf_done) struct bt_buf out = BT_BUF_INIT(10000);
     assert_int_equal(
@@ -87,9 +93,15 @@ static void documents(void **state)
         size_t count;
         const char *last;
     } rows[] = {
-        {"", 0, ""},          {"\n---\n\n", 0, ""},       {"a\n", 1, "a\n"},
-        {"---\na\n", 1, "a\n"}, {"a\n---\nb\n", 2, "b\n"}, {"a\n---\r\nb", 2, "b"},
-        {"a: |\n  ---\n", 1, "a: |\n  ---\n"}, {"a\n----\nb\n", 1, "a\n----\nb\n"}, {"a\n---", 1, "a\n"},
+        {"", 0, ""},
+        {"\n---\n\n", 0, ""},
+        {"a\n", 1, "a\n"},
+        {"---\na\n", 1, "a\n"},
+        {"a\n---\nb\n", 2, "b\n"},
+        {"a\n---\r\nb", 2, "b"},
+        {"a: |\n  ---\n", 1, "a: |\n  ---\n"},
+        {"a\n----\nb\n", 1, "a\n----\nb\n"},
+        {"a\n---", 1, "a\n"},
     };
     for (size_t i = 0; i < BT_COUNT(rows); i++) {
         struct bt_str document, last = BT_STR("");
@@ -100,7 +112,8 @@ static void documents(void **state)
         assert_true(bt_str_is(last, rows[i].last));
     }
     assert_true(bt_str_is(bt_flow_text_bare(BT_STR("revision: 3\nid: a\n")), "id: a\n"));
-    assert_true(bt_str_is(bt_flow_text_bare(BT_STR("id: a\nrevision: 3\n")), "id: a\nrevision: 3\n"));
+    assert_true(
+        bt_str_is(bt_flow_text_bare(BT_STR("id: a\nrevision: 3\n")), "id: a\nrevision: 3\n"));
 }
 
 int main(void)

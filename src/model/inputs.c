@@ -204,12 +204,12 @@ static int check_all(struct resolving *resolving, struct check *checks,
             return bt_fail_mem(err, "inputs");
     }
     for (uint32_t i = 0; i < flow->input_count; i++)
-        BT_TRY(sink->each(sink->data,
-                          &(struct bt_input_check){
-                              .input = &flow->inputs[i],
-                              .value = resolving->values[i],
-                              .is_enabled = checks[i].is_enabled,
-                              .error = checks[i].error.code ? checks[i].error.msg : NULL}));
+        BT_TRY(sink->each(
+            sink->data,
+            &(struct bt_input_check){.input = &flow->inputs[i],
+                                     .value = resolving->values[i],
+                                     .is_enabled = checks[i].is_enabled,
+                                     .error = checks[i].error.code ? checks[i].error.msg : NULL}));
     return BT_OK;
 }
 

@@ -59,10 +59,10 @@ struct bt_response {
     int status;
     const char *type; /* Media type; static. */
     struct bt_buf body;
-    int fd; /* Instead of a body; the response takes it. -1: none. */
+    int fd;                          /* Instead of a body; the response takes it. -1: none. */
     uint64_t fd_from, fd_size_bytes; /* Which part of it is sent. */
-    struct bt_stream *stream; /* Instead of a body: see stream.h. */
-    struct bt_str constant;   /* Instead of a body: borrowed for ever. */
+    struct bt_stream *stream;        /* Instead of a body: see stream.h. */
+    struct bt_str constant;          /* Instead of a body: borrowed for ever. */
     struct {
         const char *name;
         struct bt_str value; /* In the arena. */

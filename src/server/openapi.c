@@ -74,6 +74,7 @@ static struct bt_value *content_of(const char *answer)
 {
     static const char *const others[][2] = {{"Text", "text/plain"},
                                             {"Yaml", "application/x-yaml"},
+                                            {"BlueprintYaml", "application/yaml"},
                                             {"Bytes", "application/octet-stream"},
                                             {"EventStream", "text/event-stream"}};
     for (size_t i = 0; i < BT_COUNT(others); i++)

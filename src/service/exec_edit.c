@@ -188,12 +188,10 @@ static int pick_one(void *data, struct bt_exec *exec)
         !has_words(picking->query->text, taken))
         return BT_OK; /* A store may give more than was asked for. */
     if (picking->refs->count == BT_BULK_MAX)
-        return bt_fail(picking->err, BT_LIMIT,
-                       "more than %u executions match: narrow the filters", BT_BULK_MAX);
-    struct bt_exec_ref ref = {.key = taken->key,
-                              .id = taken->id,
-                              .state = taken->state,
-                              .is_drained = taken->is_drained};
+        return bt_fail(picking->err, BT_LIMIT, "more than %u executions match: narrow the filters",
+                       BT_BULK_MAX);
+    struct bt_exec_ref ref = {
+        .key = taken->key, .id = taken->id, .state = taken->state, .is_drained = taken->is_drained};
     (void)snprintf(ref.namespace, sizeof ref.namespace, "%s", taken->namespace); /* Same sizes. */
     (void)snprintf(ref.flow_id, sizeof ref.flow_id, "%s", taken->flow_id);
     bt_vec_push(picking->refs, ref);

@@ -35,23 +35,22 @@ static struct bt_str last_part(struct bt_str path)
 }
 
 int bt_service_exec_file(struct bt_service *service, const struct bt_principal *principal,
-                         struct bt_str exec_id, struct bt_str uri, struct bt_exec_file *ret_file,
-                         struct bt_err *err)
+                         struct bt_exec_file *file, struct bt_err *err)
 {
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL, *owner = NULL;
     BT_CLEANUP(bt_buf_done) struct bt_buf prefix = BT_BUF_INIT(4096);
-    struct bt_str path, id;
-    BT_TRY(bt_service_exec(service, principal, exec_id, &exec, err));
-    BT_TRY(bt_files_path(uri, &path, err));
-    if (!find_owner(path, &id))
-        return bt_fail(err, BT_INVALID, "'%.*s' is no file of an execution", BT_FMT(uri));
-    bool is_own = bt_str_eq(id, exec_id);
+    struct bt_str path;
+    BT_TRY(bt_service_exec(service, principal, file->exec_id, &exec, err));
+    BT_TRY(bt_files_path(file->uri, &path, err));
+    if (!find_owner(path, &file->owner))
+        return bt_fail(err, BT_INVALID, "'%.*s' is no file of an execution", BT_FMT(file->uri));
+    bool is_own = bt_str_eq(file->owner, file->exec_id);
     if (!is_own)
-        BT_TRY(bt_service_exec(service, principal, id, &owner, err));
+        BT_TRY(bt_service_exec(service, principal, file->owner, &owner, err));
     if (exec_path(is_own ? exec : owner, &prefix) < 0)
         return bt_buf_check(&prefix, "path", err);
     if (!bt_str_starts(path, bt_buf_str(&prefix)))
-        return bt_fail(err, BT_INVALID, "'%.*s' is no file of an execution", BT_FMT(uri));
-    *ret_file = (struct bt_exec_file){uri, id, last_part(uri)};
+        return bt_fail(err, BT_INVALID, "'%.*s' is no file of an execution", BT_FMT(file->uri));
+    file->name = last_part(file->uri);
     return BT_OK;
 }

@@ -54,23 +54,23 @@ static int disable_one(struct bt_service *service, const struct bt_principal *pr
                          flow->namespace, flow->id);
 }
 
-int bt_service_disable_flows(struct bt_service *service, const struct bt_principal *principal,
-                             const struct bt_flow_names *names, bool is_disabled,
-                             size_t *ret_count, struct bt_err *err)
+int bt_service_switch_flows(struct bt_service *service, const struct bt_principal *principal,
+                            struct bt_flow_switch *change, struct bt_err *err)
 {
-    *ret_count = 0;
-    for (size_t i = 0; i < names->count; i++) {
+    change->count = 0;
+    for (size_t i = 0; i < change->names->count; i++) {
         BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
-        struct bt_flow_key key = {.namespace = bt_str_of(names->items[i].namespace),
-                                  .id = bt_str_of(names->items[i].id)};
+        const struct bt_owned_name *name = &change->names->items[i];
+        struct bt_flow_key key = {.namespace = bt_str_of(name->namespace),
+                                  .id = bt_str_of(name->id)};
         int rc = bt_service_live_flow(service, principal, &key, &flow, err);
         if (rc == BT_NOT_FOUND)
             continue;
         BT_TRY(rc);
-        if (flow->is_disabled == is_disabled)
+        if (flow->is_disabled == change->is_disabled)
             continue;
-        BT_TRY(disable_one(service, principal, flow, is_disabled, err));
-        ++*ret_count;
+        BT_TRY(disable_one(service, principal, flow, change->is_disabled, err));
+        change->count++;
     }
     return BT_OK;
 }
@@ -196,9 +196,8 @@ static int store_all(struct pushing *pushing)
                                 &(struct bt_found_sink){name_missing, pushing}, pushing->err));
     for (size_t i = 0; i < pushing->flows.count; i++) {
         BT_CLEANUP(bt_flow_unref_p) struct bt_flow *stored = NULL;
-        struct bt_flow_push push = {.source = pushing->flows.items[i]->source,
-                                    .put = BT_PUT_ANY,
-                                    .diags = pushes->diags};
+        struct bt_flow_push push = {
+            .source = pushing->flows.items[i]->source, .put = BT_PUT_ANY, .diags = pushes->diags};
         BT_TRY(bt_service_put_flow(pushing->service, pushing->principal, &push, &stored,
                                    pushing->err));
         BT_TRY(pushing->sink->each(pushing->sink->data, &(struct bt_found_flow){stored, false}));

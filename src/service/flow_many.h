@@ -16,11 +16,11 @@ int bt_service_find_flows(struct bt_service *service, const struct bt_principal 
                           struct bt_err *err);
 
 /* The names of some flows. */
-struct bt_flow_key {
+struct bt_owned_name {
     char *namespace, *id; /* Owned. */
 };
 struct bt_flow_names {
-    struct bt_flow_key *items;
+    struct bt_owned_name *items;
     size_t count, cap;
 };
 void bt_flow_names_add(struct bt_flow_names *names, struct bt_str namespace, struct bt_str id);
@@ -33,10 +33,14 @@ int bt_service_name_flows(struct bt_service *service, const struct bt_principal 
 int bt_service_delete_flows(struct bt_service *service, const struct bt_principal *principal,
                             const struct bt_flow_names *names, size_t *ret_count,
                             struct bt_err *err);
-/* Rewrites the `disabled` of those where it is another; *ret_count: how many changed. */
-int bt_service_disable_flows(struct bt_service *service, const struct bt_principal *principal,
-                             const struct bt_flow_names *names, bool is_disabled,
-                             size_t *ret_count, struct bt_err *err);
+/* Rewrites the `disabled` of those where it is another. */
+struct bt_flow_switch {
+    const struct bt_flow_names *names;
+    bool is_disabled;
+    size_t count; /* Result: how many changed. */
+};
+int bt_service_switch_flows(struct bt_service *service, const struct bt_principal *principal,
+                            struct bt_flow_switch *change, struct bt_err *err);
 
 /* Several flows in one text. All are checked before the first is stored. */
 struct bt_flow_pushes {

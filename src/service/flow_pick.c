@@ -88,15 +88,15 @@ int bt_service_find_flows(struct bt_service *service, const struct bt_principal 
 {
     struct finding finding = {filter, sink};
     struct bt_flow_query query = {.namespace = filter->namespace};
-    return bt_service_flows(service, principal, &query,
-                            &(struct bt_found_sink){find_one, &finding}, err);
+    return bt_service_flows(service, principal, &query, &(struct bt_found_sink){find_one, &finding},
+                            err);
 }
 
 /* --- Names ------------------------------------------------------------------------------------ */
 
 void bt_flow_names_add(struct bt_flow_names *names, struct bt_str namespace, struct bt_str id)
 {
-    struct bt_flow_key name = {bt_str_dup(namespace), bt_str_dup(id)};
+    struct bt_owned_name name = {bt_str_dup(namespace), bt_str_dup(id)};
     if (!name.namespace || !name.id)
         bt_die("out of memory");
     bt_vec_push(names, name);
@@ -126,8 +126,8 @@ int bt_service_name_flows(struct bt_service *service, const struct bt_principal 
 {
     int rc = bt_service_find_flows(service, principal, filter,
                                    &(struct bt_found_sink){name_one, names}, err);
-    return rc == BT_LIMIT ? bt_fail(err, BT_INVALID,
-                                    "more than %u flows match: narrow the filters", BT_BULK_MAX)
+    return rc == BT_LIMIT ? bt_fail(err, BT_INVALID, "more than %u flows match: narrow the filters",
+                                    BT_BULK_MAX)
                           : rc;
 }
 

@@ -133,8 +133,8 @@ static const char *relation_of(const struct bt_task *task)
         enum bt_op op;
         const char *relation;
     } relations[] = {
-        {BT_OP_PARALLEL, "PARALLEL"},        {BT_OP_IF, "CHOICE"},
-        {BT_OP_SWITCH, "CHOICE"},            {BT_OP_FOREACH, "DYNAMIC"},
+        {BT_OP_PARALLEL, "PARALLEL"},       {BT_OP_IF, "CHOICE"},
+        {BT_OP_SWITCH, "CHOICE"},           {BT_OP_FOREACH, "DYNAMIC"},
         {BT_OP_EACH_SEQUENTIAL, "DYNAMIC"}, {BT_OP_EACH_PARALLEL, "DYNAMIC"},
     };
     for (size_t i = 0; i < BT_COUNT(relations); i++)
@@ -178,9 +178,9 @@ static struct bt_value *task_node(struct builder *builder, const struct scope *s
     const struct bt_value *source = bt_map_gets(builder->sources, task->id);
     size_t depth = bt_value_count(scope->values);
     struct bt_str value = bt_value_str(depth ? bt_list_at(scope->values, depth - 1) : NULL);
-    check(builder, bt_map_puts(node, "task",
-                               builder->has_runs || !source ? bare_task(task)
-                                                            : bt_value_ref(source)));
+    check(builder,
+          bt_map_puts(node, "task",
+                      builder->has_runs || !source ? bare_task(task) : bt_value_ref(source)));
     if (builder->has_runs) {
         const struct graph_run *run = find_run(builder, task->index, scope->run, value);
         if (run)
@@ -265,7 +265,8 @@ static void build_branch(struct builder *builder, struct scope *scope, const str
     scope->is_error |= is_error;
     if (task->type->op == BT_OP_PARALLEL && !is_error) {
         for (uint32_t i = 0; i < list->count; i++) {
-            struct bt_task_list one = {.branch = list->branch, .tasks = &list->tasks[i], .count = 1};
+            struct bt_task_list one = {
+                .branch = list->branch, .tasks = &list->tasks[i], .count = 1};
             build_list(builder, scope, &one, &in, last);
             add_edge(builder, &(struct way_in){.from = last}, end);
         }
@@ -280,10 +281,8 @@ static void build_branch(struct builder *builder, struct scope *scope, const str
 static void build_flowable(struct builder *builder, const struct scope *outer,
                            const struct bt_task *task, const struct way_in *in, char last[1024])
 {
-    struct scope scope = {.up = outer,
-                          .nodes = bt_list_new(4),
-                          .values = outer->values,
-                          .is_error = outer->is_error};
+    struct scope scope = {
+        .up = outer, .nodes = bt_list_new(4), .values = outer->values, .is_error = outer->is_error};
     char start[1100], end[1100], uid[1024];
     size_t depth = bt_value_count(outer->values);
     struct bt_str value = bt_value_str(depth ? bt_list_at(outer->values, depth - 1) : NULL);
@@ -374,10 +373,10 @@ static void build_root(struct builder *builder)
         scope.is_error = list->branch == BT_BRANCH_ERRORS;
         if (!list->count)
             continue;
-        build_list(builder, &scope, list,
-                   &(struct way_in){.from = "root._start",
-                                    .relation = scope.is_error ? "ERROR" : NULL},
-                   last);
+        build_list(
+            builder, &scope, list,
+            &(struct way_in){.from = "root._start", .relation = scope.is_error ? "ERROR" : NULL},
+            last);
         add_edge(builder, &(struct way_in){.from = last}, "root._end");
     }
 }

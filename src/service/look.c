@@ -153,8 +153,8 @@ static int fill_job(struct looking *looking, struct bt_err *err)
     looking->job = (struct bt_job){.flow = looking->flow, .variables = variables};
     (void)snprintf(looking->job.tenant, sizeof looking->job.tenant, "%s", exec->tenant); /* Fits. */
     (void)snprintf(looking->job.exec_id, sizeof looking->job.exec_id, "%s", exec->id.text);
-    if (!variables || (exec->trigger &&
-                       bt_map_puts(variables, "trigger", bt_value_ref(exec->trigger)) < 0))
+    if (!variables ||
+        (exec->trigger && bt_map_puts(variables, "trigger", bt_value_ref(exec->trigger)) < 0))
         return bt_fail_mem(err, "expression");
     return BT_OK;
 }
@@ -177,8 +177,7 @@ static int render(struct looking *looking, struct bt_str expression, struct bt_v
     step.view = view_of(looking);
     step.env.now_us = bt_clock_wall_us(bt_clock_system());
     step.env.rng.state = bt_random_u64();
-    int rc =
-        bt_execution_look(&step, &(struct bt_look){run, template, &asks}, ret_text, err);
+    int rc = bt_execution_look(&step, &(struct bt_look){run, template, &asks}, ret_text, err);
     bt_step_done(&step);
     return rc;
 }

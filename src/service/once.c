@@ -86,8 +86,8 @@ static int find(struct slot *slot, struct bt_once *once, struct bt_err *err)
     BT_TRY(bt_service_kv_get(slot->service, &slot->hidden, slot->name, &kv, err));
     if (bt_kv_is_expired(kv, bt_clock_wall_us(bt_clock_system())))
         return BT_NOT_FOUND;
-    BT_TRY(bt_service_exec(slot->service, slot->principal, bt_map_str(kv->value, "id"), &exec,
-                           err));
+    BT_TRY(
+        bt_service_exec(slot->service, slot->principal, bt_map_str(kv->value, "id"), &exec, err));
     if (!bt_str_eq(bt_map_str(kv->value, "digest"), once->digest))
         return bt_fail(err, BT_INVALID,
                        "the Idempotency-Key was used for another request; the execution %s came "

@@ -19,9 +19,9 @@ static const struct {
     const char *extension;
     enum kind kind;
 } kinds[] = {
-    {"ion", KIND_LIST},   {"jsonl", KIND_LIST}, {"ndjson", KIND_LIST},  {"jpg", KIND_IMAGE},
-    {"jpeg", KIND_IMAGE}, {"png", KIND_IMAGE},  {"svg", KIND_IMAGE},    {"gif", KIND_IMAGE},
-    {"bmp", KIND_IMAGE},  {"webp", KIND_IMAGE}, {"md", KIND_MARKDOWN},  {"pdf", KIND_PDF},
+    {"ion", KIND_LIST},   {"jsonl", KIND_LIST}, {"ndjson", KIND_LIST}, {"jpg", KIND_IMAGE},
+    {"jpeg", KIND_IMAGE}, {"png", KIND_IMAGE},  {"svg", KIND_IMAGE},   {"gif", KIND_IMAGE},
+    {"bmp", KIND_IMAGE},  {"webp", KIND_IMAGE}, {"md", KIND_MARKDOWN}, {"pdf", KIND_PDF},
 };
 static const char *const kind_names[] = {"TEXT", "LIST", "IMAGE", "MARKDOWN", "PDF"};
 
@@ -85,7 +85,8 @@ static int decode(const struct preview *preview, struct bt_buf *out, struct bt_e
     char *in = (char *)(uintptr_t)raw.at;
     int rc = bt_buf_reserve(out, out_left + 1);
     char *at = out->at;
-    while (rc == BT_OK && in_left && iconv(converter, &in, &in_left, &at, &out_left) == (size_t)-1) {
+    while (rc == BT_OK && in_left &&
+           iconv(converter, &in, &in_left, &at, &out_left) == (size_t)-1) {
         if (errno != EILSEQ || !in_left || out_left < 3)
             break; /* The last character was cut. */
         in++, in_left--;
@@ -141,8 +142,7 @@ static int list_content(struct preview *preview, struct bt_value **ret_content, 
     for (size_t at = 0; list && at < all.len;) {
         ptrdiff_t end = bt_str_find(all, BT_STR("\n"), at);
         bool is_cut = end < 0 && (int64_t)preview->raw.len < preview->size_bytes;
-        struct bt_str line =
-            bt_str_trim(bt_str_slice(all, at, end < 0 ? all.len : (size_t)end));
+        struct bt_str line = bt_str_trim(bt_str_slice(all, at, end < 0 ? all.len : (size_t)end));
         at = end < 0 ? all.len : (size_t)end + 1;
         if (line.len && !is_cut && bt_list_push(list, row_of(line)) < 0)
             return bt_fail_mem(err, "preview");
@@ -195,8 +195,8 @@ int bt_service_preview(struct bt_service *service, const struct bt_principal *pr
     BT_FD fd = -1;
     BT_VALUE content = NULL, *map = bt_map_new(5);
     find_kind(&preview, request->uri);
-    BT_TRY(bt_files_size(service->files, principal->tenant, request->uri, &preview.size_bytes,
-                         err));
+    BT_TRY(
+        bt_files_size(service->files, principal->tenant, request->uri, &preview.size_bytes, err));
     BT_TRY(bt_files_open(service->files, principal->tenant, request->uri, &fd, err));
     int rc = load(&preview, fd, &content, err);
     bt_buf_done(&preview.raw);

@@ -1,7 +1,7 @@
 /* shape_brief.c — A flow as somebody sees it who may only run it: no properties of its tasks. */
 #include "service/shape.h"
 
-static const char *const branches[] = {"tasks",  "then",    "else",         "defaults",
+static const char *const branches[] = {"tasks",  "then",    "else",          "defaults",
                                        "errors", "finally", "afterExecution"};
 
 static struct bt_value *brief_tasks(const struct bt_value *tasks, int depth);
@@ -29,9 +29,8 @@ static int add_children(struct bt_value *brief, const struct bt_value *task, int
     for (size_t i = 0; rc == BT_OK && i < bt_value_count(cases); i++)
         if (bt_value_is(cases, BT_KIND_MAP))
             rc = add_tasks(children, bt_map_at(cases, i, NULL), depth + 1);
-    return rc == BT_OK && bt_value_count(children)
-               ? bt_map_puts(brief, "tasks", BT_TAKE(children))
-               : rc;
+    return rc == BT_OK && bt_value_count(children) ? bt_map_puts(brief, "tasks", BT_TAKE(children))
+                                                   : rc;
 }
 
 static struct bt_value *brief_task(const struct bt_value *task, int depth)

@@ -135,8 +135,7 @@ struct values {
 };
 
 /* Sorted, as one list. Empties the array. */
-static struct bt_value *sorted(struct values *values,
-                               int (*compare)(const void *a, const void *b))
+static struct bt_value *sorted(struct values *values, int (*compare)(const void *a, const void *b))
 {
     BT_VALUE list = bt_list_new(values->items.count);
     bool is_short = !list;
@@ -268,13 +267,13 @@ static int by_text(const void *a, const void *b)
 }
 
 int bt_service_space_search(struct bt_service *service, const struct bt_principal *principal,
-                            const char *namespace, struct bt_str text, struct bt_value **ret_paths,
+                            const struct bt_space_file *part, struct bt_value **ret_paths,
                             struct bt_err *err)
 {
-    struct searching searching = {.text = text};
+    struct searching searching = {.text = part->path};
     struct space_walk walk = {.service = service,
                               .principal = principal,
-                              .namespace = namespace,
+                              .namespace = part->namespace,
                               .each = keep_path,
                               .data = &searching,
                               .err = err};
@@ -299,8 +298,9 @@ int bt_service_space_open(struct bt_service *service, const struct bt_principal 
 
 static int need_path(struct bt_str path, struct bt_err *err)
 {
-    return bare(path).len ? BT_OK
-                          : bt_fail(err, BT_INVALID, "Illegal argument: the path of a file is empty");
+    return bare(path).len
+               ? BT_OK
+               : bt_fail(err, BT_INVALID, "Illegal argument: the path of a file is empty");
 }
 
 int bt_service_space_put(struct bt_service *service, const struct bt_principal *principal,
@@ -360,10 +360,9 @@ int bt_service_space_delete(struct bt_service *service, const struct bt_principa
     if (rc == BT_NOT_FOUND)
         return BT_OK;
     BT_TRY(rc);
-    BT_TRY(info.is_folder ? bt_files_delete_tree(service->files, principal->tenant,
-                                                 bt_buf_str(&folder), err)
-                          : bt_files_delete(service->files, principal->tenant, bt_buf_str(&uri),
-                                            err));
+    BT_TRY(info.is_folder
+               ? bt_files_delete_tree(service->files, principal->tenant, bt_buf_str(&folder), err)
+               : bt_files_delete(service->files, principal->tenant, bt_buf_str(&uri), err));
     drop_empty_above(service, principal, file);
     return BT_OK;
 }

@@ -19,9 +19,9 @@ int bt_service_space_stat(struct bt_service *service, const struct bt_principal 
 int bt_service_space_list(struct bt_service *service, const struct bt_principal *principal,
                           const struct bt_space_file *folder, struct bt_value **ret_list,
                           struct bt_err *err);
-/* Paths of all files that hold a text, sorted; BT_LIMIT beyond BT_SPACE_FILES_MAX files. */
+/* Paths of all files that hold part->path, sorted; BT_LIMIT beyond BT_SPACE_FILES_MAX files. */
 int bt_service_space_search(struct bt_service *service, const struct bt_principal *principal,
-                            const char *namespace, struct bt_str text, struct bt_value **ret_paths,
+                            const struct bt_space_file *part, struct bt_value **ret_paths,
                             struct bt_err *err);
 /* *ret_fd is the caller's. */
 int bt_service_space_open(struct bt_service *service, const struct bt_principal *principal,

@@ -57,8 +57,7 @@ static int unzip_file(struct unzip *unzip, struct bt_str name, struct bt_zip_ent
     char block[16384];
     int64_t got = 0;
     BT_TRY(space_uri(&(struct bt_space_file){unzip->namespace, name}, false, &uri, unzip->err));
-    BT_TRY(bt_files_create(files, unzip->principal->tenant, bt_buf_str(&uri), &writer,
-                           unzip->err));
+    BT_TRY(bt_files_create(files, unzip->principal->tenant, bt_buf_str(&uri), &writer, unzip->err));
     int rc = BT_OK;
     while (rc == BT_OK && (got = bt_zip_read(entry, block, sizeof block, unzip->err)) > 0)
         rc = bt_file_write(writer, block, (size_t)got, unzip->err);

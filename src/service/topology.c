@@ -24,8 +24,8 @@ static bool is_type(const struct bt_value *value, const char *const *names)
 static bool calls(const struct bt_value *value, struct bt_str namespace, struct bt_str id,
                   int depth)
 {
-    static const char *const callers[] = {"Subflow", "subflow",  "ForEachItem", "foreach_item",
-                                          "Flow",    "flow", NULL};
+    static const char *const callers[] = {"Subflow", "subflow", "ForEachItem", "foreach_item",
+                                          "Flow",    "flow",    NULL};
     bool is_map = bt_value_is(value, BT_KIND_MAP);
     if (depth > BT_YAML_DEPTH_MAX || (!is_map && !bt_value_is(value, BT_KIND_LIST)))
         return false;
@@ -81,8 +81,9 @@ static bool accepts(const struct bt_value *condition, struct bt_str namespace, s
 {
     static const char *const flows[] = {"ExecutionFlow", "ExecutionFlowCondition", NULL};
     static const char *const spaces[] = {"ExecutionNamespace", "ExecutionNamespaceCondition", NULL};
-    static const char *const ors[] = {"Or",           "OrCondition", "MultipleCondition",
-                                      "ExecutionsWindow", "FilteredExecutionsMultiple", NULL};
+    static const char *const ors[] = {
+        "Or", "OrCondition", "MultipleCondition", "ExecutionsWindow", "FilteredExecutionsMultiple",
+        NULL};
     static const char *const nots[] = {"Not", "NotCondition", NULL};
     enum { NESTED_MAX = 20 };
     if (depth > NESTED_MAX)
@@ -156,8 +157,7 @@ static const char *relation_of(const struct bt_flow *from, const struct bt_flow 
 {
     if (bt_flow_calls(from->tree, bt_str_of(to->namespace), bt_str_of(to->id)))
         return "FLOW_TASK";
-    if (from != to &&
-        bt_flow_waits_for(to->tree, bt_str_of(from->namespace), bt_str_of(from->id)))
+    if (from != to && bt_flow_waits_for(to->tree, bt_str_of(from->namespace), bt_str_of(from->id)))
         return "FLOW_TRIGGER";
     return NULL;
 }

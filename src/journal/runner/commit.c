@@ -295,6 +295,18 @@ static void after_commit(struct bt_runner *runner)
     runner->failures = 0;
 }
 
+static void count_commit(struct bt_runner *runner, int rc, int64_t took_us)
+{
+    uint64_t us = took_us > 0 ? (uint64_t)took_us : 0;
+    (void)pthread_mutex_lock(&runner->lock);
+    runner->stats.commits += rc == BT_OK;
+    runner->stats.failures += rc != BT_OK;
+    runner->stats.commit_us += us;
+    if (us > runner->stats.commit_us_max)
+        runner->stats.commit_us_max = us;
+    (void)pthread_mutex_unlock(&runner->lock);
+}
+
 int runner_commit(struct bt_runner *runner, struct bt_err *err)
 {
     struct rows rows = {0};
@@ -329,10 +341,12 @@ int runner_commit(struct bt_runner *runner, struct bt_err *err)
         .drops = rows.drops.items,
         .drop_count = rows.drops.count,
     };
+    int64_t from_us = bt_clock_mono_us(runner->config.clock);
     BT_CRASH_POINT("commit");
     if (rc == BT_OK)
         rc = journal->ops->commit(journal, &batch, err);
     BT_CRASH_POINT("committed");
+    count_commit(runner, rc, bt_clock_mono_us(runner->config.clock) - from_us);
     rows_done(&rows);
     if (rc == BT_OK)
         after_commit(runner);

@@ -354,6 +354,15 @@ void runner_tell(struct bt_runner *runner, const struct bt_err *err)
         runner->config.listener.trouble(runner->config.listener.data, err);
 }
 
+struct bt_runner_stats bt_runner_stats(struct bt_runner *runner)
+{
+    (void)pthread_mutex_lock(&runner->lock);
+    struct bt_runner_stats stats = runner->stats;
+    stats.inbox_bytes = runner->inbox_bytes;
+    (void)pthread_mutex_unlock(&runner->lock);
+    return stats;
+}
+
 static void read_clock(struct bt_runner *runner)
 {
     int64_t now_us = bt_clock_wall_us(runner->config.clock);

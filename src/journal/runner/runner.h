@@ -108,5 +108,12 @@ void bt_runner_started(void *runner, const struct bt_job *job, int64_t at_us);
 void bt_runner_result(void *runner, struct bt_job_result *result);
 /* The worker that had this attempt is gone: it is tried again, or fails, as its task declares. */
 void bt_runner_lost(void *runner, uint64_t exec_key, uint32_t taskrun, uint64_t token);
+/* Since the start; any thread. */
+struct bt_runner_stats {
+    uint64_t commits, failures;
+    uint64_t commit_us, commit_us_max; /* Of all commits; of the longest. */
+    size_t inbox_bytes;                /* Messages that wait. */
+};
+struct bt_runner_stats bt_runner_stats(struct bt_runner *runner);
 /* State changes made so far (for measuring). Exact only between turns. */
 uint64_t bt_runner_transitions(const struct bt_runner *runner);

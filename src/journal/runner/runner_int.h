@@ -151,6 +151,7 @@ struct bt_runner {
     struct message *inbox_head, **inbox_tail;
     size_t inbox_bytes;
     bool is_stopping, has_thread;
+    struct bt_runner_stats stats; /* Under the lock, but for inbox_bytes. */
     pthread_t thread;
     /* Owned by the runner's thread. */
     struct bt_map64 actors; /* key → struct actor */

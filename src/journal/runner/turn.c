@@ -133,9 +133,9 @@ static int apply_flow(struct bt_runner *runner, struct message *message, struct 
                        flow->id);
     bool is_deleted = message->put == BT_PUT_DELETED;
     /* A revision that the text says of itself makes no other text of it. */
-    bool is_same = source && !is_deleted &&
-                   bt_str_eq(bt_flow_text_bare(bt_value_str(source)),
-                             bt_flow_text_bare(flow->source));
+    bool is_same =
+        source && !is_deleted &&
+        bt_str_eq(bt_flow_text_bare(bt_value_str(source)), bt_flow_text_bare(flow->source));
     flow->revision = is_same ? revision : revision + 1;
     message->number = flow->revision;
     if (is_same)

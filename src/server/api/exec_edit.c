@@ -1,4 +1,5 @@
-/* exec_edit.c — Labels, kills and deletes of executions, one by one and in bulk: translation only. */
+/* exec_edit.c — Labels, kills and deletes of executions, one by one and in bulk: translation only.
+ */
 #include "server/api/api.h"
 
 #include "base/limits.h"
@@ -11,10 +12,8 @@
 
 static struct bt_exec_ref ref_of(const struct bt_exec *exec)
 {
-    struct bt_exec_ref ref = {.key = exec->key,
-                              .id = exec->id,
-                              .state = exec->state,
-                              .is_drained = exec->is_drained};
+    struct bt_exec_ref ref = {
+        .key = exec->key, .id = exec->id, .state = exec->state, .is_drained = exec->is_drained};
     (void)snprintf(ref.namespace, sizeof ref.namespace, "%s", exec->namespace); /* Same sizes. */
     (void)snprintf(ref.flow_id, sizeof ref.flow_id, "%s", exec->flow_id);
     return ref;
@@ -78,8 +77,8 @@ static int check(const struct bulk *bulk, const struct bt_exec_ref *ref,
 }
 
 /* Executions by their ids, each once. */
-static int find_ids(const struct bulk *bulk, struct bt_request *request,
-                    const struct bt_value *ids, bt_exec_refs *refs, struct bt_invalids *invalids)
+static int find_ids(const struct bulk *bulk, struct bt_request *request, const struct bt_value *ids,
+                    bt_exec_refs *refs, struct bt_invalids *invalids)
 {
     BT_VALUE seen = bt_map_new(bt_value_count(ids));
     for (size_t i = 0; seen && i < bt_value_count(ids); i++) {
@@ -266,9 +265,17 @@ static int labels_query(struct bt_request *request, struct bt_err *err)
         {"startDate", "date-time", "Started not before"},                                          \
         {"endDate", "date-time", "Started not after"},                                             \
         {"timeRange", "duration", "Started within this time before now"},                          \
-        {"labels", "string[]", "key:value"}
-#define STORAGE {"deleteStorage", "boolean", "Their files too (default true)"}
-#define RUNNING {"includeNonTerminated", "boolean", "Those that have not ended: killed first"}
+    {                                                                                              \
+        "labels", "string[]", "key:value"                                                          \
+    }
+#define STORAGE                                                                                    \
+    {                                                                                              \
+        "deleteStorage", "boolean", "Their files too (default true)"                               \
+    }
+#define RUNNING                                                                                    \
+    {                                                                                              \
+        "includeNonTerminated", "boolean", "Those that have not ended: killed first"               \
+    }
 
 static const struct bt_param filter_queries[] = {FILTERS, {0}};
 static const struct bt_param delete_queries[] = {STORAGE, {0}};

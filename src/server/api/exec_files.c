@@ -10,7 +10,8 @@
 /* Appends a text as a part of an address. */
 static void add_escaped(struct bt_str text, struct bt_buf *out)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.at[i];
         if (c && strchr(plain, c)) /* Failures are sticky: the caller checks. */
@@ -31,8 +32,8 @@ static int redirect(struct bt_request *request, const struct bt_exec_file *file,
                        BT_FMT(file->owner));
     (void)bt_buf_add(&to, bt_str_slice(request->uri, 0, (size_t)at)); /* Checked below. */
     (void)bt_buf_add(&to, file->owner);
-    (void)bt_buf_add(&to, bt_str_slice(request->uri, (size_t)at + request->params[0].len,
-                                       (size_t)query));
+    (void)bt_buf_add(
+        &to, bt_str_slice(request->uri, (size_t)at + request->params[0].len, (size_t)query));
     for (size_t i = 0; i < request->query_count; i++) {
         (void)bt_buf_addc(&to, i ? '&' : '?');
         add_escaped(request->queries[i].name, &to);
@@ -50,11 +51,11 @@ static int redirect(struct bt_request *request, const struct bt_exec_file *file,
 static int find(struct bt_request *request, struct bt_exec_file *file, bool *ret_is_done,
                 struct bt_err *err)
 {
-    struct bt_str uri = bt_query(request, "path");
-    if (!uri.len)
+    *file = (struct bt_exec_file){.exec_id = request->params[0], .uri = bt_query(request, "path")};
+    *ret_is_done = false;
+    if (!file->uri.len)
         return bt_fail(err, BT_INVALID, "Bad Request: the query has no path");
-    BT_TRY(bt_service_exec_file(request->service, &request->principal, request->params[0], uri,
-                                file, err));
+    BT_TRY(bt_service_exec_file(request->service, &request->principal, file, err));
     *ret_is_done = !bt_str_eq(file->owner, request->params[0]);
     return *ret_is_done ? redirect(request, file, err) : BT_OK;
 }
@@ -62,7 +63,7 @@ static int find(struct bt_request *request, struct bt_exec_file *file, bool *ret
 static int download(struct bt_request *request, struct bt_err *err)
 {
     struct bt_exec_file file;
-    bool is_done;
+    bool is_done = false;
     int64_t size;
     int fd = -1;
     const char *tenant = request->principal.tenant;
@@ -78,7 +79,7 @@ static int download(struct bt_request *request, struct bt_err *err)
 static int metas(struct bt_request *request, struct bt_err *err)
 {
     struct bt_exec_file file;
-    bool is_done;
+    bool is_done = false;
     int64_t size;
     BT_TRY(find(request, &file, &is_done, err));
     if (is_done)
@@ -93,22 +94,25 @@ static int preview(struct bt_request *request, struct bt_err *err)
     struct bt_exec_file file;
     struct bt_value *answer = NULL;
     int64_t rows;
-    bool is_done;
+    bool is_done = false;
     BT_TRY(bt_query_int(request, "maxRows", BT_PREVIEW_ROWS, &rows, err));
     if (rows < 1)
         return bt_fail(err, BT_INVALID, "Illegal argument: maxRows must be at least 1");
     BT_TRY(find(request, &file, &is_done, err));
     if (is_done)
         return BT_OK;
-    struct bt_preview_request wanted = {
-        .uri = file.uri,
-        .encoding = bt_query(request, "encoding"),
-        .rows_max = rows > BT_PREVIEW_ROWS_MAX ? BT_PREVIEW_ROWS_MAX : (uint32_t)rows};
+    struct bt_preview_request wanted = {.uri = file.uri,
+                                        .encoding = bt_query(request, "encoding"),
+                                        .rows_max = rows > BT_PREVIEW_ROWS_MAX ? BT_PREVIEW_ROWS_MAX
+                                                                               : (uint32_t)rows};
     BT_TRY(bt_service_preview(request->service, &request->principal, &wanted, &answer, err));
     return bt_respond_json(request, answer, err);
 }
 
-#define PATH {"path", "string", "URI of the file"}
+#define PATH                                                                                       \
+    {                                                                                              \
+        "path", "string", "URI of the file"                                                        \
+    }
 
 static const struct bt_param path_queries[] = {PATH, {0}};
 static const struct bt_param preview_queries[] = {

@@ -135,8 +135,8 @@ static int latest(struct bt_request *request, struct bt_err *err)
     BT_VALUE body = NULL;
     BT_TRY(bt_body_json(request, &body, err));
     if (!bt_value_is(body, BT_KIND_LIST) || bt_value_count(body) > FLOWS_MAX)
-        return bt_fail(err, BT_INVALID,
-                       "the body must be a list of {namespace, id}, at most %d", FLOWS_MAX);
+        return bt_fail(err, BT_INVALID, "the body must be a list of {namespace, id}, at most %d",
+                       FLOWS_MAX);
     (void)bt_buf_addc(&request->response.body, '['); /* Checked at the end. */
     for (size_t i = 0; i < bt_value_count(body); i++) {
         const struct bt_value *item = bt_list_at(body, i);

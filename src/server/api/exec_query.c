@@ -60,8 +60,7 @@ static int read_time(struct bt_str text, int64_t *ret_us, struct bt_err *err)
     struct bt_moment moment;
     if (bt_moment_parse(text, BT_STR_NONE, &utc, &moment, NULL) < 0 ||
         moment.epoch_s > INT64_MAX / 1000000 || moment.epoch_s < INT64_MIN / 1000000)
-        return bt_fail(err, BT_INVALID, "Invalid format: '%.*s' is no date and time",
-                       BT_FMT(text));
+        return bt_fail(err, BT_INVALID, "Invalid format: '%.*s' is no date and time", BT_FMT(text));
     *ret_us = moment.epoch_s * 1000000 + moment.nano / 1000;
     return BT_OK;
 }
@@ -127,8 +126,9 @@ static int apply(struct bt_exec_filter *filter, struct bt_str name, struct bt_st
 }
 
 /* Parameters that are no filters. */
-static const char *const others[] = {"page", "size", "sort", "deleteLogs", "deleteMetrics",
-                                     "deleteStorage", "includeNonTerminated", NULL};
+static const char *const others[] = {
+    "page", "size", "sort", "deleteLogs", "deleteMetrics", "deleteStorage", "includeNonTerminated",
+    NULL};
 static const char *const equal_ops[] = {"EQUALS", "IN", "PREFIX", NULL};
 
 static int apply_bracket(struct bt_exec_filter *filter, const struct bt_pair *pair,
@@ -140,8 +140,8 @@ static int apply_bracket(struct bt_exec_filter *filter, const struct bt_pair *pa
                        BT_FMT(pair->name));
     bool is_time = bt_str_is(bracket.field, "startDate") || bt_str_is(bracket.field, "endDate");
     const char *right = bt_str_is(bracket.field, "endDate") ? "LESS_THAN" : "GREATER_THAN";
-    bool is_right = is_time ? bt_str_starts(bracket.op, bt_str_of(right))
-                            : is_any(bracket.op, equal_ops);
+    bool is_right =
+        is_time ? bt_str_starts(bracket.op, bt_str_of(right)) : is_any(bracket.op, equal_ops);
     if (!is_right)
         return bt_fail(err, BT_INVALID, "Illegal argument: '%.*s' cannot be compared by '%.*s'",
                        BT_FMT(bracket.field), BT_FMT(bracket.op));
@@ -154,8 +154,8 @@ static int apply_bracket(struct bt_exec_filter *filter, const struct bt_pair *pa
 
 static bool is_known(struct bt_str name)
 {
-    static const char *const plain[] = {"namespace", "flowId",  "q",         "state",
-                                        "startDate", "endDate", "timeRange", "labels", NULL};
+    static const char *const plain[] = {"namespace", "flowId",    "q",      "state", "startDate",
+                                        "endDate",   "timeRange", "labels", NULL};
     struct bracket bracket;
     return is_any(read_bracket(name, &bracket) ? bracket.field : name, plain);
 }
@@ -177,8 +177,7 @@ int bt_exec_filter_of(const struct bt_request *request, bool is_strict,
                           : apply(filter, pair->name, pair->value, err));
     }
     filter->query.labels = filter->labels;
-    if (filter->query.from_us && filter->query.to_us &&
-        filter->query.from_us > filter->query.to_us)
+    if (filter->query.from_us && filter->query.to_us && filter->query.from_us > filter->query.to_us)
         return bt_fail(err, BT_INVALID, "Illegal argument: startDate is after endDate");
     return BT_OK;
 }

@@ -42,8 +42,7 @@ static int names_of_query(struct bt_request *request, struct bt_flow_names *name
     struct bt_flow_find find;
     int rc = bt_flow_find_of(request, true, &find, err);
     if (rc == BT_OK)
-        rc = bt_service_name_flows(request->service, &request->principal, &find.filter, names,
-                                   err);
+        rc = bt_service_name_flows(request->service, &request->principal, &find.filter, names, err);
     bt_flow_find_done(&find);
     return rc;
 }
@@ -72,22 +71,24 @@ static int act_delete(struct bt_request *request, const struct bt_flow_names *na
     return bt_respond_count(request, count, err);
 }
 
+static int act_switch(struct bt_request *request, const struct bt_flow_names *names,
+                      bool is_disabled, struct bt_err *err)
+{
+    struct bt_flow_switch change = {names, is_disabled, 0};
+    BT_TRY(bt_service_switch_flows(request->service, &request->principal, &change, err));
+    return bt_respond_count(request, change.count, err);
+}
+
 static int act_disable(struct bt_request *request, const struct bt_flow_names *names,
                        struct bt_err *err)
 {
-    size_t count;
-    BT_TRY(bt_service_disable_flows(request->service, &request->principal, names, true, &count,
-                                    err));
-    return bt_respond_count(request, count, err);
+    return act_switch(request, names, true, err);
 }
 
 static int act_enable(struct bt_request *request, const struct bt_flow_names *names,
                       struct bt_err *err)
 {
-    size_t count;
-    BT_TRY(bt_service_disable_flows(request->service, &request->principal, names, false, &count,
-                                    err));
-    return bt_respond_count(request, count, err);
+    return act_switch(request, names, false, err);
 }
 
 static int delete_ids(struct bt_request *request, struct bt_err *err)
@@ -229,8 +230,8 @@ static int import_yaml(struct importing *importing, const struct bt_part *part)
     if (bt_buf_reserve(&text, part->size_bytes + 1) < 0)
         return bt_fail_mem(importing->err, "the file");
     while (text.len < part->size_bytes) {
-        ssize_t got = pread(part->fd, text.at + text.len, part->size_bytes - text.len,
-                            (off_t)text.len);
+        ssize_t got =
+            pread(part->fd, text.at + text.len, part->size_bytes - text.len, (off_t)text.len);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -260,7 +261,8 @@ static int import(struct bt_request *request, struct bt_err *err)
                        BT_FMT(part->file_name));
     BT_TRY(rc);
     if (is_strict && bt_value_count(failed))
-        return bt_fail(err, BT_INVALID, "Illegal argument: %zu flows have errors, the first is %.*s",
+        return bt_fail(err, BT_INVALID,
+                       "Illegal argument: %zu flows have errors, the first is %.*s",
                        bt_value_count(failed), BT_FMT(bt_value_str(bt_list_at(failed, 0))));
     return bt_respond_json(request, BT_TAKE(failed), err);
 }

@@ -145,10 +145,8 @@ static int give_list(struct bt_request *request, const struct bt_flow_filter *fi
     struct bt_paging paging;
     BT_TRY(bt_paging_of(request, &paging, err));
     BT_VALUE list = bt_list_new(0);
-    struct listing listing = {.list = list,
-                              .skip = bt_paging_skip(&paging),
-                              .limit = (uint64_t)paging.size,
-                              .err = err};
+    struct listing listing = {
+        .list = list, .skip = bt_paging_skip(&paging), .limit = (uint64_t)paging.size, .err = err};
     if (!list)
         return bt_fail_mem(err, "the answer");
     BT_TRY(bt_service_find_flows(request->service, &request->principal, filter,

@@ -1,4 +1,4 @@
-/* misc.c — Health and what clients ask when they begin. */
+/* misc.c — Signs of life, and what clients ask when they begin. */
 #include "server/api/api.h"
 
 #include "server/events.h"
@@ -14,7 +14,7 @@ static int ping(struct bt_request *request, struct bt_err *err)
     return bt_respond(request, 200);
 }
 
-static int health(struct bt_request *request, struct bt_err *err)
+static int liveness(struct bt_request *request, struct bt_err *err)
 {
     (void)err;
     request->response.constant = BT_STR("{\"name\":\"baton\",\"status\":\"UP\"}");
@@ -55,10 +55,7 @@ static const struct bt_param event_queries[] = {
 
 const struct bt_route bt_routes_misc[] = {
     {BT_GET, "//ping", ping, QUICK, "ping", "Misc", "Is anybody there", NULL, "Text", NULL},
-    {BT_GET, "//health", health, QUICK, "health", "Misc", "Health", NULL, "Health", NULL},
-    {BT_GET, "//health/liveness", health, QUICK, "liveness", "Misc", "Health", NULL, "Health",
-     NULL},
-    {BT_GET, "//health/readiness", health, QUICK, "readiness", "Misc", "Health", NULL, "Health",
+    {BT_GET, "//health/liveness", liveness, QUICK, "liveness", "Misc", "Health", NULL, "Health",
      NULL},
     {BT_GET, "/openapi.json", openapi, BT_ROUTE_HIDDEN, "getOpenApi", "Misc", "This document", NULL,
      "Configuration", NULL},

@@ -56,8 +56,7 @@ static int names_of(struct bt_request *request, struct bt_str text, struct bt_va
     size_t count = 0;
     if (bt_service_flows(request->service, &request->principal, &(struct bt_flow_query){0},
                          &(struct bt_found_sink){note, known}, NULL) < 0 ||
-        (!bt_map_gets(known, "system") &&
-         bt_map_puts(known, "system", bt_value_bool(false)) < 0))
+        (!bt_map_gets(known, "system") && bt_map_puts(known, "system", bt_value_bool(false)) < 0))
         return BT_NO_MEM;
     struct bt_str *names = calloc(bt_value_count(known) + 1, sizeof *names);
     if (!names)

@@ -29,10 +29,9 @@ static int file_of(struct bt_request *request, bool needs_path, struct bt_space_
 static int search(struct bt_request *request, struct bt_err *err)
 {
     struct bt_value *paths = NULL;
-    const char *namespace;
-    BT_TRY(space_of(request, &namespace, err));
-    BT_TRY(bt_service_space_search(request->service, &request->principal, namespace,
-                                   bt_query(request, "q"), &paths, err));
+    struct bt_space_file part = {.path = bt_query(request, "q")};
+    BT_TRY(space_of(request, &part.namespace, err));
+    BT_TRY(bt_service_space_search(request->service, &request->principal, &part, &paths, err));
     return bt_respond_json(request, paths, err);
 }
 
@@ -86,8 +85,7 @@ static int put(struct bt_request *request, struct bt_err *err)
     BT_TRY(bt_str_ends(part->file_name, BT_STR(".zip"))
                ? bt_service_space_unzip(request->service, &request->principal, file.namespace,
                                         part->fd, err)
-               : bt_service_space_put(request->service, &request->principal, &file, part->fd,
-                                      err));
+               : bt_service_space_put(request->service, &request->principal, &file, part->fd, err));
     return bt_respond(request, 200);
 }
 
@@ -123,7 +121,10 @@ static int export(struct bt_request *request, struct bt_err *err)
     return bt_respond_scratch(request, "application/octet-stream", &fd, err);
 }
 
-#define PATH {"path", "string", "Within the namespace: /dir/a.py"}
+#define PATH                                                                                       \
+    {                                                                                              \
+        "path", "string", "Within the namespace: /dir/a.py"                                        \
+    }
 
 static const struct bt_param path_queries[] = {PATH, {0}};
 static const struct bt_param search_queries[] = {{"q", "string", "Part of the path"}, {0}};
@@ -151,8 +152,8 @@ const struct bt_route bt_routes_space_files[] = {
      "multipart/form-data", NULL, path_queries},
     {BT_PUT, FILES, move, 0, "moveFileDirectory", "Files", "Move a file or directory", NULL, NULL,
      move_queries},
-    {BT_DELETE, FILES, delete_one, 0, "deleteFileDirectory", "Files",
-     "Delete a file or directory", NULL, NULL, path_queries},
+    {BT_DELETE, FILES, delete_one, 0, "deleteFileDirectory", "Files", "Delete a file or directory",
+     NULL, NULL, path_queries},
     {BT_GET, FILES "/export", export, 0, "exportNamespaceFiles", "Files",
      "Get all files and flows of a namespace as a zip archive", NULL, "Bytes", NULL},
     {0},
