@@ -215,7 +215,7 @@ test("logs: levels, search, a tail that stops", async ({ page, go, server }) => 
   await server.push(`id: noisy
 namespace: demo
 tasks:
-  - {id: lines, type: shell, commands: ["for i in $(seq 1 3000); do echo line $i of many; done; echo bad >&2; sleep 2; echo last"]}
+  - {id: lines, type: shell, commands: ["for i in $(seq 1 3000); do echo line $i of many; done; echo bad >&2; sleep 3; echo last"]}
 `);
   const noisy = await server.run("demo", "noisy");
   await go(at(noisy));
@@ -223,6 +223,9 @@ tasks:
   await page.getByText("line 3000 of many").waitFor();
   assert.ok((await page.locator(".lines .line").count()) < 200, "only what is seen is drawn");
   assert.ok((await bottom()) < 9);
+  await page.locator(".lines").evaluate((view) => { view.scrollTop = 2000; });
+  await page.getByText("Stopped following").click();
+  await page.waitForFunction(() => { const view = document.querySelector(".lines"); return view.scrollHeight - view.scrollTop - view.clientHeight < 9; });
   await page.locator(".lines").evaluate((view) => { view.scrollTop = 2000; });
   await page.getByText("Stopped following").waitFor();
   await stateOf(page, "WARNING"); // As stderr was written to.
