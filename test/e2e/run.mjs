@@ -175,6 +175,42 @@ test("themes: the system's, and one's own that stays", async ({ page, go }) => {
   assert.equal(await background(), dark);
 });
 
+test("text has a contrast of at least 4.5 in both themes", async ({ page, go }) => {
+  await go("flows");
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    const weak = await page.evaluate(() => {
+      const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+      const probe = document.body.appendChild(document.createElement("i"));
+      const luminance = (name) => {
+        probe.style.color = `var(${name})`;
+        canvas.fillStyle = getComputedStyle(probe).color;
+        canvas.fillRect(0, 0, 1, 1);
+        const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      };
+      const found = [];
+      let checked = 0;
+      const check = (text, ground, what = "") => {
+        const [a, b] = [luminance(text), luminance(ground)].sort((x, y) => y - x);
+        const contrast = (a + 0.05) / (b + 0.05);
+        checked++;
+        if (!(contrast >= 4.5)) found.push(`${what}${text} on ${ground}: ${contrast.toFixed(2)}`);
+      };
+      for (const ground of ["--bg", "--surface", "--sunken", "--raised", "--hover"]) for (const text of ["--text", "--muted"]) check(text, ground);
+      for (const ground of ["--bg", "--surface", "--raised", "--accent-soft"]) check("--accent", ground);
+      for (const ground of ["--accent-fill", "--accent-fill-hover"]) check("--on-accent", ground);
+      check("--text", "--accent-soft");
+      for (const tone of ["grey", "blue", "amber", "green", "orange", "red", "violet"]) {
+        probe.dataset.tone = tone;
+        for (const ground of ["--bg", "--surface", "--tone-soft"]) check("--tone", ground, `${tone} `);
+      }
+      return checked < 38 ? [`only ${checked} checked`] : found;
+    });
+    assert.deepEqual(weak, [], colorScheme);
+  }
+});
+
 test("the keyboard alone: jump, run, look around", async ({ page, go, server }) => {
   await server.push(flows.loop);
   await go("flows");
