@@ -1,7 +1,7 @@
 // The page in a real Chromium against a real server, as a person uses it.
 // Usage: node run.mjs BATON [NAME…]
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { startBrowser, startProxy, startServer } from "./baton.mjs";
 import * as flows from "./flows.mjs";
@@ -296,6 +296,30 @@ test("a lost connection is seen, and what was missed comes", async ({ page, serv
     await page.waitForFunction((count) => document.querySelectorAll(".lines .line").length === count, lines.length);
   } finally {
     await proxy.stop();
+  }
+});
+
+test("a server with a password", async ({ page, context }) => {
+  const guarded = await startServer(resolve(binary), ["--bind", "0.0.0.0"]);
+  try {
+    const refused = await page.goto(`${guarded.address.replace("0.0.0.0", "127.0.0.1")}/ui/flows`).catch(() => null);
+    assert.ok(refused === null || refused.status() === 401);
+    const password = readFileSync(`${guarded.data}/api.token`, "utf8").trim();
+    const known = await context.browser().newContext({ httpCredentials: { username: "any", password } });
+    const own = await known.newPage();
+    await own.goto(`${guarded.address.replace("0.0.0.0", "127.0.0.1")}/ui/`);
+    await own.locator("[data-example=hello]").click();
+    await own.locator("dialog [data-input=who]").fill("guest");
+    await own.keyboard.press("Control+Enter");
+    await stateOf(own, "SUCCESS");
+    await own.getByText("Hello guest").waitFor();
+    await own.goBack(); // To the flow, without its dialog.
+    await own.getByText("Last executions").waitFor();
+    await own.waitForSelector("[data-live=live]");
+    assert.equal(await own.locator("dialog").count(), 0);
+    await known.close();
+  } finally {
+    await guarded.stop();
   }
 });
 
