@@ -27,6 +27,9 @@ asan="-DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=address,undefined"
 tsan="-DCMAKE_BUILD_TYPE=Debug -DBT_SANITIZE=thread"
 stage "release build" build build "baton sim plugins test_plugins bench" -DCMAKE_BUILD_TYPE=Release
 stage "lint" python3 tools/lint.py
+stage "page: types" npm --prefix ui run --silent check
+stage "page: logic" npm --prefix ui test --silent -- --reporter=dot
+stage "page: in Chromium" node test/e2e/run.mjs build/baton
 # shellcheck disable=SC2086
 stage "build with ASan and UBSan" build build-asan all $asan
 stage "unit tests with ASan and UBSan" tests build-asan

@@ -1,6 +1,6 @@
 // A Baton server of one's own, and a real browser, for tests of the page.
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -29,6 +29,8 @@ export async function startServer(binary, args = []) {
     address,
     data,
     output: () => output,
+    gate: join(data, "gate"),
+    openGate: () => writeFileSync(join(data, "gate"), ""),
     async call(path, init = {}) {
       const response = await fetch(`${address}/api/v1/${path}`, init);
       const body = await response.text();

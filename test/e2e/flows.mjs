@@ -1,5 +1,8 @@
-// Flows that the tests and the pictures of the page use.
-export const loop = `id: nightly-report
+// Flows that the tests and the pictures of the page use. A gate is a file for which a task waits, so
+// that a test sees what it wants to see, however busy the machine is.
+const wait = (gate) => `until [ -e ${gate} ]; do sleep 0.05; done`;
+
+export const gatedLoop = (gate) => `id: nightly-report
 namespace: shop.reports
 description: Collects orders from every region and writes the nightly report.
 labels: {team: data, tier: gold}
@@ -23,6 +26,7 @@ tasks:
         commands:
           - echo "loading {{ taskrun.value }}"
           - sleep 0.{{ taskrun.value | length - 2 }}
+          - if [ {{ taskrun.value }} = west ]; then ${wait(gate)}; fi
       - id: check
         type: log
         message: "{{ taskrun.value }} looks right"
@@ -36,6 +40,20 @@ tasks:
     message: "Report for {{ inputs.day }} is out: {{ outputs.collect.vars.rows }} rows"
 outputs:
   - {id: rows, type: INT, value: "{{ outputs.collect.vars.rows }}"}
+`;
+
+export const loop = gatedLoop("/");
+
+export const noisy = (gate) => `id: noisy
+namespace: demo
+tasks:
+  - id: lines
+    type: shell
+    commands:
+      - for i in $(seq 1 3000); do echo line $i of many; done
+      - echo bad >&2
+      - ${wait(gate)}
+      - echo last
 `;
 
 export const failing = `id: import-orders

@@ -43,6 +43,7 @@ class Live {
   #lastId = "";
   #failures = 0;
   #connection: AbortController | null = null;
+  #connected = new Set<string>(); // Topics of the connection that are not over.
   #isPlanned = false;
 
   /** Follows a topic until the result is called. */
@@ -60,9 +61,21 @@ class Live {
     this.#isPlanned = true;
     queueMicrotask(() => {
       this.#isPlanned = false;
+      if (this.#fits()) {
+        if (this.status === "live") this.#greet();
+        return;
+      }
       this.#failures = 0;
       this.#connect();
     });
+  }
+
+  /** The connection already has what is wanted, no more and no less. */
+  #fits(): boolean {
+    const wanted = new Set([...this.#followers].map(({ topic }) => topic));
+    const needsLines = [...this.#followers].some((one) => one.nextLine && !this.#greeted.has(one));
+    if (!this.#connection || !wanted.size || needsLines || wanted.size !== this.#connected.size) return false;
+    return [...wanted].every((topic) => this.#connected.has(topic));
   }
 
   #connect(): void {
@@ -75,6 +88,7 @@ class Live {
     }
     const connection = new AbortController();
     this.#connection = connection;
+    this.#connected = new Set([...this.#followers].map(({ topic }) => topic));
     if (this.status !== "live") this.status = "connecting";
     void this.#read(connection).catch(() => undefined).then(() => this.#lost(connection));
   }
@@ -121,6 +135,7 @@ class Live {
     if (event.name === "gap") return this.#followers.forEach(({ on }) => on({ kind: "gap" }));
     const data = JSON.parse(event.data) as Record<string, unknown>;
     const topics = topicsOf(event.name, data);
+    if (event.name === "end") topics.forEach((topic) => this.#connected.delete(topic));
     for (const follower of [...this.#followers]) {
       if (!topics.includes(follower.topic)) continue;
       if (event.name === "end") {

@@ -93,6 +93,30 @@ describe("live", () => {
     expect(live.status).toBe("idle");
   });
 
+  it("keeps the connection when the same is followed anew", async () => {
+    const heard: string[] = [];
+    const leave = live.follow({ topic: "executions", on: ({ kind }) => heard.push(`old ${kind}`) });
+    await settle();
+    at(0).send("id: 1-1\nevent: hello\ndata: {}\n\n");
+    await settle();
+    leave();
+    const leaveNew = live.follow({ topic: "executions", on: ({ kind }) => heard.push(`new ${kind}`) });
+    await settle();
+    expect(opened.length).toBe(1);
+    expect(heard).toEqual(["old hello", "new hello"]);
+    at(0).send('id: 1-2\nevent: execution\ndata: {"id":"y"}\n\n');
+    await settle();
+    expect(heard.slice(2)).toEqual(["new execution"]);
+    const leaveMore = live.follow({ topic: "execution:x", on: () => undefined });
+    await settle();
+    expect(at(1).url).toContain("topics=executions,execution:x");
+    expect(at(1).lastId).toBe("1-2");
+    leaveNew();
+    leaveMore();
+    await settle();
+    expect(live.status).toBe("idle");
+  });
+
   it("takes silence for a loss", async () => {
     const leave = live.follow({ topic: "executions", on: () => undefined });
     await settle();
