@@ -9,7 +9,8 @@
 enum { SEGMENTS_MAX = 12 };
 
 static const struct bt_route *const tables[] = {bt_routes_flows, bt_routes_executions,
-                                                bt_routes_logs, bt_routes_stats, bt_routes_misc};
+                                                bt_routes_logs,  bt_routes_stats,
+                                                bt_routes_runs,  bt_routes_misc};
 
 struct entry {
     const struct bt_route *route;

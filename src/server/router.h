@@ -26,4 +26,4 @@ void bt_router_match(const struct bt_router *router, enum bt_method method,
 
 /* The tables, one a file of api/; each ended by a NULL path. */
 extern const struct bt_route bt_routes_flows[], bt_routes_executions[], bt_routes_logs[],
-    bt_routes_stats[], bt_routes_misc[];
+    bt_routes_stats[], bt_routes_runs[], bt_routes_misc[];
