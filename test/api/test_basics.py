@@ -162,7 +162,7 @@ def test_dialects(server):
     for path in (f"/api/v1/executions/{done['id']}/kill",
                  f"/api/v1/main/executions/{done['id']}/actions/kill"):
         assert server.delete(path).status == 202, path
-    found = server.get("/api/v1/main/executions/search?filters[namespace][EQUALS]=demo"
+    found = server.get("/api/v1/main/executions/search?filters[namespace][PREFIX]=demo"
                        "&filters[state][IN]=SUCCESS,FAILED").json
     assert found["total"] >= 1
 
