@@ -7,6 +7,18 @@
 int bt_service_children(struct bt_service *service, const struct bt_exec *exec,
                         const struct bt_child_query *query, struct bt_buf *out, struct bt_err *err);
 
+/* Task runs of many executions (run_search.c). */
+struct bt_run_search {
+    struct bt_exec_query of; /* Of which executions; sort and page do not matter. */
+    uint32_t states;         /* Of the task run, bit per enum bt_state; 0: all. */
+    uint64_t skip, limit;
+};
+/* Appends {"results":[…],"total":N}: counted until so many executions or task runs were looked at,
+ * then with "totalIsCapped":true. */
+int bt_service_run_search(struct bt_service *service, const struct bt_principal *principal,
+                          const struct bt_run_search *search, struct bt_buf *out,
+                          struct bt_err *err);
+
 struct bt_metric_query {
     struct bt_str run_id, task_id; /* Empty: all. */
     uint64_t skip, limit;

@@ -279,3 +279,23 @@ def test_log_search(server):
     assert find("startDate=2100-01-01T00:00:00Z")["total"] == 0
     assert find("endDate=2000-01-01T00:00:00Z")["total"] == 0
     assert server.get("/api/v1/logs/search?minLevel=LOUD").status == 422
+
+
+def test_run_search(server):
+    fill(server)
+
+    def find(query):
+        answer = server.get(f"/api/v1/taskruns/search?{query}")
+        assert answer.status == 200, answer
+        return answer.json
+
+    assert find("")["total"] == 5
+    failed = find("state=FAILED")
+    assert failed["total"] == 1 and failed["results"][0]["flowId"] == "bad", failed
+    assert failed["results"][0]["state"]["current"] == "FAILED"
+    assert find("namespace=shop&state=SUCCESS")["total"] == 2
+    assert find("labels=env:prod")["total"] == 2
+    assert find("state=RUNNING") == {"results": [], "total": 0}
+    assert [run["flowId"] for run in find("size=2&page=2")["results"]] == ["bad", "good"]
+    assert server.get("/api/v1/taskruns/search?state=x").status == 422
+    assert server.get("/api/v1/taskruns/search?page=0").status == 422
