@@ -360,26 +360,11 @@ const char *bt_server_address(const struct bt_server *server)
     return server->address;
 }
 
-/* No new connections. The daemon's thread takes the socket out of its set later: it may be closed
- * only behind stop_daemon. */
-static int quiesce(struct MHD_Daemon *daemon)
-{
-    return daemon ? bt_mhd.quiesce_daemon(daemon) : -1;
-}
-
-static void stop_daemon(struct MHD_Daemon *daemon, int listening_fd)
-{
-    if (daemon)
-        bt_mhd.stop_daemon(daemon);
-    if (listening_fd >= 0)
-        (void)close(listening_fd);
-}
-
 struct bt_server *bt_server_stop(struct bt_server *server)
 {
     if (!server)
         return NULL;
-    int tcp_fd = quiesce(server->daemon), local_fd = quiesce(server->local);
+    /* Not MHD_quiesce_daemon(): its thread and the caller race for the socket in the epoll set. */
     atomic_store(&server->is_stopping, true);
     follow_stop(server);
     events_stop(server);
@@ -388,8 +373,10 @@ struct bt_server *bt_server_stop(struct bt_server *server)
     watch_stop(server);
     if (server->thread_count)
         pool_stop(server);
-    stop_daemon(server->daemon, tcp_fd);
-    stop_daemon(server->local, local_fd);
+    if (server->daemon)
+        bt_mhd.stop_daemon(server->daemon);
+    if (server->local)
+        bt_mhd.stop_daemon(server->local);
     follow_join(server);
     events_free(server);
     if (server->config.local_path)

@@ -10,7 +10,6 @@
 #define BT_MHD_FUNCTIONS(X)                                                                        \
     X(start_daemon)                                                                                \
     X(stop_daemon)                                                                                 \
-    X(quiesce_daemon)                                                                              \
     X(get_daemon_info)                                                                             \
     X(get_connection_info)                                                                         \
     X(get_connection_values)                                                                       \

@@ -9,6 +9,7 @@
 #include "sys/clock.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 int bt_service_exec(struct bt_service *service, const struct bt_principal *principal,
                     struct bt_str id, struct bt_exec **ret_exec, struct bt_err *err)
@@ -186,12 +187,33 @@ static int name_run(struct log_walk *walk, uint32_t n, const struct named_run **
     return BT_OK;
 }
 
+/* Whether the text has every word of a list. */
+static bool has_words(struct bt_str text, struct bt_str words)
+{
+    size_t from = 0;
+    while (from < words.len) {
+        size_t to = from;
+        while (to < words.len && words.at[to] != ' ')
+            to++;
+        bool has = to == from;
+        for (size_t i = 0; !has && i + (to - from) <= text.len; i++)
+            has = strncasecmp(text.at + i, words.at + from, to - from) == 0;
+        if (!has)
+            return false;
+        from = to + 1;
+    }
+    return true;
+}
+
 static bool is_wanted(const struct bt_log_filter *filter, const struct named_run *named,
                       const struct bt_log_entry *entry)
 {
     if (filter->run_id.len && (!named || !bt_str_eq(filter->run_id, bt_id_str(&named->id))))
         return false;
     if (filter->task_id.len && (!named || !bt_str_is(filter->task_id, named->task_id)))
+        return false;
+    if ((filter->from_us && entry->time_us < filter->from_us) ||
+        (filter->to_us && entry->time_us > filter->to_us) || !has_words(entry->text, filter->words))
         return false;
     return filter->attempt < 0 || (int)entry->attempt == filter->attempt + 1;
 }

@@ -158,11 +158,25 @@ struct bt_log_filter {
     struct bt_str run_id, task_id; /* Empty: all. */
     int attempt;                   /* 0-based; -1: all. */
     uint64_t first_line;
-    bool is_text; /* "time LEVEL message" a line, instead of JSON. */
+    bool is_text;           /* "time LEVEL message" a line, instead of JSON. */
+    int64_t from_us, to_us; /* Of the line; 0: open. */
+    struct bt_str words;    /* All must be in the message, whatever the case of letters. */
 };
 int bt_service_logs(struct bt_service *service, const struct bt_exec *exec,
                     const struct bt_log_filter *filter, const struct bt_line_sink *sink,
                     struct bt_err *err);
+
+/* Lines of many executions (log_search.c), those of the newest first. */
+struct bt_log_search {
+    struct bt_exec_query of; /* Of which flows; sort and page do not matter. */
+    struct bt_log_filter lines;
+    uint64_t skip, limit;
+};
+/* Appends {"results":[…],"total":N}: counted until so many executions or lines were looked at, then
+ * with "totalIsCapped":true. */
+int bt_service_log_search(struct bt_service *service, const struct bt_principal *principal,
+                          const struct bt_log_search *search, struct bt_buf *out,
+                          struct bt_err *err);
 
 /* --- Key-values (kv.c) ------------------------------------------------------------------------ */
 

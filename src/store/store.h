@@ -127,6 +127,14 @@ struct bt_run_query {
     uint32_t from_n, limit;
 };
 
+/* The task runs right below one, or below the execution. */
+struct bt_child_query {
+    uint64_t exec;
+    uint32_t parent;         /* Its number; 0: the execution. */
+    struct bt_str parent_id; /* Or its id; looked for among all of the execution. */
+    uint64_t skip, limit;
+};
+
 struct bt_run_sink {
     int (*each)(void *data, const struct bt_taskrun *run, const char *task_id); /* Borrows. */
     void *data;
@@ -152,6 +160,9 @@ struct bt_store_ops {
                 struct bt_exec **ret_exec, struct bt_err *err);
     int (*runs)(struct bt_store *store, const struct bt_run_query *query,
                 const struct bt_run_sink *sink, struct bt_err *err);
+    /* By number; *ret_total: all of the parent's. BT_NOT_FOUND: no such parent. */
+    int (*children)(struct bt_store *store, const struct bt_child_query *query,
+                    const struct bt_run_sink *sink, int64_t *ret_total, struct bt_err *err);
     int (*execs)(struct bt_store *store, const struct bt_exec_query *query,
                  const struct bt_exec_sink *sink, struct bt_total *ret_total, struct bt_err *err);
     /* The newest `query->limit` of each of the query's flows, newest first; by flow. */

@@ -213,3 +213,89 @@ def test_counts_after_kill(server):
             break
         time.sleep(0.02)
     assert server.get("/api/v1/executions/search").json["total"] == 6
+
+
+def test_children(server):
+    server.push("id: loop\nnamespace: shop\ntasks:\n  - id: each\n    type: io.kestra.plugin.core.flow.ForEach\n"
+                "    values: [1, 2, 3, 4, 5]\n    tasks:\n"
+                "      - {id: x, type: return, format: '{{ taskrun.value }}'}\n"
+                "      - {id: y, type: return, format: y}\n"
+                "  - id: shell\n    type: shell\n    commands:\n"
+                "      - >-\n        echo '::{\"metrics\":[{\"name\":\"rows\",\"type\":\"counter\","
+                "\"value\":3,\"tags\":{\"a\":\"b\"}},{\"name\":\"two\",\"type\":\"counter\","
+                "\"value\":1}]}::'\n")
+    made = server.post("/api/v1/executions/shop/loop?wait=true").json
+    path = f"/api/v1/executions/{made['id']}/taskruns"
+    top = server.get(path).json
+    assert [run["taskId"] for run in top["results"]] == ["each", "shell"] and top["total"] == 2
+    each = top["results"][0]
+    assert each["group"]["lanes"] == 5 and each["group"]["failed"] == 0, each
+    for parent in (each["n"], each["id"]):
+        page = server.get(f"{path}?parent={parent}&size=4&page=2").json
+        assert page["total"] == 10 and len(page["results"]) == 4, page
+        assert page["group"]["lanes"] == 5
+        assert {run["parentTaskRunId"] for run in page["results"]} == {each["id"]}
+    pages = [server.get(f"{path}?parent={each['id']}&size=3&page={n}").json["results"]
+             for n in range(1, 6)]
+    assert len({run["id"] for page in pages for run in page}) == 10
+    assert server.get(f"{path}?parent=nobody").status == 404
+    assert server.get(f"{path}?parent=9").json["results"] == []
+    assert server.get("/api/v1/executions/nobody/taskruns").status == 404
+    assert server.get(f"/api/v1/metrics/{made['id']}").json["total"] == 22  # Each return has two.
+    metrics = server.get(f"/api/v1/metrics/{made['id']}?taskId=shell").json
+    assert metrics["total"] == 2 and metrics["results"][0]["name"] == "rows", metrics
+    assert metrics["results"][0]["tags"] == {"a": "b"} and metrics["results"][0]["value"] == 3
+    assert metrics["results"][0]["taskRunId"] == top["results"][1]["id"]
+    second = server.get(f"/api/v1/metrics/{made['id']}?taskId=shell&size=1&page=2").json
+    assert [m["name"] for m in second["results"]] == ["two"] and second["total"] == 2
+    assert server.get(f"/api/v1/metrics/{made['id']}?taskId=each").json["total"] == 0
+
+
+def test_log_search(server):
+    fill(server)
+    server.push("id: talk\nnamespace: shop.sales\ntasks:\n"
+                "  - {id: one, type: log, message: 'red APPLE'}\n"
+                "  - {id: two, type: log, level: WARN, message: 'green pear'}\n")
+    first = server.post("/api/v1/executions/shop.sales/talk?wait=true").json["id"]
+    second = server.post("/api/v1/executions/shop.sales/talk?wait=true").json["id"]
+
+    def find(query):
+        answer = server.get(f"/api/v1/logs/search?{query}")
+        assert answer.status == 200, answer
+        return answer.json
+
+    lines = find("flowId=talk")
+    assert lines["total"] == 4 and "totalIsCapped" not in lines
+    assert [(e["executionId"], e["message"]) for e in lines["results"]] == [
+        (second, "red APPLE"), (second, "green pear"), (first, "red APPLE"), (first, "green pear")]
+    assert {"namespace", "flowId", "taskId", "taskRunId", "level", "timestamp"} <= set(
+        lines["results"][0])
+    assert find("namespace=shop&minLevel=WARN&flowId=talk")["total"] == 0  # Exact with a flow.
+    assert find("namespace=shop.sales&minLevel=WARN&q=pear")["total"] == 2
+    assert find("q=apple%20RED")["total"] == 2
+    assert find("q=apple%20green")["total"] == 0
+    assert [e["message"] for e in find("flowId=talk&size=1&page=2")["results"]] == ["green pear"]
+    assert find("flowId=talk&size=1&page=9") == {"results": [], "total": 4}
+    assert find("startDate=2100-01-01T00:00:00Z")["total"] == 0
+    assert find("endDate=2000-01-01T00:00:00Z")["total"] == 0
+    assert server.get("/api/v1/logs/search?minLevel=LOUD").status == 422
+
+
+def test_run_search(server):
+    fill(server)
+
+    def find(query):
+        answer = server.get(f"/api/v1/taskruns/search?{query}")
+        assert answer.status == 200, answer
+        return answer.json
+
+    assert find("")["total"] == 5
+    failed = find("state=FAILED")
+    assert failed["total"] == 1 and failed["results"][0]["flowId"] == "bad", failed
+    assert failed["results"][0]["state"]["current"] == "FAILED"
+    assert find("namespace=shop&state=SUCCESS")["total"] == 2
+    assert find("labels=env:prod")["total"] == 2
+    assert find("state=RUNNING") == {"results": [], "total": 0}
+    assert [run["flowId"] for run in find("size=2&page=2")["results"]] == ["bad", "good"]
+    assert server.get("/api/v1/taskruns/search?state=x").status == 422
+    assert server.get("/api/v1/taskruns/search?page=0").status == 422

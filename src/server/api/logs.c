@@ -68,6 +68,34 @@ static int follow(struct bt_request *request, struct bt_err *err)
     return bt_follow_begin(request, BT_FOLLOW_LOGS, exec, levels, err);
 }
 
+static int search(struct bt_request *request, struct bt_err *err)
+{
+    struct bt_paging paging;
+    struct bt_log_search search = {.of = {.namespace = bt_filter(request, "namespace"),
+                                          .flow_id = bt_filter(request, "flowId")},
+                                   .lines = {.attempt = -1, .words = bt_filter(request, "q")}};
+    BT_TRY(bt_paging_of(request, &paging, err));
+    BT_TRY(bt_levels_of(request, &search.lines.levels, err));
+    BT_TRY(bt_query_time(request, "startDate", &search.lines.from_us, err));
+    BT_TRY(bt_query_time(request, "endDate", &search.lines.to_us, err));
+    search.skip = bt_paging_skip(&paging);
+    search.limit = (uint64_t)paging.size;
+    BT_TRY(bt_service_log_search(request->service, &request->principal, &search,
+                                 &request->response.body, err));
+    return bt_respond_text(request, "application/json", err);
+}
+
+static const struct bt_param search_queries[] = {
+    {"page", "integer", "From 1"},
+    {"size", "integer", "Rows of a page"},
+    {"q", "string", "Words that are all in the message"},
+    {"namespace", "string", "This namespace and its children"},
+    {"flowId", "string", "Of the flow"},
+    {"minLevel", "string", "This level and more severe ones"},
+    {"startDate", "date-time", "Not before"},
+    {"endDate", "date-time", "Not after"},
+    {0},
+};
 static const struct bt_param queries[] = {
     {"minLevel", "string", "This level and more severe ones"},
     {"taskRunId", "string", "Lines of this task run"},
@@ -77,6 +105,8 @@ static const struct bt_param queries[] = {
 };
 
 const struct bt_route bt_routes_logs[] = {
+    {BT_GET, "/logs/search", search, 0, "searchLogs", "Logs", "Search the logs of executions", NULL,
+     "PagedLog", search_queries},
     {BT_GET, "/logs/{executionId}", get, 0, "getLogs", "Logs", "Get the logs of an execution", NULL,
      "LogEntries", queries},
     {BT_GET, "/logs/{executionId}/download", download, 0, "downloadLogs", "Logs",

@@ -1,9 +1,11 @@
 /* read.c — The read model over SQLite: a pool of read-only connections, flows and executions by
  * key. Lists and counts are in list.c. */
 #include "base/own.h"
+#include "base/vec.h"
 #include "engine/execution/codec.h"
 #include "store/sqlite/read_int.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static const char sql_flow[] =
@@ -16,8 +18,6 @@ static const char sql_revisions[] =
     "SELECT namespace,id,revision,is_deleted,created_us,source FROM flow_revisions"
     " WHERE tenant=?1 AND namespace=?2 AND id=?3 ORDER BY revision";
 static const char sql_exec[] = "SELECT record,key FROM executions WHERE tenant=?1 AND id=?2";
-static const char sql_runs[] =
-    "SELECT record,task_id FROM task_runs WHERE exec=?1 AND n>=?2 ORDER BY n LIMIT ?3";
 static const char sql_chunks[] =
     "SELECT first_line,lines,levels,from_us,to_us,segment,offset,length FROM log_chunks"
     " WHERE exec=?1 AND first_line+lines>?2 AND (?3=0 OR levels&?3) ORDER BY first_line";
@@ -47,6 +47,7 @@ int store_take(struct sqlite_store *self, struct reader **ret_reader, struct bt_
 
 void store_give(struct sqlite_store *self, struct reader *reader)
 {
+    assert(reader);
     (void)pthread_mutex_lock(&self->lock);
     reader->next = self->idle;
     self->idle = reader;
@@ -196,41 +197,6 @@ static int read_exec(struct bt_store *store, const char *tenant, struct bt_str i
     return rc;
 }
 
-static int read_runs_in(struct bt_db *db, sqlite3_stmt *statement, const struct bt_run_sink *sink,
-                        struct bt_err *err)
-{
-    bool is_row;
-    int rc = bt_db_step(db, statement, &is_row, err);
-    while (rc == BT_OK && is_row) {
-        BT_CLEANUP(bt_taskrun_free_p) struct bt_taskrun *run = NULL;
-        rc = bt_taskrun_decode(bt_db_text(statement, 0), &run, err);
-        if (rc == BT_OK)
-            rc = sink->each(sink->data, run, (const char *)sqlite3_column_text(statement, 1));
-        if (rc == BT_OK)
-            rc = bt_db_step(db, statement, &is_row, err);
-    }
-    (void)sqlite3_reset(statement); /* Done with. */
-    return rc;
-}
-
-static int read_runs(struct bt_store *store, const struct bt_run_query *query,
-                     const struct bt_run_sink *sink, struct bt_err *err)
-{
-    struct sqlite_store *self = (struct sqlite_store *)store;
-    struct reader *reader = NULL;
-    sqlite3_stmt *statement;
-    BT_TRY(store_take(self, &reader, err));
-    int rc = bt_db_prepare(&reader->db, sql_runs, &statement, err);
-    if (rc == BT_OK) {
-        (void)sqlite3_bind_int64(statement, 1, (int64_t)query->exec);
-        (void)sqlite3_bind_int64(statement, 2, query->from_n);
-        (void)sqlite3_bind_int64(statement, 3, query->limit);
-        rc = read_runs_in(&reader->db, statement, sink, err);
-    }
-    store_give(self, reader);
-    return rc;
-}
-
 /* --- Logs ------------------------------------------------------------------------------------- */
 
 struct lines {
@@ -264,36 +230,41 @@ static struct bt_log_chunk chunk_of(sqlite3_stmt *statement, uint64_t exec)
     };
 }
 
-static int read_chunks(struct sqlite_store *self, struct bt_db *db, struct lines *lines,
+typedef BT_VEC(struct bt_log_chunk) chunk_vec;
+
+static int read_chunks(struct bt_db *db, const struct bt_log_query *query, chunk_vec *chunks,
                        struct bt_err *err)
 {
     sqlite3_stmt *statement;
     bool is_row;
     BT_TRY(bt_db_prepare(db, sql_chunks, &statement, err));
-    (void)sqlite3_bind_int64(statement, 1, (int64_t)lines->query->exec);
-    (void)sqlite3_bind_int64(statement, 2, (int64_t)lines->query->first_line);
-    (void)sqlite3_bind_int64(statement, 3, lines->query->levels);
-    int rc = bt_db_step(db, statement, &is_row, err);
-    while (rc == BT_OK && is_row) {
-        struct bt_log_chunk chunk = chunk_of(statement, lines->query->exec);
-        lines->line = chunk.first_line;
-        rc = bt_logs_read(self->logs, &chunk, one_line, lines, err);
-        if (rc == BT_OK)
-            rc = bt_db_step(db, statement, &is_row, err);
+    (void)sqlite3_bind_int64(statement, 1, (int64_t)query->exec);
+    (void)sqlite3_bind_int64(statement, 2, (int64_t)query->first_line);
+    (void)sqlite3_bind_int64(statement, 3, query->levels);
+    BT_TRY(bt_db_step(db, statement, &is_row, err));
+    while (is_row) {
+        bt_vec_push(chunks, chunk_of(statement, query->exec));
+        BT_TRY(bt_db_step(db, statement, &is_row, err));
     }
-    (void)sqlite3_reset(statement); /* Done with. */
-    return rc;
+    return BT_OK;
 }
 
+/* The index rows first: while lines are read and given no statement is open. */
 static int read_logs(struct bt_store *store, const struct bt_log_query *query,
                      const struct bt_log_sink *sink, struct bt_err *err)
 {
     struct sqlite_store *self = (struct sqlite_store *)store;
     struct lines lines = {.query = query, .sink = sink};
     struct reader *reader = NULL;
+    chunk_vec chunks = {0};
     BT_TRY(store_take(self, &reader, err));
-    int rc = read_chunks(self, &reader->db, &lines, err);
+    int rc = read_chunks(&reader->db, query, &chunks, err);
     store_give(self, reader);
+    for (size_t i = 0; rc == BT_OK && i < chunks.count; i++) {
+        lines.line = chunks.items[i].first_line;
+        rc = bt_logs_read(self->logs, &chunks.items[i], one_line, &lines, err);
+    }
+    bt_vec_done(&chunks);
     return rc;
 }
 
@@ -306,6 +277,7 @@ int bt_store_sqlite(const char *path, struct bt_logs *logs, struct bt_store **re
         .revisions = read_revisions,
         .exec = read_exec,
         .runs = read_runs,
+        .children = read_children,
         .execs = list_execs,
         .latest = list_latest,
         .stats = read_stats,

@@ -35,3 +35,8 @@ int list_latest(struct bt_store *store, const struct bt_exec_query *query,
 /* charts.c */
 int read_stats(struct bt_store *store, const struct bt_stat_query *query,
                const struct bt_stat_sink *sink, struct bt_err *err);
+/* runs.c */
+int read_runs(struct bt_store *store, const struct bt_run_query *query,
+              const struct bt_run_sink *sink, struct bt_err *err);
+int read_children(struct bt_store *store, const struct bt_child_query *query,
+                  const struct bt_run_sink *sink, int64_t *ret_total, struct bt_err *err);
