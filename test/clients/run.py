@@ -8,12 +8,12 @@ import argparse
 import os
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "api"))
 from baton import Server  # noqa: E402
+from run_venv import make_venv  # noqa: E402
 
 PACKAGES = ["kestra==2.0.0", "kestrapy==2.0.3", "regex"]
 GREET = """id: greet
@@ -25,18 +25,6 @@ tasks:
   - {id: say, type: log, message: "hello {{ inputs.name }}"}
 """
 FAILS = "id: fails\nnamespace: demo.team\ntasks:\n- {id: t, type: fail}\n"
-
-
-def make_venv(folder, packages):
-    """A venv with the packages; one that is whole already is kept."""
-    stamp = folder / "installed.txt"
-    if stamp.exists() and stamp.read_text() == "\n".join(packages):
-        return folder / "bin" / "python"
-    venv.create(folder, clear=True, with_pip=True)
-    subprocess.run([folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check", *packages],
-                   check=True, timeout=600)
-    stamp.write_text("\n".join(packages))
-    return folder / "bin" / "python"
 
 
 def main():
