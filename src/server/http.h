@@ -36,7 +36,8 @@ struct bt_route {
     unsigned flags;
     const char *id, *tag; /* operationId; the group it stands in. */
     const char *summary;
-    const char *body;               /* Media types of the request, or NULL. */
+    const char *body;               /* Media type of the request, of JSON with its schema behind a
+                                       blank; or NULL. */
     const char *answer;             /* Name of the response's schema, or NULL: none. */
     const struct bt_param *queries; /* Ended by a NULL name; or NULL. */
 };

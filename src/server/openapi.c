@@ -72,14 +72,15 @@ static struct bt_value *reference(const char *name)
 /* "Text", "Bytes" and "EventStream" are no JSON. */
 static struct bt_value *content_of(const char *answer)
 {
-    static const char *const others[][2] = {{"Text", "text/plain"},
-                                            {"Yaml", "application/x-yaml"},
-                                            {"BlueprintYaml", "application/yaml"},
-                                            {"Bytes", "application/octet-stream"},
-                                            {"EventStream", "text/event-stream"}};
+    static const char *const others[][3] = {
+        {"Text", "text/plain", "string"},
+        {"Yaml", "application/x-yaml", "object"}, /* As somebody sees it who has read it. */
+        {"BlueprintYaml", "application/yaml", "object"},
+        {"Bytes", "application/octet-stream", "string"},
+        {"EventStream", "text/event-stream", "string"}};
     for (size_t i = 0; i < BT_COUNT(others); i++)
         if (strcmp(answer, others[i][0]) == 0)
-            return map1(others[i][1], map1("schema", schema_of("string")));
+            return map1(others[i][1], map1("schema", schema_of(others[i][2])));
     return map1("application/json", map1("schema", reference(answer)));
 }
 
@@ -102,17 +103,20 @@ static struct bt_value *answers_of(const struct bt_route *route)
     return rc == BT_OK ? BT_TAKE(answers) : NULL;
 }
 
+/* "application/json", or with the name of its schema behind a blank. */
 static struct bt_value *body_of(const struct bt_route *route)
 {
     BT_VALUE body = bt_map_new(2);
     struct bt_value *content;
-    if (strcmp(route->body, "application/json") == 0)
+    bool is_form = route->flags & BT_ROUTE_FORM;
+    const char *blank = strchr(route->body, ' ');
+    if (blank)
+        content = map1("application/json", map1("schema", reference(blank + 1)));
+    else if (strcmp(route->body, "application/json") == 0)
         content = map1(route->body, bt_map_new(0));
     else
-        content =
-            map1(route->body,
-                 map1("schema", schema_of(route->flags & BT_ROUTE_FORM ? "object" : "string")));
-    if (bt_map_puts(body, "required", bt_value_bool(!(route->flags & BT_ROUTE_FORM))) < 0 ||
+        content = map1(route->body, map1("schema", schema_of(is_form ? "object" : "string")));
+    if (bt_map_puts(body, "required", bt_value_bool(!is_form)) < 0 ||
         bt_map_puts(body, "content", content) < 0)
         return NULL;
     return BT_TAKE(body);

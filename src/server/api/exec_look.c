@@ -178,6 +178,6 @@ const struct bt_route bt_routes_exec_look[] = {
      "listFlowExecutionsByNamespace", "Executions", "List the flows to run of a namespace", NULL,
      "FlowsForExecution", NULL},
     {BT_POST, "/executions/latest", latest, 0, "getLatestExecutions", "Executions",
-     "Get the newest execution of each of some flows", JSON, "Executions", NULL},
+     "Get the newest execution of each of some flows", JSON " FlowIds", "Executions", NULL},
     {0},
 };

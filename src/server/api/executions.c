@@ -103,7 +103,9 @@ static int kill_one(struct bt_request *request, struct bt_err *err)
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
     BT_TRY(load(request, &exec, err));
     BT_TRY(bt_service_kill(request->service, &request->principal, exec->key, err));
-    return bt_respond(request, 202);
+    if (bt_str_find(request->uri, BT_STR("/actions/"), 0) < 0)
+        return bt_respond(request, 202);
+    return get(request, err); /* The newest dialect wants to see it. */
 }
 
 static int follow(struct bt_request *request, struct bt_err *err)

@@ -246,7 +246,7 @@ const struct bt_route bt_routes_flow_look[] = {
     {BT_GET, "/flows/{namespace}/{id}/tasks/{taskId}", task, 0, "getTaskFromFlow", "Flows",
      "Get a task of a flow", NULL, "Task", revision_queries},
     {BT_PATCH, "/flows/{namespace}/{id}/{taskId}", put_task, 0, "updateTask", "Flows",
-     "Replace a task; everything else in the source stays as it is", JSON, "Flow", NULL},
+     "Replace a task; everything else in the source stays as it is", JSON " Task", "Flow", NULL},
     {BT_GET, "/flows/{namespace}/{id}/graph", graph, 0, "generateFlowGraph", "Flows",
      "Get a flow as a graph", NULL, "FlowGraph", graph_queries},
     {BT_POST, "/flows/graph", graph_of_source, 0, "generateFlowGraphFromSource", "Flows",
@@ -267,6 +267,6 @@ const struct bt_route bt_routes_flow_look[] = {
     {BT_POST, "/flows/validate/task", validate_task, 0, "validateTask", "Flows",
      "Validate a task, or a trigger", YAML, "Violation", section_queries},
     {BT_POST, "/flows/validate/trigger", validate_trigger, 0, "validateTrigger", "Flows",
-     "Validate a trigger", JSON, "Violation", NULL},
+     "Validate a trigger", JSON " Task", "Violation", NULL},
     {0},
 };

@@ -276,16 +276,16 @@ static int add_flow(void *data, const struct bt_found_flow *found)
     return bt_list_push(data, value);
 }
 
-static int push_all(struct bt_request *request, struct bt_flow_pushes *pushes, struct bt_err *err)
+static int push_all(struct bt_request *request, struct bt_flow_pushes pushes, struct bt_err *err)
 {
     struct bt_diags diags = BT_DIAGS_INIT;
     BT_VALUE list = bt_list_new(0);
-    BT_TRY(bt_query_bool(request, "delete", false, &pushes->deletes, err));
-    pushes->text = bt_buf_str(&request->body);
-    pushes->diags = &diags;
+    BT_TRY(bt_query_bool(request, "delete", false, &pushes.deletes, err));
+    pushes.text = bt_buf_str(&request->body);
+    pushes.diags = &diags;
     if (!list)
         return bt_fail_mem(err, "the answer");
-    int rc = bt_service_push_flows(request->service, &request->principal, pushes,
+    int rc = bt_service_push_flows(request->service, &request->principal, &pushes,
                                    &(struct bt_found_sink){add_flow, list}, err);
     if (rc < 0 && diags.errors)
         rc = bt_respond_violations(request, &diags, err);
@@ -299,14 +299,14 @@ static int push_namespace(struct bt_request *request, struct bt_err *err)
 {
     struct bt_flow_pushes pushes = {.namespace = request->params[0]};
     BT_TRY(bt_query_bool(request, "override", false, &pushes.overrides, err));
-    return push_all(request, &pushes, err);
+    return push_all(request, pushes, err);
 }
 
 static int push_bulk(struct bt_request *request, struct bt_err *err)
 {
     struct bt_flow_pushes pushes = {.namespace = bt_query(request, "namespace")};
     BT_TRY(bt_query_bool(request, "allowNamespaceChild", false, &pushes.takes_children, err));
-    return push_all(request, &pushes, err);
+    return push_all(request, pushes, err);
 }
 
 #define YAML "application/x-yaml"
@@ -342,19 +342,19 @@ const struct bt_route bt_routes_flow_many[] = {
     {BT_POST, "/flows/bulk", push_bulk, 0, "bulkUpdateFlows", "Flows",
      "Create or update flows from one text", YAML, "FlowsWithSource", bulk_queries},
     {BT_DELETE, "/flows/delete/by-ids", delete_ids, 0, "deleteFlowsByIds", "Flows", "Delete flows",
-     JSON, "Count", NULL},
+     JSON " FlowIds", "Count", NULL},
     {BT_DELETE, "/flows/delete/by-query", delete_query, 0, "deleteFlowsByQuery", "Flows",
      "Delete the flows that match", NULL, "Count", filter_queries},
     {BT_POST, "/flows/disable/by-ids", disable_ids, 0, "disableFlowsByIds", "Flows",
-     "Disable flows", JSON, "Count", NULL},
+     "Disable flows", JSON " FlowIds", "Count", NULL},
     {BT_POST, "/flows/disable/by-query", disable_query, 0, "disableFlowsByQuery", "Flows",
      "Disable the flows that match", NULL, "Count", filter_queries},
     {BT_POST, "/flows/enable/by-ids", enable_ids, 0, "enableFlowsByIds", "Flows", "Enable flows",
-     JSON, "Count", NULL},
+     JSON " FlowIds", "Count", NULL},
     {BT_POST, "/flows/enable/by-query", enable_query, 0, "enableFlowsByQuery", "Flows",
      "Enable the flows that match", NULL, "Count", filter_queries},
     {BT_POST, "/flows/export/by-ids", export_ids, 0, "exportFlowsByIds", "Flows",
-     "Get flows as a zip archive", JSON, "Bytes", NULL},
+     "Get flows as a zip archive", JSON " FlowIds", "Bytes", NULL},
     {BT_GET, "/flows/export/by-query", export_query, 0, "exportFlowsByQuery", "Flows",
      "Get the flows that match as a zip archive", NULL, "Bytes", filter_queries},
     {BT_POST, "/flows/import", import, BT_ROUTE_FORM, "importFlows", "Flows",

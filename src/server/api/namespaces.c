@@ -124,7 +124,7 @@ const struct bt_route bt_routes_namespaces[] = {
     {BT_GET, "/namespaces/search", search, 0, "searchNamespaces", "Namespaces",
      "Search namespaces, those above them too", NULL, "PagedNamespace", search_queries},
     {BT_POST, "/namespaces/autocomplete", autocomplete, 0, "autocompleteNamespaces", "Namespaces",
-     "List names of namespaces", "application/json", "Strings", NULL},
+     "List names of namespaces", "application/json Autocomplete", "Strings", NULL},
     {BT_GET, "/namespaces/{namespace}", get, 0, "getNamespace", "Namespaces", "Get a namespace",
      NULL, "Namespace", NULL},
     {0},
