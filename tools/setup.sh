@@ -12,7 +12,7 @@ browser="chromium fonts-inter fonts-dejavu-core"
 case "${1:-build}" in
 build) want="$build" ;;
 run) want="$build $run" ;;
-test) want="$build $run $browser libcmocka-dev python3-yaml clang-14 libclang-rt-14-dev" ;;
+test) want="$build $run $browser libcmocka-dev python3-yaml python3-venv clang-14 libclang-rt-14-dev" ;;
 bench) want="$build $run libcmocka-dev wrk" ;;
 e2e) want="$build $browser" ;;
 fuzz) want="$build clang-14 libclang-rt-14-dev" ;;
