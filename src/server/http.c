@@ -1,6 +1,7 @@
 /* http.c — The library's callbacks: a connection, a request and its phases. Never blocks. */
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/utf8.h"
 #include "server/http_int.h"
 #include "server/stream.h"
 #include "sys/fs.h"
@@ -132,6 +133,8 @@ static enum MHD_Result work(struct exchange *exchange)
         rc = bt_fail(&err, BT_LIMIT, "the body has more than %u bytes", BT_HTTP_BODY_MAX);
     else if (exchange->form)
         rc = form_close(exchange, &err);
+    else if (!bt_utf8_is_valid(bt_buf_str(&exchange->request.body), NULL))
+        rc = bt_fail(&err, BT_INVALID, "Invalid format: the body is no valid UTF-8");
     if (rc < 0)
         return refuse(exchange, &err);
     if (exchange->request.route->flags & BT_ROUTE_QUICK) {

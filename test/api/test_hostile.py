@@ -20,7 +20,7 @@ BAD_BODIES = [b"", b"\x00", b"\xff\xfe\x00\x00", b"{", b"[" * 100000, b'{"a":' *
               b'{"a":1,"a":2}', b"1e999999", b"-" * 1000, b"&a [*a]", b"a: &x [*x, *x]", b"%PDF", b"\xef\xbb\xbf{}",
               b'[{"namespace":{},"id":[]}]', b'[null]', b'{"keys":null}', b'{"executionsId":[{}],"executionLabels":7}',
               b"--\r\n", b"id: a\n---\n---\n\x01", "\u0000\u202e".encode(), b"x" * 1_000_000]
-TYPES = ["application/json", "application/x-yaml", "text/plain", "multipart/form-data; boundary=b",
+TYPES = ["application/json", "application/x-yaml", "text/plain", "multipart/form-data; boundary=bb",
          "multipart/form-data", "application/x-www-form-urlencoded", "\xff/\xfe", ""]
 SLOW_OK = {"/api/v1/events"}  # Streams: an answer comes, its end does not.
 
@@ -117,6 +117,26 @@ def test_bodies(server):
     assert server.is_sanitized or server.rss_mb() < 250
 
 
+def test_no_text(server):
+    """Bytes that are no text never get into a record: the execution would not be readable."""
+    server.push("id: a\nnamespace: b.c\ninputs: [{id: a, type: STRING, required: false}]\n"
+                "tasks:\n- {id: t, type: log, message: x}\n")
+    for name, file_name, value in [(b"a", None, b"\xff\xfe"), (b"\xff", None, b"x"), (b"a", b"\xc0\xaf", b"x"),
+                                   (b"a", None, b"\xed\xa0\x80")]:
+        extra = b'; filename="' + file_name + b'"' if file_name else b""
+        body = (b'--bb\r\nContent-Disposition: form-data; name="' + name + b'"' + extra + b"\r\n\r\n" + value +
+                b"\r\n--bb--\r\n")
+        assert ask(server, "POST", "/api/v1/executions/b.c/a", body, "multipart/form-data; boundary=bb") == 422, body
+    for method, path in [("POST", "/api/v1/flows"), ("PUT", "/api/v1/namespaces/b.c/kv/k"),
+                         ("POST", "/api/v1/executions/latest"), ("POST", "/api/v1/flows/validate/task")]:
+        assert ask(server, method, path, b'"\xff"') == 422, path
+    assert server.get("/api/v1/executions/search").json["total"] == 0
+    nul = b'--bb\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\0y\r\n--bb--\r\n'
+    assert ask(server, "POST", "/api/v1/executions/b.c/a?wait=true", nul, "multipart/form-data; boundary=bb") == 200
+    found = server.get("/api/v1/executions/search").json
+    assert found["results"][0]["inputs"] == {"a": "x\0y"}, found
+
+
 def test_methods(server):
     seen = {}
     for method, path, _ in operations(server):
@@ -134,8 +154,8 @@ def test_noise(server):
     """Requests with bytes changed at random: seeded."""
     rng = random.Random(11)
     seed = (b"POST /api/v1/executions/b.c/a?wait=true&labels=a:b HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
-            b"multipart/form-data; boundary=b\r\nContent-Length: 75\r\n\r\n--b\r\nContent-Disposition: form-data; "
-            b'name="a"\r\n\r\nvalue\r\n--b--\r\n')
+            b"multipart/form-data; boundary=bb\r\nContent-Length: 77\r\n\r\n--bb\r\nContent-Disposition: form-data; "
+            b'name="a"\r\n\r\nvalue\r\n--bb--\r\n')
     for _ in range(300):
         data = bytearray(seed)
         for _ in range(rng.randrange(1, 12)):
