@@ -39,7 +39,7 @@ stage "API with ASan and UBSan" test/api/run.py --baton build-asan/baton
 stage "API, release" test/api/run.py --baton build/baton
 stage "clients: kestra, kestrapy" test/clients/run.py
 stage "API against its document, by schemathesis" test/api/schema.py --seconds 40
-stage "crash: kill -9 of a server under HTTP load" test/crash/api.py --kills "${KILLS:-45}"
+stage "crash: kill -9 of a server under HTTP load" test/crash/server.py --kills "${KILLS:-45}"
 stage "crash: kill -9 of workers and servers" test/crash/workers.py --kills "${KILLS:-45}"
 stage "crash: kill -9 of plugin hosts and the zygote" test/crash/hosts.py --kills "${KILLS:-60}"
 stage "crash: remote workers, scenes" test/crash/remote.py

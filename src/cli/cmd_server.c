@@ -4,6 +4,7 @@
 #include "cli/control.h"
 #include "cli/options.h"
 
+#include "base/num.h"
 #include "base/own.h"
 #include "server/server.h"
 
@@ -11,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -98,6 +100,16 @@ static void block_signals(void)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* A limit in seconds that the environment lowers or raises; 0: it does not. */
+static unsigned env_seconds(const char *name)
+{
+    const char *text = getenv(name);
+    int64_t seconds;
+    return text && bt_parse_i64(bt_str_of(text), &seconds) && seconds > 0 && seconds < 1000000
+               ? (unsigned)seconds
+               : 0;
+}
+
 static int open_http(const struct options *options, struct bt_instance *instance,
                      struct bt_server **ret_server, struct bt_err *err)
 {
@@ -110,6 +122,8 @@ static int open_http(const struct options *options, struct bt_instance *instance
         .local_path = bt_buf_cstr(&local),
         .token = bt_instance_api_token(instance),
         .upload_dir = bt_instance_dir(instance), /* The files there have no name. */
+        .headers_s = env_seconds("BATON_HTTP_HEADERS_S"),
+        .body_s = env_seconds("BATON_HTTP_BODY_S"),
     };
     if (!config.local_path)
         return bt_fail(err, BT_INVALID, "the path of the data directory is too long");

@@ -1,6 +1,7 @@
 /* form.c — Bodies of forms, taken apart while they arrive. Files go to unnamed temporary files,
  * never to memory. */
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "server/http_int.h"
 
 #include <errno.h>
@@ -132,6 +133,12 @@ bool form_add(struct exchange *exchange, const char *at, size_t len)
     return false;
 }
 
+static bool is_text(const struct bt_part *part)
+{
+    return bt_utf8_is_valid(part->name, NULL) && bt_utf8_is_valid(part->file_name, NULL) &&
+           bt_utf8_is_valid(part->text, NULL);
+}
+
 int form_close(struct exchange *exchange, struct bt_err *err)
 {
     struct bt_form *form = exchange->form;
@@ -145,6 +152,8 @@ int form_close(struct exchange *exchange, struct bt_err *err)
     }
     for (size_t i = 0; i < form->count; i++) {
         form->parts[i].text = bt_buf_str(&form->texts[i]);
+        if (!is_text(&form->parts[i]))
+            return bt_fail(err, BT_INVALID, "Invalid format: the form is no valid UTF-8");
         if (form->parts[i].fd >= 0)
             (void)lseek(form->parts[i].fd, 0, SEEK_SET); /* Cannot fail on a file. */
     }

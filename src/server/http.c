@@ -1,6 +1,7 @@
 /* http.c — The library's callbacks: a connection, a request and its phases. Never blocks. */
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/utf8.h"
 #include "server/http_int.h"
 #include "server/stream.h"
 #include "sys/fs.h"
@@ -90,6 +91,8 @@ static enum MHD_Result begin(struct exchange *exchange, const char *method)
     const union MHD_ConnectionInfo *info =
         bt_mhd.get_connection_info(exchange->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     exchange->link = info ? info->socket_context : NULL;
+    if (exchange->link && exchange->link->is_refused)
+        return MHD_NO;
     watch_waits(exchange->server, exchange->link, true);
     if (!exchange->uri_text)
         return MHD_NO;
@@ -130,6 +133,8 @@ static enum MHD_Result work(struct exchange *exchange)
         rc = bt_fail(&err, BT_LIMIT, "the body has more than %u bytes", BT_HTTP_BODY_MAX);
     else if (exchange->form)
         rc = form_close(exchange, &err);
+    else if (!bt_utf8_is_valid(bt_buf_str(&exchange->request.body), NULL))
+        rc = bt_fail(&err, BT_INVALID, "Invalid format: the body is no valid UTF-8");
     if (rc < 0)
         return refuse(exchange, &err);
     if (exchange->request.route->flags & BT_ROUTE_QUICK) {
@@ -175,6 +180,20 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 
 /* --- A connection ----------------------------------------------------------------------------- */
 
+/* One too many: it is told so before it has asked anything. */
+static void refuse_connection(struct link *link)
+{
+    static const char answer[] =
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 5\r\n"
+        "Content-Length: 55\r\nConnection: close\r\n\r\n"
+        "{\"message\":\"Service Unavailable: too many connections\"}";
+    if (!link)
+        return;
+    link->is_refused = true;
+    (void)send(link->fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL); /* Or not. */
+    (void)shutdown(link->fd, SHUT_WR);
+}
+
 static void on_connection(void *data, struct MHD_Connection *connection, void **state,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -183,7 +202,8 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
         const union MHD_ConnectionInfo *info =
             bt_mhd.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         *state = info ? watch_add(server, connection, info->connect_fd) : NULL;
-        (void)atomic_fetch_add(&server->connections, 1);
+        if (atomic_fetch_add(&server->connections, 1) >= (int)server->connections_max)
+            refuse_connection(*state);
         return;
     }
     watch_remove(server, *state);
@@ -214,9 +234,17 @@ static unsigned connections_max(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return 500;
     limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit); /* As many as are allowed: less is less. */
-    rlim_t most = limit.rlim_cur > 1000 ? limit.rlim_cur - 500 : limit.rlim_cur / 2;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);  /* As many as are allowed: less is less. */
+    rlim_t kept = 500 + BT_HTTP_REFUSED_MAX; /* For files, and for those who are refused. */
+    rlim_t most = limit.rlim_cur > 2 * kept ? limit.rlim_cur - kept : limit.rlim_cur / 2;
     return most < BT_HTTP_CONNECTIONS_MAX ? (unsigned)most : BT_HTTP_CONNECTIONS_MAX;
+}
+
+/* How many more are let in to be told that they are too many. */
+static unsigned refused_max(const struct bt_server *server)
+{
+    unsigned quarter = server->connections_max / 4;
+    return quarter < BT_HTTP_REFUSED_MAX ? quarter : BT_HTTP_REFUSED_MAX;
 }
 
 static struct MHD_Daemon *start_daemon(struct bt_server *server, int fd, unsigned threads)
@@ -225,11 +253,11 @@ static struct MHD_Daemon *start_daemon(struct bt_server *server, int fd, unsigne
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC,
         0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0u,
-        MHD_OPTION_CONNECTION_LIMIT, connections_max(), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)BT_HTTP_MEMORY_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-        MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, server, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, server->connections_max + refused_max(server),
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)BT_HTTP_MEMORY_BYTES,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_URI_LOG_CALLBACK, on_uri,
+        server, MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
 }
 
 static int bind_address(const struct addrinfo *info, int *ret_fd)
@@ -328,7 +356,12 @@ int bt_server_start(const struct bt_server_config *config, struct bt_server **re
         return bt_fail_mem(err, "server");
     server->config = *config;
     server->service = config->service;
+    if (!server->config.headers_s)
+        server->config.headers_s = BT_HTTP_HEADERS_S;
+    if (!server->config.body_s)
+        server->config.body_s = BT_HTTP_BODY_S;
     server->router = bt_router_new();
+    server->connections_max = connections_max();
     (void)pthread_mutex_init(&server->links_lock, NULL); /* Cannot fail with default attributes. */
     (void)pthread_cond_init(&server->watch_changed, NULL);
     if (server->router)

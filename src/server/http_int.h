@@ -42,6 +42,7 @@ struct link {
     int64_t since_us; /* Monotonic: when it began to wait for headers or body; 0: it is our turn. */
     bool is_body;
     bool is_shut;
+    bool is_refused; /* One too many: it gets no handler. Set before anybody else sees the link. */
 };
 
 struct bt_server {
@@ -51,6 +52,7 @@ struct bt_server {
     struct MHD_Daemon *daemon, *local;
     char address[160]; /* "http://127.0.0.1:8080" */
     bool is_open;      /* Anonymous is allowed: loopback only. */
+    unsigned connections_max;
     atomic_bool is_stopping;
     atomic_int connections, working; /* working: suspended for a handler. */
     /* The pool. */

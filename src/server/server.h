@@ -15,6 +15,7 @@ struct bt_server_config {
     const char *token;          /* What "Authorization: Bearer …" must say. Borrowed. */
     const char *upload_dir;     /* For bodies that do not stay in memory. Borrowed. */
     unsigned threads;           /* HTTP threads; 0 = 2. */
+    unsigned headers_s, body_s; /* The longest wait for headers, for a body; 0: BT_HTTP_…_S. */
 };
 
 int bt_server_start(const struct bt_server_config *config, struct bt_server **ret_server,

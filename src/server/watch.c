@@ -63,7 +63,9 @@ static void close_slow(struct bt_server *server)
     int64_t now_us = bt_clock_mono_us(bt_clock_system());
     (void)pthread_mutex_lock(&server->links_lock);
     for (struct link *link = server->links; link; link = link->next) {
-        int64_t most_s = link->is_body ? BT_HTTP_BODY_S : BT_HTTP_HEADERS_S;
+        int64_t most_s = link->is_refused ? BT_HTTP_REFUSED_S
+                         : link->is_body  ? server->config.body_s
+                                          : server->config.headers_s;
         if (link->is_shut || !link->since_us || now_us - link->since_us < most_s * 1000000)
             continue;
         link->is_shut = true;

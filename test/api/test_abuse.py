@@ -72,10 +72,10 @@ def test_forms(server):
     server.push("id: f\nnamespace: demo\ninputs: [{id: a, type: STRING, required: false}]\n"
                 "tasks: [{id: t, type: log, message: x}]\n")
     url = "/api/v1/executions/demo/f"
-    kind = {"Content-Type": "multipart/form-data; boundary=b"}
-    for body in [b"", b"--b", b"--b\r\n\r\n\r\n--b--", b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n",
-                 b"x" * 100000, b"--b\r\n" * 10000,
-                 b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\xfe\r\n--b--\r\n']:
+    kind = {"Content-Type": "multipart/form-data; boundary=bb"}
+    for body in [b"", b"--bb", b"--bb\r\n\r\n\r\n--bb--", b"--bb\r\nContent-Disposition: form-data\r\n\r\nx\r\n--bb--\r\n",
+                 b"x" * 100000, b"--bb\r\n" * 10000,
+                 b'--bb\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\xfe\r\n--bb--\r\n']:
         answer = server.post(url, body, headers=kind)
         assert answer.status in (200, 422), (body[:50], answer)
     assert server.post(url, b"x", headers={"Content-Type": "multipart/form-data"}).status == 422

@@ -4,6 +4,7 @@
 #include "base/iso.h"
 #include "base/limits.h"
 #include "base/own.h"
+#include "base/utf8.h"
 #include "server/router.h"
 #include "service/shape.h"
 #include "value/json.h"
@@ -152,7 +153,7 @@ static int put(struct bt_request *request, struct bt_err *err)
     rc |= bt_map_puts(put, "key", bt_value_string(name.key));
     if (type)
         rc |= bt_map_puts(put, "type", bt_value_cstr(type));
-    if (description.len)
+    if (description.len && bt_utf8_is_valid(description, NULL))
         rc |= bt_map_puts(put, "description", bt_value_string(description));
     if (rc != BT_OK)
         return bt_fail_mem(err, "value");
