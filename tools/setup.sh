@@ -9,7 +9,7 @@ run="python3"
 case "${1:-build}" in
 build) want="$build" ;;
 run) want="$build $run" ;;
-test) want="$build $run libcmocka-dev python3-yaml clang-14 libclang-rt-14-dev" ;;
+test) want="$build $run libcmocka-dev python3-yaml python3-venv clang-14 libclang-rt-14-dev" ;;
 fuzz) want="$build clang-14 libclang-rt-14-dev" ;;
 lint) want="$build python3 git clang-format-14 clang-tidy-14 libcmocka-dev" ;;
 *)

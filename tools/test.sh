@@ -34,6 +34,9 @@ stage "scenarios with ASan and UBSan" test/scenario/run.py --baton build-asan/ba
 stage "scenarios, release" test/scenario/run.py --baton build/baton
 stage "API with ASan and UBSan" test/api/run.py --baton build-asan/baton
 stage "API, release" test/api/run.py --baton build/baton
+stage "clients: kestra and kestrapy" test/clients/run.py --baton build/baton
+stage "API against its own document" test/api/schema.py --baton build/baton --seconds "${SCHEMA_SECONDS:-45}"
+stage "crash: kill -9 of the server under load" test/crash/server.py --kills "${KILLS:-40}"
 stage "crash: kill -9 of workers and servers" test/crash/workers.py --kills "${KILLS:-45}"
 stage "crash: kill -9 of plugin hosts and the zygote" test/crash/hosts.py --kills "${KILLS:-60}"
 stage "crash: kill -9, full disk, damaged data" test/crash/run.py --kills "${KILLS:-25}"

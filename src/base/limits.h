@@ -78,8 +78,8 @@
 
 /* The HTTP server. */
 #define BT_HTTP_CONNECTIONS_MAX 12000u     /* As far as descriptors are allowed. */
-#define BT_HTTP_REFUSED_MAX 1000u      /* Beyond them: are told so, and closed. */
-#define BT_HTTP_REFUSED_S 2            /* How long they may take to read it. */
+#define BT_HTTP_REFUSED_MAX 1000u          /* Beyond them: are told so, and closed. */
+#define BT_HTTP_REFUSED_S 2                /* How long they may take to read it. */
 #define BT_HTTP_MEMORY_BYTES 16384u        /* Of one connection: request line and headers. */
 #define BT_HTTP_BODY_MAX (16u << 20)       /* A body that is no form. */
 #define BT_HTTP_FORM_MAX (1ull << 40)      /* A form, with its files. */

@@ -234,7 +234,7 @@ static unsigned connections_max(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return 500;
     limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit); /* As many as are allowed: less is less. */
+    (void)setrlimit(RLIMIT_NOFILE, &limit);  /* As many as are allowed: less is less. */
     rlim_t kept = 500 + BT_HTTP_REFUSED_MAX; /* For files, and for those who are refused. */
     rlim_t most = limit.rlim_cur > 2 * kept ? limit.rlim_cur - kept : limit.rlim_cur / 2;
     return most < BT_HTTP_CONNECTIONS_MAX ? (unsigned)most : BT_HTTP_CONNECTIONS_MAX;
@@ -254,11 +254,10 @@ static struct MHD_Daemon *start_daemon(struct bt_server *server, int fd, unsigne
         0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0u,
         MHD_OPTION_CONNECTION_LIMIT, server->connections_max + refused_max(server),
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)BT_HTTP_MEMORY_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-        MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, server, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)BT_HTTP_MEMORY_BYTES,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_URI_LOG_CALLBACK, on_uri,
+        server, MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
 }
 
 static int bind_address(const struct addrinfo *info, int *ret_fd)

@@ -206,7 +206,7 @@ const struct bt_route bt_routes_kv[] = {
      NULL},
     {BT_DELETE, KV "/{key}", delete_one, 0, "deleteKeyValue", "KV", "Delete a key", NULL, "Boolean",
      NULL},
-    {BT_DELETE, KV, delete_many, 0, "deleteKeyValues", "KV", "Delete keys", "application/json DeletedKeys",
-     "DeletedKeys", NULL},
+    {BT_DELETE, KV, delete_many, 0, "deleteKeyValues", "KV", "Delete keys",
+     "application/json DeletedKeys", "DeletedKeys", NULL},
     {0},
 };
