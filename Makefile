@@ -47,7 +47,7 @@ test: ## All checks in short form (at most 25 minutes on two cores)
 
 .PHONY: test-long
 test-long: ## The same for hours: more seeds, longer fuzzing
-	@SEEDS=100000 SECONDS_PER_TARGET=1800 FUZZ_SEED=0 KILLS=1000 $(MAKE) --no-print-directory test
+	@SEEDS=100000 SECONDS_PER_TARGET=1800 FUZZ_SEED=0 KILLS=1000 SCHEMA_SECONDS=3600 $(MAKE) --no-print-directory test
 
 .PHONY: asan
 asan: ## Unit tests under AddressSanitizer and UBSan

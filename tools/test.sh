@@ -38,7 +38,7 @@ stage "scenarios, release" test/scenario/run.py --baton build/baton
 stage "API with ASan and UBSan" test/api/run.py --baton build-asan/baton
 stage "API, release" test/api/run.py --baton build/baton
 stage "clients: kestra, kestrapy" test/clients/run.py
-stage "API against its document, by schemathesis" test/api/schema.py --seconds 40
+stage "API against its document, by schemathesis" test/api/schema.py --seconds "${SCHEMA_SECONDS:-40}"
 stage "crash: kill -9 of a server under HTTP load" test/crash/server.py --kills "${KILLS:-45}"
 stage "crash: kill -9 of workers and servers" test/crash/workers.py --kills "${KILLS:-45}"
 stage "crash: kill -9 of plugin hosts and the zygote" test/crash/hosts.py --kills "${KILLS:-60}"

@@ -181,7 +181,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 /* --- A connection ----------------------------------------------------------------------------- */
 
 /* One too many: it is told so before it has asked anything. */
-static void refuse_connection(struct link *link)
+static void refuse_connection(struct bt_server *server, struct link *link)
 {
     static const char answer[] =
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 5\r\n"
@@ -189,7 +189,7 @@ static void refuse_connection(struct link *link)
         "{\"message\":\"Service Unavailable: too many connections\"}";
     if (!link)
         return;
-    link->is_refused = true;
+    watch_refuse(server, link);
     (void)send(link->fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL); /* Or not. */
     (void)shutdown(link->fd, SHUT_WR);
 }
@@ -203,7 +203,7 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
             bt_mhd.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         *state = info ? watch_add(server, connection, info->connect_fd) : NULL;
         if (atomic_fetch_add(&server->connections, 1) >= (int)server->connections_max)
-            refuse_connection(*state);
+            refuse_connection(server, *state);
         return;
     }
     watch_remove(server, *state);

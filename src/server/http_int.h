@@ -42,7 +42,7 @@ struct link {
     int64_t since_us; /* Monotonic: when it began to wait for headers or body; 0: it is our turn. */
     bool is_body;
     bool is_shut;
-    bool is_refused; /* One too many: it gets no handler. Set before anybody else sees the link. */
+    bool is_refused; /* One too many: it gets no handler. */
 };
 
 struct bt_server {
@@ -113,3 +113,4 @@ struct link *watch_add(struct bt_server *server, struct MHD_Connection *connecti
 void watch_remove(struct bt_server *server, struct link *link);
 void watch_waits(struct bt_server *server, struct link *link, bool is_body); /* For the client. */
 void watch_works(struct bt_server *server, struct link *link);               /* We do. */
+void watch_refuse(struct bt_server *server, struct link *link); /* It goes when it has read why. */

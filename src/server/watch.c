@@ -58,6 +58,13 @@ void watch_works(struct bt_server *server, struct link *link)
     move(server, link, 0, false);
 }
 
+void watch_refuse(struct bt_server *server, struct link *link)
+{
+    (void)pthread_mutex_lock(&server->links_lock);
+    link->is_refused = true;
+    (void)pthread_mutex_unlock(&server->links_lock);
+}
+
 static void close_slow(struct bt_server *server)
 {
     int64_t now_us = bt_clock_mono_us(bt_clock_system());

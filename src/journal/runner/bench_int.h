@@ -138,12 +138,13 @@ static inline void start_runner(struct bench *bench)
 {
     static struct bt_clock clock;
     clock = (struct bt_clock){clock_now, clock_now, bench};
-    struct bt_runner_config config = {.journal = bench->journal,
-                                      .clock = &clock,
-                                      .seed = 5,
-                                      .files = bench->files,
-                                      .dispatcher = {bench, on_submit, on_kill_job},
-                                      .listener = {bench, on_changes, on_trouble}};
+    struct bt_runner_config config = {
+        .journal = bench->journal,
+        .clock = &clock,
+        .seed = 5,
+        .files = bench->files,
+        .dispatcher = {.data = bench, .submit = on_submit, .kill = on_kill_job},
+        .listener = {bench, on_changes, on_trouble}};
     assert_int_equal(bt_runner_new(&config, &bench->runner, NULL), BT_OK);
     assert_int_equal(bt_runner_recover(bench->runner, NULL), BT_OK);
 }

@@ -413,6 +413,72 @@ struct poster {
     _Atomic int posted;
 };
 
+/* The result of a message about one execution, after it was settled. */
+static int edit(struct bench *bench, uint64_t key, struct bt_value *labels)
+{
+    struct bt_reply *reply = bt_reply_new();
+    struct bt_err err = BT_ERR_INIT;
+    if (labels)
+        bt_runner_label(bench->runner, key, labels, reply);
+    else
+        bt_runner_drop(bench->runner, key, reply);
+    settle(bench);
+    int rc = bt_reply_wait(reply, &err);
+    bt_reply_free(reply);
+    return rc;
+}
+
+static struct bt_value *label(const char *key, const char *text)
+{
+    struct bt_value *labels = bt_map_new(1);
+    assert_int_equal(bt_map_puts(labels, key, bt_value_cstr(text)), BT_OK);
+    return labels;
+}
+
+/* Labels of what has ended are merged; what has ended can be removed, with all its rows, once. */
+static void test_edits(void **state)
+{
+    (void)state;
+    static struct bench bench;
+    struct bt_exec *exec = NULL;
+    bench_open(&bench);
+    put_flow(&bench, NAP_FLOW);
+    put_flow(&bench, "id: f\nnamespace: a\ntasks:\n  - {id: a, type: log, message: x}\n");
+    create(&bench, "n", NULL);
+    create(&bench, "f", NULL);
+    settle(&bench);
+    assert_int_equal(edit(&bench, 1, label("a", "b")), BT_CONFLICT); /* It sleeps. */
+    assert_int_equal(edit(&bench, 1, NULL), BT_CONFLICT);
+    assert_int_equal(edit(&bench, 9, label("a", "b")), BT_NOT_FOUND);
+    assert_int_equal(edit(&bench, 9, NULL), BT_NOT_FOUND);
+    assert_int_equal(edit(&bench, 2, label("a", "b")), BT_OK);
+    restart(&bench);
+    assert_int_equal(edit(&bench, 2, label("c", "d")), BT_OK);
+    assert_int_equal(bench.real->exec(bench.journal, 2, &exec, NULL), BT_OK);
+    assert_true(bt_str_is(bt_map_str(exec->labels, "a"), "b"));
+    assert_true(bt_str_is(bt_map_str(exec->labels, "c"), "d"));
+    bt_exec_free(exec);
+    bench.commit_fails = 1;
+    assert_int_equal(edit(&bench, 2, NULL), BT_IO); /* It stays. */
+    bench.wall_us += 10000000;
+    assert_int_equal(count(&bench, "SELECT count(*) FROM executions WHERE key=2"), 1);
+    /* Twice in one batch, and a label behind it. */
+    struct bt_reply *replies[] = {bt_reply_new(), bt_reply_new(), bt_reply_new()};
+    bt_runner_drop(bench.runner, 2, replies[0]);
+    bt_runner_drop(bench.runner, 2, replies[1]);
+    bt_runner_label(bench.runner, 2, label("x", "y"), replies[2]);
+    settle(&bench);
+    assert_int_equal(bt_reply_wait(replies[0], NULL), BT_OK);
+    assert_int_equal(bt_reply_wait(replies[1], NULL), BT_NOT_FOUND);
+    assert_int_equal(bt_reply_wait(replies[2], NULL), BT_NOT_FOUND);
+    for (size_t i = 0; i < BT_COUNT(replies); i++)
+        bt_reply_free(replies[i]);
+    assert_int_equal(count(&bench, "SELECT count(*) FROM executions WHERE key=2"), 0);
+    assert_int_equal(count(&bench, "SELECT count(*) FROM task_runs WHERE exec=2"), 0);
+    assert_int_equal(count(&bench, "SELECT count(*) FROM task_runs WHERE exec=1"), 1);
+    bench_done(&bench);
+}
+
 static void *post_all(void *data)
 {
     struct poster *poster = data;
@@ -473,7 +539,7 @@ int main(void)
         cmocka_unit_test(test_recover),      cmocka_unit_test(test_absent),
         cmocka_unit_test(test_kill),         cmocka_unit_test(test_revisions),
         cmocka_unit_test(test_unknown_flow), cmocka_unit_test(test_thread),
-        cmocka_unit_test(test_inbox_bound),
+        cmocka_unit_test(test_inbox_bound),  cmocka_unit_test(test_edits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
