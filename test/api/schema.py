@@ -47,7 +47,7 @@ def main():
                    str(options.seconds), "--output-truncate", "true", "--continue-on-failure"]
         for name in LEFT_OUT:
             command += ["--exclude-operation-id", name]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=options.seconds * 3 + 120,
+        done = subprocess.run(command, capture_output=True, text=True, timeout=options.seconds * 3 + 120, cwd=Path(options.venv),
                               check=False)
         print("\n".join(done.stdout.splitlines()[-400:]))
         assert server.get("/health").json["status"] == "UP"
