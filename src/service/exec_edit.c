@@ -123,70 +123,14 @@ int bt_service_drop(struct bt_service *service, const struct bt_principal *princ
 /* --- Which ------------------------------------------------------------------------------------ */
 
 struct picking {
-    const struct bt_exec_query *query;
     bt_exec_refs *refs;
     struct bt_err *err;
 };
-
-static bool has_labels(const struct bt_value *wanted, const struct bt_value *labels)
-{
-    for (size_t i = 0; i < bt_value_count(wanted); i++) {
-        const struct bt_value *have = bt_map_get(labels, bt_map_key(wanted, i));
-        if (!have || !bt_value_equal(have, bt_map_at(wanted, i, NULL)))
-            return false;
-    }
-    return true;
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool is_letter(char c)
-{
-    return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || (c & 0x80);
-}
-
-/* Whether a word of the text begins so. */
-static bool begins_word(struct bt_str text, struct bt_str word)
-{
-    for (size_t i = 0; i + word.len <= text.len; i++) {
-        size_t same = 0;
-        if (i && is_letter(text.at[i - 1]))
-            continue;
-        while (same < word.len && lower(text.at[i + same]) == lower(word.at[same]))
-            same++;
-        if (same == word.len)
-            return true;
-    }
-    return false;
-}
-
-static bool has_words(struct bt_str words, const struct bt_exec *exec)
-{
-    for (size_t at = 0; at < words.len;) {
-        size_t end = at;
-        while (end < words.len && is_letter(words.at[end]))
-            end++;
-        struct bt_str word = bt_str_slice(words, at, end);
-        if (word.len && !begins_word(bt_str_of(exec->namespace), word) &&
-            !begins_word(bt_str_of(exec->flow_id), word) &&
-            !begins_word(bt_id_str(&exec->id), word))
-            return false;
-        at = end + 1;
-    }
-    return true;
-}
 
 static int pick_one(void *data, struct bt_exec *exec)
 {
     struct picking *picking = data;
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *taken = exec;
-    if ((picking->query->is_exact && !bt_str_is(picking->query->namespace, taken->namespace)) ||
-        !has_labels(picking->query->labels, taken->labels) ||
-        !has_words(picking->query->text, taken))
-        return BT_OK; /* A store may give more than was asked for. */
     if (picking->refs->count == BT_BULK_MAX)
         return bt_fail(picking->err, BT_LIMIT, "more than %u executions match: narrow the filters",
                        BT_BULK_MAX);
@@ -203,7 +147,7 @@ int bt_service_pick(struct bt_service *service, const struct bt_principal *princ
 {
     struct bt_exec_query mine = *query;
     struct bt_total total;
-    struct picking picking = {&mine, refs, err};
+    struct picking picking = {refs, err};
     mine.tenant = principal->tenant;
     mine.skip = 0;
     mine.limit = (uint64_t)BT_BULK_MAX + 1;

@@ -59,7 +59,6 @@ struct bt_flow_name {
 struct bt_exec_query {
     const char *tenant;
     struct bt_str namespace; /* This one and its children; exact with a flow. */
-    bool is_exact;           /* Not its children. */
     struct bt_str flow_id;
     struct bt_str text; /* Words, each the beginning of one in namespace, flow, id. */
     const struct bt_flow_cond *conds;

@@ -124,11 +124,15 @@ def test_bulk(server):
     assert bulk("DELETE", "/kill/by-query?state=RUNNING&flowId=sleeper&namespace=demo.team").json == {"count": 3}
     # A filter that is not known never means "all".
     for query in ["nonsense=1", "filters[nope][EQUALS]=x", "filters[state][REGEX]=x", "filters[", "state=x",
-                  "labels=x"]:
+                  "labels=x", "state=", "namespace=", "filters[namespace][EQUALS]=", "filters[labels][EQUALS][even]="]:
         assert bulk("DELETE", "/by-query?" + query).status == 422, query
     assert bulk("DELETE", "/by-query?filters[labels][EQUALS][even]=yes").json == {"count": 2}
     assert bulk("DELETE", "/by-query?filters[namespace][EQUALS]=demo").json == {"count": 0}
-    assert bulk("DELETE", "/by-query?filters[namespace][PREFIX]=demo&q=hel").json == {"count": 2}
+    # The same filters as in lists: groups too.
+    assert bulk("DELETE", "/by-query?filters[or][0][flowId][EQUALS]=nope"
+                "&filters[or][1][flowId][EQUALS]=none").json == {"count": 0}
+    assert bulk("DELETE", "/by-query?childFilter=CHILD").json == {"count": 0}
+    assert bulk("DELETE", "/by-query?filters[namespace][PREFIX]=demo&q=hel&childFilter=MAIN").json == {"count": 2}
     assert bulk("DELETE", "/by-query?includeNonTerminated=true&namespace=demo").json == {"count": 3}
     assert server.get(f"{API}/search").json["total"] == 0
     for body in [{}, "x", [1], [[]], None]:

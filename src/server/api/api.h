@@ -27,14 +27,6 @@ static inline uint64_t bt_paging_skip(const struct bt_paging *paging)
 }
 /* A filter: "name=value" or "filters[name][EQUALS]=value"; .at is NULL when it is absent. */
 struct bt_str bt_filter(const struct bt_request *request, const char *name);
-/* Which executions. Filters that are not known are ignored, or (is_strict) refused. */
-struct bt_exec_filter {
-    struct bt_exec_query query; /* Borrows from the request and from `labels`. */
-    struct bt_value *labels;    /* Owned, or NULL. */
-};
-int bt_exec_filter_of(const struct bt_request *request, bool is_strict,
-                      struct bt_exec_filter *filter, struct bt_err *err);
-void bt_exec_filter_done(struct bt_exec_filter *filter);
 /* "revision" of the query; 0: the newest. BT_NOT_FOUND for what no flow can have. */
 int bt_query_revision(const struct bt_request *request, uint32_t *ret_revision, struct bt_err *err);
 /* Levels from `minLevel` on as a bit set (0: all). */

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/own.h"
 #include "base/vec.h"
+#include "server/api/find.h"
 #include "server/router.h"
 #include "service/shape.h"
 
@@ -135,15 +136,15 @@ static int by_query(const struct bulk *bulk, struct bt_request *request, struct 
 {
     bt_exec_refs refs = {0};
     struct bt_invalids invalids = {0};
-    struct bt_exec_filter filter;
-    int rc = bt_exec_filter_of(request, true, &filter, err);
+    struct bt_find find = {0};
+    int rc = bt_find_strictly(request, &find, err);
     if (rc == BT_OK)
-        rc = bt_service_pick(request->service, &request->principal, &filter.query, &refs, err);
+        rc = bt_service_pick(request->service, &request->principal, &find.query, &refs, err);
     for (size_t i = 0; rc == BT_OK && i < refs.count; i++)
         rc = check(bulk, &refs.items[i], &invalids, err);
     if (rc == BT_OK)
         rc = finish(bulk, request, &refs, &invalids, err);
-    bt_exec_filter_done(&filter);
+    bt_find_done(&find);
     bt_value_unref(invalids.list);
     bt_vec_done(&refs);
     return rc;

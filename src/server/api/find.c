@@ -370,6 +370,43 @@ int bt_find_of(const struct bt_request *request, struct bt_find *find, struct bt
     return finish(&reading, err);
 }
 
+static bool is_any(struct bt_str text, const char *const *names)
+{
+    for (; *names; names++)
+        if (bt_str_is(text, *names))
+            return true;
+    return false;
+}
+
+int bt_find_strictly(const struct bt_request *request, struct bt_find *find, struct bt_err *err)
+{
+    static const char *const filters[] = {
+        "namespace",          "flowId",  "q",         "state", "labels",
+        "startDate",          "endDate", "timeRange", "scope", "childFilter",
+        "triggerExecutionId", NULL};
+    static const char *const others[] = {"page",
+                                         "size",
+                                         "sort",
+                                         "deleteLogs",
+                                         "deleteMetrics",
+                                         "deleteStorage",
+                                         "includeNonTerminated",
+                                         NULL};
+    for (size_t i = 0; i < request->query_count; i++) {
+        const struct bt_pair *pair = &request->queries[i];
+        bool is_filter =
+            is_any(pair->name, filters) || bt_str_starts(pair->name, BT_STR("filters["));
+        if (!is_filter && !is_any(pair->name, others))
+            return bt_fail(err, BT_INVALID,
+                           "Illegal argument: executions cannot be filtered by '%.*s'",
+                           BT_FMT(pair->name));
+        if (is_filter && !pair->value.len && !bt_str_is(pair->name, "q"))
+            return bt_fail(err, BT_INVALID, "Illegal argument: the filter '%.*s' is empty",
+                           BT_FMT(pair->name));
+    }
+    return bt_find_of(request, find, err);
+}
+
 void bt_find_done(struct bt_find *find)
 {
     bt_vec_done(&find->conds);

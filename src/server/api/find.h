@@ -12,4 +12,7 @@ struct bt_find {
  * triggerExecutionId, childFilter, as plain parameters or filters[field][OP]=value, also in groups.
  * `find` is zeroed; done with even after an error. Paging and sort are the caller's. */
 int bt_find_of(const struct bt_request *request, struct bt_find *find, struct bt_err *err);
+/* The same for calls that change what they find: refuses parameters that are no filter, and empty
+ * ones, so that a call never reaches more than was meant. */
+int bt_find_strictly(const struct bt_request *request, struct bt_find *find, struct bt_err *err);
 void bt_find_done(struct bt_find *find);
