@@ -383,6 +383,20 @@ static bool has_results(size_t count)
     return is_so;
 }
 
+/* A host that was killed just now may still be given a task: one a slot. */
+static void expect_fine_soon(void)
+{
+    const char *error = "";
+    for (int i = 0; i < 5; i++) {
+        forget();
+        error = task("bad.fine", "");
+        if (!*error)
+            return;
+        assert_non_null(strstr(error, "' was killed (signal 9)"));
+    }
+    assert_string_equal(error, "");
+}
+
 static void test_storm(void **state)
 {
     (void)state;
@@ -400,7 +414,7 @@ static void test_storm(void **state)
     for (size_t i = 0; i < JOBS; i++)
         assert_true(told.results[i].state == BT_SUCCESS ||
                     strstr(told.results[i].error, "' was killed (signal 9)"));
-    expect_fine();
+    expect_fine_soon();
     assert_true(count_fds() <= fds + 3 * 4 + 2); /* At most a host a slot. */
 }
 
