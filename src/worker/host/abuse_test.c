@@ -147,42 +147,72 @@ static void test_threads(void **state)
     assert_null(bt_map_gets(last()->outputs, "late"));
 }
 
+/* Daemons of this test alone sleep so long. */
+static int daemon_seconds(void)
+{
+    return 10000000 + getpid();
+}
+
 static int count_daemons(void)
 {
     DIR *dir = opendir("/proc");
     struct dirent *entry;
     int count = 0;
+    char want[64];
+    int want_len = snprintf(want, sizeof want, "sleep%c%d", '\0', daemon_seconds()) + 1;
     while ((entry = readdir(dir))) {
         char path[300], text[64] = "";
         (void)snprintf(path, sizeof path, "/proc/%s/cmdline", entry->d_name);
         BT_FD fd = open(path, O_RDONLY | O_CLOEXEC);
         ssize_t len = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-        count += len == 11 && memcmp(text,
-                                     "sleep\0"
-                                     "1000",
-                                     11) == 0;
+        count += len == want_len && memcmp(text, want, (size_t)len) == 0;
     }
     closedir(dir);
     return count;
 }
 
-static void expect_no_daemon(int before)
+static void expect_no_daemon(void)
 {
-    for (int i = 0; i < 5000 && count_daemons() > before; i++)
+    int count = count_daemons();
+    for (int i = 0; i < 5000 && count; i++) {
         (void)poll(NULL, 0, 1);
-    assert_int_equal(count_daemons(), before);
+        count = count_daemons();
+    }
+    assert_int_equal(count, 0);
+}
+
+/* So that the counting counts. */
+static void expect_counted(void)
+{
+    char seconds[32];
+    (void)snprintf(seconds, sizeof seconds, "%d", daemon_seconds());
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)execl("/bin/sleep", "sleep", seconds, NULL);
+        _exit(1);
+    }
+    for (int i = 0; i < 5000 && !count_daemons(); i++)
+        (void)poll(NULL, 0, 1);
+    assert_int_equal(count_daemons(), 1);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
 static void test_daemons(void **state)
 {
     (void)state;
-    int before = count_daemons();
+    char spec[64];
+    (void)snprintf(spec, sizeof spec, "    seconds: %d\n", daemon_seconds());
+    expect_counted();
     for (int i = 0; i < 5; i++)
-        assert_int_equal(run("worse.daemon", "")->state, BT_SUCCESS);
+        assert_int_equal(run("worse.daemon", spec)->state, BT_SUCCESS);
     expect_fine();
-    expect_no_daemon(before);
-    expect_error("worse.daemon_crash", "the plugin 'worse' crashed (signal 6, aborted)");
-    expect_no_daemon(before);
+    expect_no_daemon();
+    forget();
+    assert_non_null(strstr(run("worse.daemon_crash", spec)->error,
+                           "the plugin 'worse' crashed (signal 6, aborted)"));
+    expect_fine();
+    expect_no_daemon();
 }
 
 static void use_plugins(void)

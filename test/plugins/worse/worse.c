@@ -199,10 +199,14 @@ TASK(late_talk)
     return host->output_int(run, "pid", getpid());
 }
 
-/* A daemon by the book: a session of its own, no environment, another directory, no descriptors. */
-static void start_daemon(void)
+/* A daemon by the book: a session of its own, no environment, another directory, no descriptors.
+ * It sleeps for `seconds`, by which a test knows its own. */
+static void start_daemon(const struct bt_host_api *host, struct bt_run *run)
 {
-    static char *const args[] = {"sleep", "1000", NULL}, *const none[] = {NULL};
+    static char seconds[32];
+    static char *const args[] = {"sleep", seconds, NULL}, *const none[] = {NULL};
+    (void)snprintf(seconds, sizeof seconds, "%lld",
+                   (long long)host->prop_int(run, "seconds", 1000));
     if (fork() != 0)
         return;
     setsid();
@@ -215,14 +219,13 @@ static void start_daemon(void)
 
 TASK(daemon)
 {
-    start_daemon();
+    start_daemon(host, run);
     return host->output_int(run, "pid", getpid());
 }
 
 TASK(daemon_crash)
 {
-    UNUSED;
-    start_daemon();
+    start_daemon(host, run);
     abort();
     return 0;
 }
