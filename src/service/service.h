@@ -6,7 +6,7 @@
 #include "journal/runner/runner.h"
 #include "service/bus.h"
 #include "service/exec_cache.h"
-#include "service/flow_cache.h"
+#include "store/flow_cache.h"
 #include "service/principal.h"
 #include "service/world.h"
 #include "store/store.h"

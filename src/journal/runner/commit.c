@@ -542,15 +542,10 @@ void runner_commit_failed(struct bt_runner *runner, const struct bt_err *err)
         bt_vec_push(&suspects, suspect_of(runner->touched.items[i]));
     runner_tell(runner, err);
     for (size_t i = 0; i < runner->put_flows.count; i++) { /* Their revisions do not exist. */
-        for (size_t j = 0; j < runner->flows.count; j++) {
-            struct flow_entry *entry = &runner->flows.items[j];
-            if (entry->flow->id != runner->put_flows.items[i].id)
-                continue;
-            bt_flow_unref(entry->flow);
-            free(entry->tenant);
-            *entry = runner->flows.items[--runner->flows.count];
-            j--;
-        }
+        const struct bt_flow_row *row = &runner->put_flows.items[i];
+        bt_flow_cache_drop(runner->flows,
+                           &(struct bt_flow_key){row->tenant, bt_str_of(row->namespace),
+                                                 bt_str_of(row->id), row->revision});
     }
     drop_actors(runner);
     clear_batch(runner);

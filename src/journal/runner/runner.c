@@ -265,8 +265,12 @@ int bt_runner_new(const struct bt_runner_config *config, struct bt_runner **ret_
                   struct bt_err *err)
 {
     struct bt_runner *runner = calloc(1, sizeof *runner);
-    if (!runner)
+    if (runner)
+        runner->flows = bt_flow_cache_new();
+    if (!runner || !runner->flows) {
+        free(runner);
         return bt_fail_mem(err, "runner");
+    }
     runner->config = *config;
     runner->rng.state = config->seed;
     runner->inbox_tail = &runner->inbox_head;
@@ -321,15 +325,11 @@ struct bt_runner *bt_runner_free(struct bt_runner *runner)
     for (size_t i = 0; i < runner->jobs.cap; i++)
         free(runner->jobs.slots[i].value);
     bt_map64_done(&runner->jobs);
-    for (size_t i = 0; i < runner->flows.count; i++) {
-        free(runner->flows.items[i].tenant);
-        bt_flow_unref(runner->flows.items[i].flow);
-    }
+    bt_flow_cache_free(runner->flows);
     for (size_t i = 0; i < runner->submits.count; i++)
         bt_job_free(runner->submits.items[i]);
     spaces_clear(runner);
     bt_map64_done(&runner->space_rows);
-    bt_vec_done(&runner->flows);
     bt_vec_done(&runner->ready);
     bt_vec_done(&runner->touched);
     bt_vec_done(&runner->put_flows);

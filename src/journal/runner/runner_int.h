@@ -6,6 +6,7 @@
 #include "engine/execution/step.h"
 #include "engine/namespace/namespace.h"
 #include "journal/runner/runner.h"
+#include "store/flow_cache.h"
 
 #include <pthread.h>
 
@@ -119,9 +120,9 @@ int actor_fetch(struct actor *actor, const struct sources *sources, const struct
                 struct bt_err *err);
 /* Spilled outputs leave memory. */
 void actor_drop_outputs(struct actor *actor);
-/* The stored flow of an execution. */
-int flow_load(struct bt_journal *journal, const struct bt_exec *exec, struct bt_flow **ret_flow,
-              struct bt_err *err);
+/* The flow of an execution, a reference: kept, or read and compiled. */
+int flow_of(struct bt_flow_cache *flows, struct bt_journal *journal, const struct bt_exec *exec,
+            struct bt_flow **ret_flow, struct bt_err *err);
 
 /* spill.c */
 /* Puts the outputs of an ended run into storage when they are large. Durable on return. */
@@ -132,11 +133,6 @@ int spill_read(struct bt_files *files, const struct actor *actor, struct bt_task
                struct bt_err *err);
 
 /* --- The runner ------------------------------------------------------------------------------- */
-
-struct flow_entry {
-    char *tenant;
-    struct bt_flow *flow;
-};
 
 struct outstanding {
     uint64_t exec, token;
@@ -158,7 +154,7 @@ struct bt_runner {
     BT_VEC(struct actor *) ready;
     size_t ready_head;
     BT_VEC(struct actor *) touched; /* In this batch. */
-    BT_VEC(struct flow_entry) flows;
+    struct bt_flow_cache *flows;
     struct bt_map64 jobs; /* token → struct outstanding */
     size_t rows;          /* Task runs in memory. */
     struct bt_step step;
@@ -188,9 +184,6 @@ struct bt_runner {
 /* The actor of an execution, loaded when needed. */
 int runner_actor(struct bt_runner *runner, uint64_t key, struct actor **ret_actor,
                  struct bt_err *err);
-int runner_flow(struct bt_runner *runner, const struct bt_exec *exec, struct bt_flow **ret_flow,
-                struct bt_err *err);
-void runner_keep_flow(struct bt_runner *runner, const char *tenant, struct bt_flow *flow);
 void runner_touch(struct bt_runner *runner, struct actor *actor);
 void runner_ready(struct bt_runner *runner, struct actor *actor);
 void runner_send(struct bt_runner *runner, struct actor *actor, struct bt_event event,

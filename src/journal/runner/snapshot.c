@@ -3,74 +3,40 @@
 
 #include "journal/runner/runner_int.h"
 
-enum { FLOWS_MAX = 32, FETCHES_MAX = 1000000 };
+#include <assert.h>
 
-struct kept_flow {
-    char *tenant;
-    struct bt_flow *flow;
-};
+enum { FETCHES_MAX = 1000000 };
 
 struct bt_snapshot {
     struct sources sources;
     pthread_mutex_t lock;
-    BT_VEC(struct kept_flow) flows;
+    struct bt_flow_cache *flows;
 };
 
 int bt_snapshot_new(struct bt_journal *journal, struct bt_files *files,
                     struct bt_snapshot **ret_snapshot, struct bt_err *err)
 {
     struct bt_snapshot *snapshot = calloc(1, sizeof *snapshot);
-    if (!snapshot)
+    if (snapshot)
+        snapshot->flows = bt_flow_cache_new();
+    if (!snapshot || !snapshot->flows) {
+        free(snapshot);
         return bt_fail_mem(err, "snapshot");
+    }
     snapshot->sources = (struct sources){journal, files};
     (void)pthread_mutex_init(&snapshot->lock, NULL); /* Cannot fail with default attributes. */
     *ret_snapshot = snapshot;
     return BT_OK;
 }
 
-static void forget_flows(struct bt_snapshot *snapshot)
-{
-    for (size_t i = 0; i < snapshot->flows.count; i++) {
-        free(snapshot->flows.items[i].tenant);
-        bt_flow_unref(snapshot->flows.items[i].flow);
-    }
-    snapshot->flows.count = 0;
-}
-
 struct bt_snapshot *bt_snapshot_free(struct bt_snapshot *snapshot)
 {
     if (!snapshot)
         return NULL;
-    forget_flows(snapshot);
-    bt_vec_done(&snapshot->flows);
+    bt_flow_cache_free(snapshot->flows);
     (void)pthread_mutex_destroy(&snapshot->lock);
     free(snapshot);
     return NULL;
-}
-
-/* The flow of the execution: a reference. */
-static int find_flow(struct bt_snapshot *snapshot, const struct bt_exec *exec,
-                     struct bt_flow **ret_flow, struct bt_err *err)
-{
-    for (size_t i = 0; i < snapshot->flows.count; i++) {
-        const struct kept_flow *kept = &snapshot->flows.items[i];
-        if (kept->flow->revision == exec->revision && strcmp(kept->flow->id, exec->flow_id) == 0 &&
-            strcmp(kept->flow->namespace, exec->namespace) == 0 &&
-            strcmp(kept->tenant, exec->tenant) == 0) {
-            *ret_flow = bt_flow_ref(kept->flow);
-            return BT_OK;
-        }
-    }
-    struct bt_flow *flow = NULL;
-    BT_TRY(flow_load(snapshot->sources.journal, exec, &flow, err));
-    char *tenant = bt_str_dup(bt_str_of(exec->tenant));
-    if (!tenant)
-        bt_die("out of memory");
-    if (snapshot->flows.count >= FLOWS_MAX)
-        forget_flows(snapshot);
-    bt_vec_push(&snapshot->flows, ((struct kept_flow){tenant, flow}));
-    *ret_flow = bt_flow_ref(flow);
-    return BT_OK;
 }
 
 static int open_actor(struct bt_snapshot *snapshot, const struct bt_job *job,
@@ -84,7 +50,7 @@ static int open_actor(struct bt_snapshot *snapshot, const struct bt_job *job,
     BT_TRY(journal->ops->exec(journal, key, &exec, err));
     if (job->as_of.next_n == 0 || job->as_of.next_n > exec->next_n)
         return bt_fail(err, BT_INVALID, "there is no such version of the execution");
-    BT_TRY(find_flow(snapshot, exec, &flow, err));
+    BT_TRY(flow_of(snapshot->flows, journal, exec, &flow, err));
     *ret_actor = actor_new(BT_TAKE(exec), flow, false);
     return BT_OK;
 }
@@ -110,6 +76,7 @@ static int fetch(struct bt_snapshot *snapshot, struct actor *actor,
                  const struct bt_fetch_request *request, struct bt_value **ret_value,
                  struct bt_err *err)
 {
+    assert(actor);
     struct bt_outputs_query query;
     BT_VALUE path = NULL;
     BT_TRY(read_query(request, &query, &path, err));

@@ -34,16 +34,8 @@ void runner_send(struct bt_runner *runner, struct actor *actor, struct bt_event 
     runner_ready(runner, actor);
 }
 
-void runner_keep_flow(struct bt_runner *runner, const char *tenant, struct bt_flow *flow)
-{
-    char *copy = bt_str_dup(bt_str_of(tenant));
-    if (!copy)
-        bt_die("out of memory");
-    bt_vec_push(&runner->flows, ((struct flow_entry){copy, bt_flow_ref(flow)}));
-}
-
-int flow_load(struct bt_journal *journal, const struct bt_exec *exec, struct bt_flow **ret_flow,
-              struct bt_err *err)
+static int flow_load(struct bt_journal *journal, const struct bt_exec *exec,
+                     struct bt_flow **ret_flow, struct bt_err *err)
 {
     BT_VALUE source = NULL;
     uint32_t revision = exec->revision;
@@ -61,23 +53,16 @@ int flow_load(struct bt_journal *journal, const struct bt_exec *exec, struct bt_
     return BT_OK;
 }
 
-/* The flow of an execution: a reference. */
-int runner_flow(struct bt_runner *runner, const struct bt_exec *exec, struct bt_flow **ret_flow,
-                struct bt_err *err)
+int flow_of(struct bt_flow_cache *flows, struct bt_journal *journal, const struct bt_exec *exec,
+            struct bt_flow **ret_flow, struct bt_err *err)
 {
-    for (size_t i = runner->flows.count; i-- > 0;) {
-        struct bt_flow *flow = runner->flows.items[i].flow;
-        if (flow->revision == exec->revision && strcmp(flow->id, exec->flow_id) == 0 &&
-            strcmp(flow->namespace, exec->namespace) == 0 &&
-            strcmp(runner->flows.items[i].tenant, exec->tenant) == 0) {
-            *ret_flow = bt_flow_ref(flow);
-            return BT_OK;
-        }
-    }
-    struct bt_flow *flow = NULL;
-    BT_TRY(flow_load(runner->config.journal, exec, &flow, err));
-    runner_keep_flow(runner, exec->tenant, flow);
-    *ret_flow = flow;
+    struct bt_flow_key key = {exec->tenant, bt_str_of(exec->namespace), bt_str_of(exec->flow_id),
+                              exec->revision};
+    *ret_flow = bt_flow_cache_get(flows, &key);
+    if (*ret_flow)
+        return BT_OK;
+    BT_TRY(flow_load(journal, exec, ret_flow, err));
+    bt_flow_cache_put(flows, exec->tenant, *ret_flow);
     return BT_OK;
 }
 
@@ -91,7 +76,7 @@ int runner_actor(struct bt_runner *runner, uint64_t key, struct actor **ret_acto
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
     struct bt_flow *flow = NULL;
     BT_TRY(journal->ops->exec(journal, key, &exec, err));
-    BT_TRY(runner_flow(runner, exec, &flow, err));
+    BT_TRY(flow_of(runner->flows, runner->config.journal, exec, &flow, err));
     *ret_actor = actor_new(BT_TAKE(exec), flow, false);
     bt_map64_put(&runner->actors, key, *ret_actor);
     return BT_OK;
@@ -147,7 +132,7 @@ static int apply_flow(struct bt_runner *runner, struct message *message, struct 
                                                           .source = flow->source,
                                                           .created_us = runner->now_us,
                                                           .is_deleted = is_deleted}));
-    runner_keep_flow(runner, message->tenant, flow);
+    bt_flow_cache_put(runner->flows, message->tenant, flow);
     return BT_OK;
 }
 
@@ -155,7 +140,7 @@ static int apply_create(struct bt_runner *runner, struct message *message, struc
 {
     struct bt_flow *flow = NULL;
     struct bt_exec *exec = message->exec;
-    BT_TRY(runner_flow(runner, exec, &flow, err));
+    BT_TRY(flow_of(runner->flows, runner->config.journal, exec, &flow, err));
     message->exec = NULL;
     exec->key = ++runner->last_key;
     message->number = exec->key;
