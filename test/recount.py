@@ -1,9 +1,28 @@
 """The counters of a database beside a recount of its rows, written without looking at the C code."""
 import json
+import math
 from collections import Counter
 
 ENDED = {"SUCCESS", "WARNING", "FAILED", "KILLED", "CANCELLED", "RETRIED", "SKIPPED"}
 HOUR, DAY = 3_600_000_000, 86_400_000_000
+
+
+def recount_metrics(db):
+    """Differences of metrics: {("metric", flow, task, name, hour): (stored, counted)}."""
+    values = {}
+    for flow, task, record in db.execute(
+            "SELECT e.flow, r.task_id, r.record FROM task_runs r JOIN executions e ON e.key = r.exec"):
+        record = json.loads(record)
+        end, state = record["h"][-1]
+        for metric in record.get("m") or [] if state in ENDED else []:
+            key = "metric", flow, task, metric["name"], end // HOUR
+            values.setdefault(key, []).append(float(metric["value"]))
+    have = {("metric", *row[:4]): row[4:] for row in
+            db.execute("SELECT flow, task, name, hour, count, whole + nanos / 1e9 FROM metrics")}
+    want = {key: (len(some), sum(some)) for key, some in values.items()}
+    return {key: (have.get(key), want.get(key)) for key in have.keys() | want.keys()
+            if have.get(key, (0, 0))[0] != want.get(key, (0, 0))[0]
+            or not math.isclose(have[key][1], want[key][1], rel_tol=1e-6, abs_tol=1e-6)}
 
 
 def recount(db):
@@ -30,5 +49,6 @@ def recount(db):
     want = {key: (count, sums[key]) for key, count in counts.items()}
     have = {row[:4]: row[4:] for row in
             db.execute("SELECT kind, period, flow, state, count, sum_us FROM rollups")}
-    return {key: (have.get(key), want.get(key)) for key in have.keys() | want.keys()
-            if have.get(key, (0, 0)) != want.get(key, (0, 0))}
+    wrong = {key: (have.get(key), want.get(key)) for key in have.keys() | want.keys()
+             if have.get(key, (0, 0)) != want.get(key, (0, 0))}
+    return wrong | recount_metrics(db)

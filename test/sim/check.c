@@ -162,10 +162,13 @@ static int64_t count_sets(const struct world *world)
 /* The counters of lists and charts are what a recount gives. */
 static void check_counters(struct world *world)
 {
-    char sql[4096];
+    char sql[8192];
     (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM (%s)", bt_sql_recount);
     int64_t wrong = count_rows(world, sql);
-    if (wrong || count_rows(world, "SELECT count(*) FROM rollups") == 0)
+    if (wrong || count_rows(world, "SELECT count(*) FROM rollups") == 0 ||
+        (count_rows(world, "SELECT count(*) FROM task_runs WHERE record LIKE '%\"cost\"%' AND"
+                           " state IN ('SUCCESS','FAILED','WARNING')") &&
+         count_rows(world, "SELECT count(*) FROM metrics WHERE name='cost'") == 0))
         world_fail(world, "%lld counters differ from a recount", (long long)wrong);
 }
 

@@ -227,6 +227,22 @@ static struct bt_value *evaluate(struct world *world, struct bt_job *job)
     return outputs;
 }
 
+/* One that says what the attempt is, and one that is always there. */
+static struct bt_value *metrics_of(const struct bt_job *job)
+{
+    struct bt_value *list = bt_list_new(2);
+    for (int i = 0; i < 2; i++) {
+        struct bt_value *item = bt_map_new(2);
+        if (bt_map_puts(item, "name", bt_value_cstr(i ? "tries" : "cost")) < 0 ||
+            bt_map_puts(item, "value",
+                        i ? bt_value_int32((int32_t)job->attempt)
+                          : bt_value_double((double)job->taskrun * 0.1 - 1)) < 0 ||
+            bt_list_push(list, item) < 0)
+            bt_die("out of memory");
+    }
+    return list;
+}
+
 static void report(struct world *world, struct bt_job *job, enum bt_state state)
 {
     struct bt_job_result result = {.exec_key = job->exec_key,
@@ -239,6 +255,8 @@ static void report(struct world *world, struct bt_job *job, enum bt_state state)
     if (!job->templates &&
         bt_map_puts(result.outputs, "exitCode", bt_value_int32(state == BT_FAILED)) < 0)
         bt_die("out of memory");
+    if (!job->templates && state != BT_KILLED)
+        result.metrics = metrics_of(job);
     bt_runner_result(world->runner, &result);
 }
 

@@ -172,6 +172,7 @@ static int put_all(struct sqlite_journal *self, const struct bt_batch *batch, st
         BT_TRY(put_chunk(self, &batch->chunks[i], err));
     for (size_t i = 0; i < batch->drop_count; i++)
         BT_TRY(exec_drop(self, batch->drops[i], err));
+    BT_TRY(metric_write(self, err));
     return roll_write(self, err);
 }
 

@@ -10,9 +10,10 @@ struct sqlite_journal {
     struct bt_buf record;   /* The text of the row being written. */
     struct bt_map64 flows;  /* Hash of a flow's names → chain of struct flow_key; owned. */
     /* Of the batch that is written: */
-    struct bt_map64 execs; /* Executions of it: their rows before and after. */
-    struct bt_map64 rolls; /* Changes of counters; owned. */
-    int64_t last_key;      /* Rows after it are new. */
+    struct bt_map64 execs;   /* Executions of it: their rows before and after. */
+    struct bt_map64 rolls;   /* Changes of counters; owned. */
+    struct bt_map64 metrics; /* Of metrics: hash → chain of struct metric; owned. */
+    int64_t last_key;        /* Rows after it are new. */
 };
 
 /* An execution of the batch. */
@@ -43,3 +44,14 @@ void roll_exec(struct sqlite_journal *self, const struct roll_row *row, int sign
 void roll_run(struct sqlite_journal *self, const struct roll_row *row, int sign);
 int roll_write(struct sqlite_journal *self, struct bt_err *err);
 void roll_clear(struct sqlite_journal *self);
+
+/* metrics.c: counters of the metrics of ended task runs, likewise. */
+struct metric_run {
+    const struct bt_taskrun *run;
+    struct bt_str task_id;
+    int64_t flow;
+};
+/* Does nothing with a run that has not ended. */
+void metric_run(struct sqlite_journal *self, const struct metric_run *of, int sign);
+int metric_write(struct sqlite_journal *self, struct bt_err *err);
+void metric_clear(struct sqlite_journal *self);

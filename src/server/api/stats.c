@@ -51,9 +51,10 @@ static int read_states(struct asked *asked, struct bt_err *err)
 
 static int read_times(struct asked *asked, struct bt_err *err)
 {
-    BT_TRY(
-        bt_time_of(bt_map_str(asked->body, "startDate"), "startDate", &asked->stats.from_us, err));
-    return bt_time_of(bt_map_str(asked->body, "endDate"), "endDate", &asked->stats.to_us, err);
+    BT_TRY(bt_time_of(bt_map_str(asked->body, "startDate"), "startDate",
+                      &asked->stats.times.from_us, err));
+    return bt_time_of(bt_map_str(asked->body, "endDate"), "endDate", &asked->stats.times.to_us,
+                      err);
 }
 
 static int read_scope(struct asked *asked, struct bt_err *err)
