@@ -25,6 +25,27 @@ def recount_metrics(db):
             or not math.isclose(have[key][1], want[key][1], rel_tol=1e-6, abs_tol=1e-6)}
 
 
+def recount_lines(db):
+    """Differences of log lines: {("lines", flow, hour): (stored, counted)}, each by level."""
+    want, wrong = {}, {}
+    for flow, exec_key, first, lines, levels, counts in db.execute(
+            "SELECT e.flow, c.exec, c.first_line, c.lines, c.levels, c.counts FROM log_chunks c"
+            " JOIN executions e ON e.key = c.exec"):
+        hours = json.loads(counts)
+        sums = [sum(column) for column in zip(*(hour[1:] for hour in hours))]
+        if sum(sums) != lines or levels != sum(1 << i for i, n in enumerate(sums) if n):
+            wrong["chunk", exec_key, first] = lines, hours
+        for hour, *some in hours:
+            for whose in (flow, 0):
+                old = want.setdefault(("lines", whose, hour), [0] * len(some))
+                old[:] = [a + b for a, b in zip(old, some)]
+    have = {("lines", *row[:2]): list(row[2:]) for row in
+            db.execute("SELECT flow, hour, trace, debug, info, warn, error FROM log_lines")}
+    wrong.update({key: (have.get(key), want.get(key)) for key in have.keys() | want.keys()
+                  if have.get(key) != want.get(key)})
+    return wrong
+
+
 def recount(db):
     """The differences: {(kind, period, flow, state): (stored, counted)}; each is (count, sum)."""
     counts, sums = Counter(), Counter()
@@ -51,4 +72,4 @@ def recount(db):
             db.execute("SELECT kind, period, flow, state, count, sum_us FROM rollups")}
     wrong = {key: (have.get(key), want.get(key)) for key in have.keys() | want.keys()
              if have.get(key, (0, 0)) != want.get(key, (0, 0))}
-    return wrong | recount_metrics(db)
+    return wrong | recount_metrics(db) | recount_lines(db)

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/vec.h"
+#include "store/sqlite/lines.h"
 #include "store/sqlite/rollups.h"
 
 #include <math.h>
@@ -272,6 +273,84 @@ static void test_metric_parts(void **state)
     }
 }
 
+/* A chunk with lines of one level in one hour. */
+static struct bt_log_chunk make_chunk(uint64_t exec, int64_t hour, enum bt_level level, uint32_t n)
+{
+    struct bt_log_chunk chunk = {.exec = exec, .lines = n, .levels = 1u << level, .hour_count = 1};
+    chunk.hours[0].hour = hour;
+    chunk.hours[0].counts[level] = n;
+    return chunk;
+}
+
+/* Lines count with the rows of their chunks, by hour, and go with their execution. */
+static void test_line_counters(void **state)
+{
+    struct bench *bench = *state;
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *one = make_exec(1), *two = make_exec(2);
+    const struct bt_exec *execs[] = {one, two};
+    struct bt_log_chunk chunks[] = {
+        make_chunk(1, 7, BT_LEVEL_TRACE, 1), make_chunk(1, 9, BT_LEVEL_ERROR, 1),
+        make_chunk(2, 7, BT_LEVEL_WARN, 2), make_chunk(3, 7, BT_LEVEL_TRACE, 5), /* Of none. */
+    };
+    chunks[0].hours[0].counts[BT_LEVEL_DEBUG] = 2;
+    chunks[0].hours[0].counts[BT_LEVEL_INFO] = 3;
+    chunks[0].hours[1].hour = 9;
+    chunks[0].hours[1].counts[BT_LEVEL_ERROR] = 4;
+    chunks[0].hour_count = 2;
+    chunks[0].lines = 10;
+    chunks[1].first_line = 10;
+    struct bt_event_row events[] = {{1, 1, {.kind = BT_EVENT_OPEN}},
+                                    {1, 1, {.kind = BT_EVENT_OPEN}}};
+    struct bt_batch batch = {.execs = execs,
+                             .exec_count = 2,
+                             .chunks = chunks,
+                             .chunk_count = 4,
+                             .events_put = events,
+                             .events_put_count = 2};
+    assert_true(bench->journal->ops->commit(bench->journal, &batch, NULL) < 0);
+    assert_int_equal(ask(bench, "SELECT count(*) FROM log_lines"), 0);
+    batch.events_put_count = 0;
+    assert_int_equal(commit(bench, batch), BT_OK);
+    assert_int_equal(ask(bench, "SELECT trace*1000+debug*100+info*10+warn FROM log_lines"
+                                " WHERE flow=1 AND hour=7"),
+                     1232);
+    assert_int_equal(ask(bench, "SELECT error FROM log_lines WHERE flow=0 AND hour=9"), 5);
+    check_counted(bench, "kind=0 AND flow=0", 2);
+    const uint64_t drops[] = {1, 2};
+    assert_int_equal(commit(bench, (struct bt_batch){.drops = drops, .drop_count = 1}), BT_OK);
+    assert_int_equal(ask(bench, "SELECT warn FROM log_lines WHERE flow=1 AND hour=7"), 2);
+    assert_int_equal(ask(bench, "SELECT count(*) FROM log_lines"), 2);
+    check_counted(bench, "kind=0 AND flow=0", 1);
+    assert_int_equal(commit(bench, (struct bt_batch){.drops = drops + 1, .drop_count = 1}), BT_OK);
+    assert_int_equal(ask(bench, "SELECT count(*) FROM log_lines"), 0);
+    check_counted(bench, "1", 0);
+}
+
+/* What a chunk's row says is read as it was written; nothing else is believed. */
+static void test_line_texts(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"[", "[[1,2,3]]", "[1]", "[[],[],[],[],[]]",
+                                      "[[1,0,0,0,0,0,0]]"};
+    struct bt_log_chunk chunk = make_chunk(1, -3, BT_LEVEL_ERROR, UINT32_MAX), back;
+    chunk.hours[0].counts[BT_LEVEL_DEBUG] = 2;
+    chunk.hours[1] = (struct bt_log_hour){.hour = 1};
+    BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(1024);
+    chunk.hour_count = 2;
+    bt_lines_format(&chunk, &text);
+    assert_int_equal(bt_lines_parse(bt_buf_str(&text), &back, NULL), BT_OK);
+    assert_int_equal(back.hour_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(back.hours[i].hour, chunk.hours[i].hour);
+        assert_memory_equal(back.hours[i].counts, chunk.hours[i].counts,
+                            sizeof chunk.hours[i].counts);
+    }
+    assert_int_equal(bt_lines_parse(BT_STR_NONE, &back, NULL), BT_OK);
+    assert_int_equal(back.hour_count, 0);
+    for (size_t i = 0; i < BT_COUNT(bad); i++)
+        assert_true(bt_lines_parse(bt_str_of(bad[i]), &back, NULL) < 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +359,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_metric_counters, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(test_metric_come_and_gone, open_bench, close_bench),
         cmocka_unit_test(test_metric_parts),
+        cmocka_unit_test_setup_teardown(test_line_counters, open_bench, close_bench),
+        cmocka_unit_test(test_line_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -310,8 +310,8 @@ int exec_put(struct sqlite_journal *self, const struct bt_exec *exec, struct bt_
 
 /* --- Task runs -------------------------------------------------------------------------------- */
 
-static int known_exec(struct sqlite_journal *self, uint64_t key, struct known_exec **ret_known,
-                      struct bt_err *err)
+int exec_known(struct sqlite_journal *self, uint64_t key, struct known_exec **ret_known,
+               struct bt_err *err)
 {
     struct columns old;
     bool is_there;
@@ -320,7 +320,7 @@ static int known_exec(struct sqlite_journal *self, uint64_t key, struct known_ex
         return BT_OK;
     BT_TRY(read_old(self, key, &old, &is_there, err));
     if (!is_there)
-        return BT_OK; /* Runs of nothing are not counted. */
+        return BT_OK;
     keep_exec(self, key, old.roll.flow, false);
     *ret_known = bt_map64_get(&self->execs, key);
     return BT_OK;
@@ -370,9 +370,9 @@ static int unroll_run(struct sqlite_journal *self, const struct bt_run_row *row,
 static int count_run(struct sqlite_journal *self, const struct bt_run_row *row, struct bt_err *err)
 {
     struct known_exec *known;
-    BT_TRY(known_exec(self, row->exec, &known, err));
+    BT_TRY(exec_known(self, row->exec, &known, err));
     if (!known)
-        return BT_OK;
+        return BT_OK; /* Runs of nothing are not counted. */
     struct roll_row roll = roll_of(row->run, known->flow);
     if (!known->is_new)
         BT_TRY(unroll_run(self, row, known->flow, err));
@@ -431,6 +431,7 @@ int exec_drop(struct sqlite_journal *self, uint64_t key, struct bt_err *err)
         return BT_OK;
     roll_exec(self, &old.roll, -1);
     BT_TRY(uncount_runs(self, key, old.roll.flow, err));
+    BT_TRY(chunks_uncount(self, key, old.roll.flow, err));
     BT_TRY(drop_labels(self, key, err));
     for (size_t i = 0; i < BT_COUNT(sql_drops); i++) {
         sqlite3_stmt *statement;
@@ -460,6 +461,7 @@ void exec_end(struct sqlite_journal *self, bool is_committed)
     bt_map64_clear(&self->execs);
     roll_clear(self);
     metric_clear(self);
+    lines_clear(self);
     if (!is_committed)
         forget_flows(self);
 }

@@ -223,6 +223,22 @@ static void metrics(struct bench *bench)
     assert_int_equal(ops->metric_names(bench->store, &of, &names, NULL), BT_OK);
 }
 
+static int drop_line_stat(void *data, const struct bt_line_stat *stat)
+{
+    (void)data;
+    (void)stat;
+    return BT_OK;
+}
+
+static void log_lines(struct bench *bench)
+{
+    struct bt_exec_query of = {.tenant = "main", .namespace = BT_STR("company")};
+    assert_int_equal(
+        bench->store->ops->log_counts(bench->store, &of,
+                                      &(struct bt_line_stat_sink){drop_line_stat, NULL}, NULL),
+        BT_OK);
+}
+
 /* --- Plans ------------------------------------------------------------------------------------ */
 
 static void explain(sqlite3 *handle, const char *sql, struct bt_buf *out)
@@ -313,6 +329,7 @@ CASE(latest, "Last 20 runs of each of 25 flows")
 CASE(failing, "Top failing flows")
 CASE(errors, "Logs of one execution by level")
 CASE(metrics, "Metrics of a flow")
+CASE(log_lines, "Log lines by level and hour")
 
 #define ENTRY(function) cmocka_unit_test(test_##function)
 
@@ -321,7 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ENTRY(newest),  ENTRY(by_namespace), ENTRY(by_flow),   ENTRY(by_states), ENTRY(by_label),
         ENTRY(by_text), ENTRY(by_duration),  ENTRY(page_1000), ENTRY(by_day),    ENTRY(latest),
-        ENTRY(failing), ENTRY(errors),       ENTRY(metrics),
+        ENTRY(failing), ENTRY(errors),       ENTRY(metrics),   ENTRY(log_lines),
     };
     return cmocka_run_group_tests(tests, open_bench, close_bench);
 }

@@ -13,6 +13,7 @@ struct sqlite_journal {
     struct bt_map64 execs;   /* Executions of it: their rows before and after. */
     struct bt_map64 rolls;   /* Changes of counters; owned. */
     struct bt_map64 metrics; /* Of metrics: hash → chain of struct metric; owned. */
+    struct bt_map64 lines;   /* Of log lines: hash → chain of struct lines; owned. */
     int64_t last_key;        /* Rows after it are new. */
 };
 
@@ -30,6 +31,9 @@ int exec_put(struct sqlite_journal *self, const struct bt_exec *exec, struct bt_
 /* Removes an execution with all its rows. */
 int exec_drop(struct sqlite_journal *self, uint64_t key, struct bt_err *err);
 int run_put(struct sqlite_journal *self, const struct bt_run_row *row, struct bt_err *err);
+/* An execution of the batch or of the table; *ret_known NULL: there is none. Borrowed. */
+int exec_known(struct sqlite_journal *self, uint64_t key, struct known_exec **ret_known,
+               struct bt_err *err);
 /* After a batch; `is_committed` false: nothing that was learnt from it holds. */
 void exec_end(struct sqlite_journal *self, bool is_committed);
 
@@ -55,3 +59,10 @@ struct metric_run {
 void metric_run(struct sqlite_journal *self, const struct metric_run *of, int sign);
 int metric_write(struct sqlite_journal *self, struct bt_err *err);
 void metric_clear(struct sqlite_journal *self);
+
+/* lines.c: index rows of log chunks, and counters of their lines, likewise. */
+int chunk_put(struct sqlite_journal *self, const struct bt_log_chunk *chunk, struct bt_err *err);
+/* Takes the lines of an execution out of the counters. */
+int chunks_uncount(struct sqlite_journal *self, uint64_t exec, int64_t flow, struct bt_err *err);
+int lines_write(struct sqlite_journal *self, struct bt_err *err);
+void lines_clear(struct sqlite_journal *self);

@@ -113,7 +113,8 @@ static const char *const migrations[BT_SCHEMA_VERSION] = {
     "INSERT INTO rollups SELECT kind,period,0,state,sum(count),sum(sum_us),min(min_us),max(max_us)"
     " FROM rollups GROUP BY kind,period,state;",
 
-    /* 5: counters of metrics, by hour of the end of their task run: store/sqlite/rollups.h. */
+    /* 5: counters of metrics, by flow and hour of the end of their task run:
+       store/sqlite/rollups.h. */
     "CREATE TABLE metrics(flow INTEGER NOT NULL, task TEXT NOT NULL, name TEXT NOT NULL,"
     " hour INTEGER NOT NULL, count INTEGER NOT NULL, whole INTEGER NOT NULL,"
     " nanos INTEGER NOT NULL, least REAL NOT NULL, greatest REAL NOT NULL,"
@@ -128,7 +129,13 @@ static const char *const migrations[BT_SCHEMA_VERSION] = {
     " FROM task_runs r JOIN executions e ON e.key=r.exec,"
     " json_each(CASE WHEN json_valid(r.record) THEN r.record ELSE '{}' END,'$.m') m"
     " WHERE r.state IN ('SUCCESS','WARNING','FAILED','KILLED','CANCELLED','RETRIED','SKIPPED')))"
-    " WHERE end_us IS NOT NULL GROUP BY flow,task_id,name,h;",
+    " WHERE end_us IS NOT NULL GROUP BY flow,task_id,name,h;"
+    /* And of log lines; those of older chunks are counted by bt_lines_fill(), which reads them. */
+    "CREATE TABLE log_lines(flow INTEGER NOT NULL, hour INTEGER NOT NULL, trace INTEGER NOT NULL,"
+    " debug INTEGER NOT NULL, info INTEGER NOT NULL, warn INTEGER NOT NULL,"
+    " error INTEGER NOT NULL, PRIMARY KEY(flow, hour)) WITHOUT ROWID;"
+    "ALTER TABLE log_chunks ADD COLUMN counts TEXT;"
+    "INSERT INTO numbers SELECT 'uncounted_chunks',1 WHERE EXISTS(SELECT 1 FROM log_chunks);",
 };
 
 struct bt_db_statement {

@@ -6,8 +6,7 @@
 
 #include <stdlib.h>
 
-static const char sql_flow[] =
-    "SELECT key FROM flows WHERE tenant=?1 AND namespace=?2 AND id=?3";
+static const char sql_flow[] = "SELECT key FROM flows WHERE tenant=?1 AND namespace=?2 AND id=?3";
 /* One seek each, however many hours there are. */
 static const char sql_next[] = "SELECT task,name FROM metrics WHERE flow=?1 AND"
                                " (task,name)>(?2,?3) ORDER BY task,name LIMIT 1";
@@ -60,8 +59,8 @@ static int next_name(struct reading *reading, bool *ret_is, struct bt_err *err)
     size_t count = reading->names.count;
     const struct name *last = count ? &reading->names.items[count - 1] : NULL;
     sqlite3_stmt *statement;
-    BT_TRY(bt_db_prepare(reading->db, of->task_id.len ? sql_next_of_task : sql_next, &statement,
-                         err));
+    BT_TRY(
+        bt_db_prepare(reading->db, of->task_id.len ? sql_next_of_task : sql_next, &statement, err));
     (void)sqlite3_bind_int64(statement, 1, reading->flow);
     bt_db_bind(statement, 2, last ? bt_str_of(last->task) : of->task_id);
     bt_db_bind(statement, 3, last ? bt_str_of(last->name) : BT_STR_NONE);

@@ -45,3 +45,6 @@ int read_metric_names(struct bt_store *store, const struct bt_metric_of *of,
                       const struct bt_metric_name_sink *sink, struct bt_err *err);
 int read_metric_sums(struct bt_store *store, const struct bt_metric_of *of,
                      const struct bt_metric_sink *sink, struct bt_err *err);
+/* log_counts.c */
+int read_log_counts(struct bt_store *store, const struct bt_exec_query *of,
+                    const struct bt_line_stat_sink *sink, struct bt_err *err);

@@ -38,11 +38,24 @@ struct bt_metric_parts bt_metric_parts(double value)
     " FROM metrics) GROUP BY flow,task,name,hour HAVING sum(count)<>0 OR sum(whole)<>0"            \
     " OR sum(nanos)<>0 OR max(low)>max(least) OR max(high)<max(greatest)"
 
+/* Log lines; and whether a chunk's counts are of all its lines. */
+#define LINES                                                                                      \
+    "lines AS (SELECT e.flow,json_extract(h.value,'$[0]') hour,l.key-1 level,l.value count"        \
+    " FROM log_chunks c JOIN executions e ON e.key=c.exec,json_each(c.counts) h,"                  \
+    "json_each(h.value) l WHERE l.key>0)"
+#define WRONG_LINES                                                                                \
+    "SELECT 'lines',hour,flow,level FROM (SELECT flow,hour,level,count FROM lines UNION ALL"       \
+    " SELECT 0,hour,level,count FROM lines UNION ALL SELECT flow,hour,l.key,-l.value"              \
+    " FROM log_lines,json_each(json_array(trace,debug,info,warn,error)) l)"                        \
+    " GROUP BY flow,hour,level HAVING sum(count)<>0"                                               \
+    " UNION ALL SELECT 'chunk',first_line,exec,'lines' FROM log_chunks c WHERE lines<>(SELECT"     \
+    " sum(l.value) FROM json_each(c.counts) h,json_each(h.value) l WHERE l.key>0)"
+
 const char bt_sql_recount[] =
     "WITH runs AS (SELECT e.flow,r.state,json_extract(r.record,'$.h[0][0]') start_us,"
     " CASE WHEN r.state IN " ENDED " THEN max(0,json_extract(r.record,'$.h[#-1][0]')-"
     "json_extract(r.record,'$.h[0][0]')) END duration_us"
-    " FROM task_runs r JOIN executions e ON e.key=r.exec)," VALUES ","
+    " FROM task_runs r JOIN executions e ON e.key=r.exec)," VALUES "," LINES ","
     " flowed AS (SELECT 0 kind,0 period,flow," COUNTS " FROM executions GROUP BY flow,state"
     " UNION ALL SELECT 1,start_us/3600000000 h,flow," COUNTS
     " FROM executions GROUP BY h,flow,state"
@@ -54,4 +67,4 @@ const char bt_sql_recount[] =
     " SELECT kind,period,flow,state FROM (SELECT * FROM want UNION ALL"
     " SELECT kind,period,flow,state,-count,-sum_us FROM rollups)"
     " GROUP BY kind,period,flow,state HAVING sum(count)<>0 OR sum(sum_us)<>0"
-    " UNION ALL " WRONG_METRICS;
+    " UNION ALL " WRONG_METRICS " UNION ALL " WRONG_LINES;

@@ -7,7 +7,10 @@
  * Rows of `metrics` (flow, task, name, hour): the values of a metric in task runs of the task that
  * ended in the hour. A value counts as the two whole numbers of struct bt_metric_parts, so that
  * sums do not depend on the order and what was added can be taken out again; least and greatest are
- * bounds as above. */
+ * bounds as above.
+ *
+ * Rows of `log_lines` (flow, hour): lines of the hour by level; flow 0 is the sum over all. The row
+ * of each chunk says what it added (lines.h). */
 #pragma once
 #include <stdint.h>
 
@@ -30,5 +33,6 @@ struct bt_metric_parts bt_metric_parts(double value);
 
 /* Selects what is wrong with the counters: a row of kind, period, flow, state for each whose count
  * or sum differs from a recount; of metrics 'metric', hour, flow, task and name, also when least or
- * greatest is no bound. For tests: it reads everything. */
+ * greatest is no bound; of log lines 'lines', hour, flow and the level. For tests: it reads
+ * everything. */
 extern const char bt_sql_recount[];
