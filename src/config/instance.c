@@ -7,6 +7,7 @@
 #include "journal/runner/snapshot.h"
 #include "journal/sqlite/sqlite.h"
 #include "service/world.h"
+#include "store/sqlite/lines.h"
 #include "sys/fs.h"
 #include "sys/random.h"
 #include "value/json.h"
@@ -191,6 +192,8 @@ static int open_stores(struct bt_instance *self, struct bt_err *err)
         rc = bt_journal_sqlite(&self->reader, &self->reader_journal, err);
     if (rc == BT_OK)
         rc = bt_logs_open(logs, !self->is_temporary, &self->logs, err);
+    if (rc == BT_OK)
+        rc = bt_lines_fill(&self->db, self->logs, err);
     if (rc == BT_OK)
         rc = bt_store_sqlite(db, self->logs, &self->store, err);
     if (rc == BT_OK)

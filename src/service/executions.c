@@ -187,8 +187,7 @@ static int name_run(struct log_walk *walk, uint32_t n, const struct named_run **
     return BT_OK;
 }
 
-/* Whether the text has every word of a list. */
-static bool has_words(struct bt_str text, struct bt_str words)
+bool bt_log_has_words(struct bt_str text, struct bt_str words)
 {
     size_t from = 0;
     while (from < words.len) {
@@ -213,7 +212,8 @@ static bool is_wanted(const struct bt_log_filter *filter, const struct named_run
     if (filter->task_id.len && (!named || !bt_str_is(filter->task_id, named->task_id)))
         return false;
     if ((filter->from_us && entry->time_us < filter->from_us) ||
-        (filter->to_us && entry->time_us > filter->to_us) || !has_words(entry->text, filter->words))
+        (filter->to_us && entry->time_us > filter->to_us) ||
+        !bt_log_has_words(entry->text, filter->words))
         return false;
     return filter->attempt < 0 || (int)entry->attempt == filter->attempt + 1;
 }

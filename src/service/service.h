@@ -162,6 +162,8 @@ struct bt_log_filter {
     int64_t from_us, to_us; /* Of the line; 0: open. */
     struct bt_str words;    /* All must be in the message, whatever the case of letters. */
 };
+/* Whether a message has every word of a list. */
+bool bt_log_has_words(struct bt_str text, struct bt_str words);
 int bt_service_logs(struct bt_service *service, const struct bt_exec *exec,
                     const struct bt_log_filter *filter, const struct bt_line_sink *sink,
                     struct bt_err *err);

@@ -2,21 +2,11 @@
 #include "service/stats.h"
 
 #include "base/map64.h"
-#include "base/vec.h"
+#include "service/grid.h"
 #include "service/shape.h"
-#include "sys/clock.h"
 #include "value/json.h"
-#include "value/time.h"
 
 #include <stdlib.h>
-
-enum { PERIODS_MAX = 1200, WINDOW_DAYS = 30 };
-#define MINUTE_US INT64_C(60000000)
-#define HOUR_US (60 * MINUTE_US)
-#define DAY_US (24 * HOUR_US)
-
-enum unit { MINUTE, HOUR, DAY, WEEK, MONTH };
-static const char *const unit_names[] = {"minute", "hour", "day", "week", "month"};
 
 /* One period of one chart. */
 struct period {
@@ -31,69 +21,10 @@ struct group {
 
 struct chart {
     const struct bt_stats_request *request;
-    enum unit unit;
-    BT_VEC(int64_t) starts;
+    struct bt_grid grid;
     BT_VEC(struct group *) groups; /* Owned. */
     struct bt_map64 by_name;
 };
-
-/* --- The grid --------------------------------------------------------------------------------- */
-
-static enum unit unit_of(int64_t length_us)
-{
-    if (length_us > 365 * DAY_US)
-        return MONTH;
-    if (length_us > 180 * DAY_US)
-        return WEEK;
-    if (length_us > DAY_US)
-        return DAY;
-    return length_us > 6 * HOUR_US ? HOUR : MINUTE;
-}
-
-/* The begin of the period that has the instant, or of the one after it. */
-static int64_t begin_of(enum unit unit, int64_t us, int after)
-{
-    static const int64_t lengths[] = {MINUTE_US, HOUR_US, DAY_US};
-    if (unit <= DAY)
-        return (us / lengths[unit] + after) * lengths[unit];
-    int64_t day = us / DAY_US;
-    if (unit == WEEK)
-        return (day - (bt_day_of_week(day) - 1) + 7 * after) * DAY_US;
-    struct bt_civil civil = bt_civil_of(day * 86400, 0);
-    int64_t months = civil.year * 12 + civil.month - 1 + after;
-    return bt_civil_days(months / 12, (int)(months % 12) + 1, 1) * DAY_US;
-}
-
-static int make_grid(struct chart *chart, int64_t from_us, int64_t to_us, struct bt_err *err)
-{
-    if (from_us > to_us)
-        return bt_fail(err, BT_INVALID, "Illegal argument: startDate is after endDate");
-    chart->unit = unit_of(to_us - from_us);
-    if (chart->request->is_runs && chart->unit < DAY)
-        chart->unit = DAY;
-    for (int64_t at = begin_of(chart->unit, from_us, 0); at <= to_us;
-         at = begin_of(chart->unit, at, 1)) {
-        if (chart->starts.count >= PERIODS_MAX)
-            return bt_fail(err, BT_INVALID,
-                           "Illegal argument: the time range has more than %d months", PERIODS_MAX);
-        bt_vec_push(&chart->starts, at);
-    }
-    return BT_OK;
-}
-
-/* The period of an instant, -1: none. */
-static ptrdiff_t find_period(const struct chart *chart, int64_t us)
-{
-    size_t from = 0, to = chart->starts.count;
-    while (from < to) {
-        size_t middle = from + (to - from) / 2;
-        if (chart->starts.items[middle] <= us)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return (ptrdiff_t)from - 1;
-}
 
 /* --- Gathering -------------------------------------------------------------------------------- */
 
@@ -110,7 +41,7 @@ static struct group *group_of(struct chart *chart, const char *namespace, const 
     group->next = first;
     group->namespace = bt_str_dup(bt_str_of(namespace));
     group->flow_id = bt_str_dup(bt_str_of(flow_id));
-    group->periods = calloc(chart->starts.count + 1, sizeof *group->periods);
+    group->periods = calloc(chart->grid.starts.count + 1, sizeof *group->periods);
     if (!group->namespace || !group->flow_id || !group->periods)
         bt_die("out of memory");
     bt_map64_put(&chart->by_name, hash, group);
@@ -122,7 +53,7 @@ static int add_stat(void *data, const struct bt_stat *stat)
 {
     struct chart *chart = data;
     enum bt_stats_by by = chart->request->by;
-    ptrdiff_t at = by == BT_STATS_COUNTS ? 0 : find_period(chart, stat->from_us);
+    ptrdiff_t at = by == BT_STATS_COUNTS ? 0 : bt_grid_find(&chart->grid, stat->from_us);
     if (at < 0)
         return BT_OK;
     bool has_flow = by == BT_STATS_BY_FLOW;
@@ -177,18 +108,18 @@ static void write_period(const struct chart *chart, const struct period *period,
     }
     (void)bt_buf_addf(out, "\"count\":%lld},\"executionCounts\":{", (long long)period->all);
     write_counts(period, out);
-    (void)bt_buf_addf(out, "},\"groupBy\":\"%s\"}", unit_names[chart->unit]);
+    (void)bt_buf_addf(out, "},\"groupBy\":\"%s\"}", bt_grid_unit_name(&chart->grid));
 }
 
 static void write_periods(const struct chart *chart, const struct period *periods,
                           struct bt_buf *out)
 {
     static const struct period none;
-    for (size_t i = 0; i < chart->starts.count; i++) {
+    for (size_t i = 0; i < chart->grid.starts.count; i++) {
         (void)bt_buf_addc(out, i ? ',' : '[');
-        write_period(chart, periods ? &periods[i] : &none, chart->starts.items[i], out);
+        write_period(chart, periods ? &periods[i] : &none, chart->grid.starts.items[i], out);
     }
-    (void)bt_buf_adds(out, chart->starts.count ? "]" : "[]");
+    (void)bt_buf_adds(out, chart->grid.starts.count ? "]" : "[]");
 }
 
 static void write_totals(const struct period *period, struct bt_buf *out)
@@ -245,7 +176,7 @@ static void chart_done(struct chart *chart)
         free(chart->groups.items[i]);
     }
     bt_vec_done(&chart->groups);
-    bt_vec_done(&chart->starts);
+    bt_grid_done(&chart->grid);
     bt_map64_done(&chart->by_name);
 }
 
@@ -254,9 +185,9 @@ static int read_chart(struct bt_service *service, struct chart *chart, struct bt
 {
     struct bt_stat_query query = {
         .of = of,
-        .unit = chart->unit == MINUTE ? BT_UNIT_MINUTE
-                : chart->unit == HOUR ? BT_UNIT_HOUR
-                                      : BT_UNIT_DAY,
+        .unit = chart->grid.unit == BT_GRID_MINUTE ? BT_UNIT_MINUTE
+                : chart->grid.unit == BT_GRID_HOUR ? BT_UNIT_HOUR
+                                                   : BT_UNIT_DAY,
         .by_flow = chart->request->by != BT_STATS_ALL,
         .is_runs = chart->request->is_runs,
     };
@@ -270,10 +201,12 @@ int bt_service_stats(struct bt_service *service, const struct bt_principal *prin
     struct chart chart = {.request = request};
     struct bt_exec_query of = request->of;
     of.tenant = principal->tenant;
-    of.to_us = request->to_us > 0 ? request->to_us : bt_clock_wall_us(bt_clock_system());
-    of.from_us = request->from_us > 0 ? request->from_us : of.to_us - WINDOW_DAYS * DAY_US;
-    of.from_us = of.from_us > 0 ? of.from_us : 1;
-    int rc = make_grid(&chart, of.from_us, of.to_us, err);
+    struct bt_grid_times times = request->times;
+    bt_grid_times_of(&times);
+    of.from_us = times.from_us;
+    of.to_us = times.to_us;
+    int rc =
+        bt_grid_make(&times, request->is_runs ? BT_GRID_DAY : BT_GRID_MINUTE, &chart.grid, err);
     if (rc == BT_OK)
         rc = read_chart(service, &chart, &of, err);
     if (rc == BT_OK && request->by == BT_STATS_ALL)

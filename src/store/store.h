@@ -120,6 +120,30 @@ struct bt_stat_sink {
     void *data;
 };
 
+/* Metrics of the task runs of a flow that have ended. */
+struct bt_metric_of {
+    const char *tenant;
+    struct bt_str namespace, flow_id;
+    struct bt_str task_id;  /* Empty: of all tasks. */
+    struct bt_str name;     /* For sums. */
+    int64_t from_us, to_us; /* For sums: of the end; hours that they cut are whole. */
+};
+struct bt_metric_name_sink {
+    int (*each)(void *data, const char *task_id, const char *name); /* Borrows. */
+    void *data;
+};
+/* Values of one task that ended within an hour. Least and greatest are bounds once executions were
+ * removed. */
+struct bt_metric_sum {
+    int64_t from_us; /* Begin of the hour. */
+    int64_t count;
+    double sum, least, greatest;
+};
+struct bt_metric_sink {
+    int (*each)(void *data, const struct bt_metric_sum *sum); /* Borrows. Several add up. */
+    void *data;
+};
+
 /* Task runs of an execution by number. */
 struct bt_run_query {
     uint64_t exec;
@@ -132,6 +156,16 @@ struct bt_child_query {
     uint32_t parent;         /* Its number; 0: the execution. */
     struct bt_str parent_id; /* Or its id; looked for among all of the execution. */
     uint64_t skip, limit;
+};
+
+/* Lines that were logged within an hour, or some of them. */
+struct bt_line_stat {
+    int64_t from_us; /* Begin of the hour. */
+    int64_t counts[BT_LEVEL_COUNT];
+};
+struct bt_line_stat_sink {
+    int (*each)(void *data, const struct bt_line_stat *stat); /* Borrows. Several add up. */
+    void *data;
 };
 
 struct bt_run_sink {
@@ -169,6 +203,14 @@ struct bt_store_ops {
                   const struct bt_exec_sink *sink, struct bt_err *err);
     int (*stats)(struct bt_store *store, const struct bt_stat_query *query,
                  const struct bt_stat_sink *sink, struct bt_err *err);
+    /* Each metric of each task once, by task and name. Nothing of a flow that is not known. */
+    int (*metric_names)(struct bt_store *store, const struct bt_metric_of *of,
+                        const struct bt_metric_name_sink *sink, struct bt_err *err);
+    int (*metric_sums)(struct bt_store *store, const struct bt_metric_of *of,
+                       const struct bt_metric_sink *sink, struct bt_err *err);
+    /* Of which flows (names, text), and which times; hours that they cut are whole. */
+    int (*log_counts)(struct bt_store *store, const struct bt_exec_query *of,
+                      const struct bt_line_stat_sink *sink, struct bt_err *err);
     /* Lines in order. */
     int (*logs)(struct bt_store *store, const struct bt_log_query *query,
                 const struct bt_log_sink *sink, struct bt_err *err);

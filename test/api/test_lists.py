@@ -186,7 +186,7 @@ def test_latest_and_summary(server):
 def test_bad_bodies(server):
     for path in ("summary", "executions/daily", "executions/daily/group-by-flow",
                  "executions/daily/group-by-namespace", "executions/latest/group-by-flow",
-                 "taskruns/daily"):
+                 "taskruns/daily", "logs/daily"):
         for body in ("", "{", "[]", "7", "null", '{"startDate":"x"}', '{"flows":[1]}',
                      '{"state":["x"]}', '{"scope":["x"]}', '{"startDate":1}', '{"state":"x"}',
                      '{"startDate":"2026-01-02T00:00:00Z","endDate":"2026-01-01T00:00:00Z"}',

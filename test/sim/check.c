@@ -132,7 +132,7 @@ void check_submit(struct world *world, const struct bt_job *job)
             world_fail(world, "token given out twice");
 }
 
-static int64_t count_rows(struct world *world, const char *sql)
+int64_t count_rows(struct world *world, const char *sql)
 {
     sqlite3_stmt *statement = NULL;
     if (sqlite3_prepare_v2(world->db.handle, sql, -1, &statement, NULL) != SQLITE_OK ||
@@ -159,13 +159,12 @@ static int64_t count_sets(const struct world *world)
     return sets;
 }
 
-/* The counters of lists and charts are what a recount gives. */
-static void check_counters(struct world *world)
+void check_counters(struct world *world)
 {
-    char sql[4096];
+    char sql[8192];
     (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM (%s)", bt_sql_recount);
     int64_t wrong = count_rows(world, sql);
-    if (wrong || count_rows(world, "SELECT count(*) FROM rollups") == 0)
+    if (wrong)
         world_fail(world, "%lld counters differ from a recount", (long long)wrong);
 }
 
@@ -184,6 +183,12 @@ void check_end(struct world *world)
         world_fail(world, "%lld keys for %lld sets, %lld of them written twice", (long long)keys,
                    (long long)sets, (long long)wrong);
     check_counters(world);
+    check_chunks(world);
+    if (count_rows(world, "SELECT count(*) FROM rollups") == 0 ||
+        (count_rows(world, "SELECT count(*) FROM task_runs WHERE record LIKE '%\"cost\"%' AND"
+                           " state IN ('SUCCESS','FAILED','WARNING')") &&
+         count_rows(world, "SELECT count(*) FROM metrics WHERE name='cost'") == 0))
+        world_fail(world, "nothing is counted");
     for (size_t i = 0; i < BT_COUNT(empty); i++)
         if (count_rows(world, empty[i]) != 0)
             world_fail(world, "left over: %s", empty[i]);

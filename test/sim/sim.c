@@ -60,8 +60,7 @@ static void storm_step(struct world *world, size_t *created)
     }
 }
 
-/* No more faults: everything must come to its end. */
-static void quiet(struct world *world)
+void world_quiet(struct world *world)
 {
     int64_t wake_us = 0;
     world->next_commit_fault = FAULT_COUNT;
@@ -98,7 +97,7 @@ enum bt_state check_reference(const struct world *world, size_t flow)
     struct world alone;
     world_init(&alone, world->seed, false);
     world_create(&alone, flow);
-    quiet(&alone);
+    world_quiet(&alone);
     states[flow] = alone.execs.items[0].state;
     known[flow] = true;
     world_done(&alone);
@@ -117,8 +116,9 @@ static uint64_t run_seed(uint64_t seed, bool is_verbose, struct totals *totals)
     world_init(&world, seed, is_verbose);
     for (int step = 0; step < STORM_STEPS; step++)
         storm_step(&world, &created);
-    quiet(&world);
+    world_quiet(&world);
     check_end(&world);
+    world_drop(&world);
     for (int i = 0; i < FAULT_COUNT; i++) {
         totals->faults[i] += world.faults[i];
         totals->seeds_with[i] += world.faults[i] > 0;

@@ -39,6 +39,8 @@ struct world {
     int64_t wall_us, mono_us;
     struct bt_clock clock;
     struct bt_db db;
+    struct bt_logs *logs;
+    char logs_dir[64];
     struct bt_journal journal; /* Injects faults; first member of nothing: see world.c. */
     struct bt_journal *inner;
     struct bt_runner *runner;
@@ -76,6 +78,25 @@ void world_note(struct world *world, const char *format, ...) __attribute__((for
 _Noreturn void world_fail(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* --- logs.c ----------------------------------------------------------------------------------- */
+
+void world_logs_open(struct world *world);
+void world_logs_close(struct world *world);
+/* Some lines of an attempt. */
+void world_log(struct world *world, const struct bt_job *job);
+/* Each chunk's row against the chunk's lines. */
+void check_chunks(struct world *world);
+
+/* --- sim.c ------------------------------------------------------------------------------------ */
+
+/* No more faults: everything must come to its end. */
+void world_quiet(struct world *world);
+
+/* --- drops.c ---------------------------------------------------------------------------------- */
+
+/* Removes all executions, after check_end(): nothing may stay, and nothing may stay counted. */
+void world_drop(struct world *world);
+
 /* --- check.c ---------------------------------------------------------------------------------- */
 
 /* Listener: every committed change against what was committed before. */
@@ -86,3 +107,6 @@ void check_submit(struct world *world, const struct bt_job *job);
 void check_end(struct world *world);
 /* The final state of a flow without faults, for comparison. */
 enum bt_state check_reference(const struct world *world, size_t flow);
+/* The counters of lists and charts are what a recount gives. */
+void check_counters(struct world *world);
+int64_t count_rows(struct world *world, const char *sql);

@@ -227,6 +227,22 @@ static struct bt_value *evaluate(struct world *world, struct bt_job *job)
     return outputs;
 }
 
+/* One that says what the attempt is, and one that is always there. */
+static struct bt_value *metrics_of(const struct bt_job *job)
+{
+    struct bt_value *list = bt_list_new(2);
+    for (int i = 0; i < 2; i++) {
+        struct bt_value *item = bt_map_new(2);
+        if (bt_map_puts(item, "name", bt_value_cstr(i ? "tries" : "cost")) < 0 ||
+            bt_map_puts(item, "value",
+                        i ? bt_value_int32((int32_t)job->attempt)
+                          : bt_value_double((double)job->taskrun * 0.1 - 1)) < 0 ||
+            bt_list_push(list, item) < 0)
+            bt_die("out of memory");
+    }
+    return list;
+}
+
 static void report(struct world *world, struct bt_job *job, enum bt_state state)
 {
     struct bt_job_result result = {.exec_key = job->exec_key,
@@ -239,6 +255,9 @@ static void report(struct world *world, struct bt_job *job, enum bt_state state)
     if (!job->templates &&
         bt_map_puts(result.outputs, "exitCode", bt_value_int32(state == BT_FAILED)) < 0)
         bt_die("out of memory");
+    if (!job->templates && state != BT_KILLED)
+        result.metrics = metrics_of(job);
+    world_log(world, job);
     bt_runner_result(world->runner, &result);
 }
 
@@ -306,6 +325,7 @@ void world_start_runner(struct world *world)
     struct bt_err err = BT_ERR_INIT;
     struct bt_runner_config config = {
         .journal = &world->journal,
+        .logs = world->logs,
         .clock = &world->clock,
         .seed = bt_rng_next(&world->rng),
         .dispatcher = {world, submit, kill_token},
@@ -375,6 +395,7 @@ void world_init(struct world *world, uint64_t seed, bool is_verbose)
     if (bt_db_open(":memory:", BT_DB_TEMPORARY, &world->db, &err) < 0 ||
         bt_journal_sqlite(&world->db, &world->inner, &err) < 0)
         world_fail(world, "database: %s", err.msg);
+    world_logs_open(world);
     world_start_runner(world);
     for (int i = 0; i < 4; i++)
         add_flow(world);
@@ -385,6 +406,7 @@ void world_done(struct world *world)
     bt_runner_free(world->runner);
     world->inner->ops->close(world->inner);
     bt_db_close(&world->db);
+    world_logs_close(world);
     for (size_t i = 0; i < world->flows.count; i++) {
         bt_flow_unref(world->flows.items[i]);
         free(world->sources.items[i]);

@@ -17,10 +17,6 @@ static const char sql_set_job[] =
     "INSERT OR REPLACE INTO jobs(exec,taskrun,token) VALUES(?1,?2,?3)";
 static const char sql_put_event[] = "INSERT INTO events(id,exec,record) VALUES(?1,?2,?3)";
 static const char sql_drop_event[] = "DELETE FROM events WHERE id=?1";
-static const char sql_put_chunk[] =
-    "INSERT INTO log_chunks(exec,first_line,lines,levels,from_us,to_us,segment,offset,length)"
-    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)";
-/* All that an execution has; its log text stays in the segments until they are swept. */
 static const char sql_put_now[] = "INSERT OR REPLACE INTO numbers VALUES('now_us',?1)";
 static const char sql_put_flow[] =
     "INSERT INTO flow_revisions(tenant,namespace,id,revision,source,created_us,is_deleted)"
@@ -136,17 +132,6 @@ static int put_jobs(struct sqlite_journal *self, const struct bt_batch *batch, s
     return BT_OK;
 }
 
-static int put_chunk(struct sqlite_journal *self, const struct bt_log_chunk *chunk,
-                     struct bt_err *err)
-{
-    const int64_t numbers[] = {(int64_t)chunk->exec, (int64_t)chunk->first_line,
-                               chunk->lines,         chunk->levels,
-                               chunk->from_us,       chunk->to_us,
-                               chunk->segment,       (int64_t)chunk->offset,
-                               chunk->length};
-    return write_numbers(self, sql_put_chunk, numbers, 9, err);
-}
-
 static int put_all(struct sqlite_journal *self, const struct bt_batch *batch, struct bt_err *err)
 {
     BT_TRY(write_numbers(self, sql_put_now, &batch->now_us, 1, err));
@@ -169,9 +154,11 @@ static int put_all(struct sqlite_journal *self, const struct bt_batch *batch, st
     for (size_t i = 0; i < batch->kv_count; i++)
         BT_TRY(put_kv(self, &batch->kvs[i], err));
     for (size_t i = 0; i < batch->chunk_count; i++)
-        BT_TRY(put_chunk(self, &batch->chunks[i], err));
+        BT_TRY(chunk_put(self, &batch->chunks[i], err));
     for (size_t i = 0; i < batch->drop_count; i++)
         BT_TRY(exec_drop(self, batch->drops[i], err));
+    BT_TRY(metric_write(self, err));
+    BT_TRY(lines_write(self, err));
     return roll_write(self, err);
 }
 

@@ -32,7 +32,7 @@ static const char sql_drop_label[] = "DELETE FROM labels WHERE name=?1 AND value
 static const char sql_put_run[] =
     "INSERT INTO task_runs(exec,n,task_id,task,parent,value,state,record)"
     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(exec,n) DO UPDATE SET state=?7,record=?8";
-static const char sql_all_runs[] = "SELECT record FROM task_runs WHERE exec=?1";
+static const char sql_all_runs[] = "SELECT record,task_id FROM task_runs WHERE exec=?1";
 static const char *const sql_drops[] = {
     "DELETE FROM task_runs WHERE exec=?1",  "DELETE FROM iteration_values WHERE exec=?1",
     "DELETE FROM timers WHERE exec=?1",     "DELETE FROM jobs WHERE exec=?1",
@@ -310,8 +310,8 @@ int exec_put(struct sqlite_journal *self, const struct bt_exec *exec, struct bt_
 
 /* --- Task runs -------------------------------------------------------------------------------- */
 
-static int known_exec(struct sqlite_journal *self, uint64_t key, struct known_exec **ret_known,
-                      struct bt_err *err)
+int exec_known(struct sqlite_journal *self, uint64_t key, struct known_exec **ret_known,
+               struct bt_err *err)
 {
     struct columns old;
     bool is_there;
@@ -320,7 +320,7 @@ static int known_exec(struct sqlite_journal *self, uint64_t key, struct known_ex
         return BT_OK;
     BT_TRY(read_old(self, key, &old, &is_there, err));
     if (!is_there)
-        return BT_OK; /* Runs of nothing are not counted. */
+        return BT_OK;
     keep_exec(self, key, old.roll.flow, false);
     *ret_known = bt_map64_get(&self->execs, key);
     return BT_OK;
@@ -359,8 +359,10 @@ static int unroll_run(struct sqlite_journal *self, const struct bt_run_row *row,
         rc = bt_taskrun_decode(bt_db_text(statement, 1), &old, err);
     (void)sqlite3_reset(statement); /* Done with. */
     BT_TRY(rc);
-    if (old)
+    if (old) {
         roll = roll_of(old, flow);
+        metric_run(self, &(struct metric_run){old, bt_str_of(row->task_id), flow}, -1);
+    }
     roll_run(self, &roll, -1);
     return BT_OK;
 }
@@ -368,13 +370,14 @@ static int unroll_run(struct sqlite_journal *self, const struct bt_run_row *row,
 static int count_run(struct sqlite_journal *self, const struct bt_run_row *row, struct bt_err *err)
 {
     struct known_exec *known;
-    BT_TRY(known_exec(self, row->exec, &known, err));
+    BT_TRY(exec_known(self, row->exec, &known, err));
     if (!known)
-        return BT_OK;
+        return BT_OK; /* Runs of nothing are not counted. */
     struct roll_row roll = roll_of(row->run, known->flow);
     if (!known->is_new)
         BT_TRY(unroll_run(self, row, known->flow, err));
     roll_run(self, &roll, 1);
+    metric_run(self, &(struct metric_run){row->run, bt_str_of(row->task_id), known->flow}, 1);
     return BT_OK;
 }
 
@@ -412,6 +415,7 @@ static int uncount_runs(struct sqlite_journal *self, uint64_t key, int64_t flow,
             break;
         struct roll_row roll = roll_of(run, flow);
         roll_run(self, &roll, -1);
+        metric_run(self, &(struct metric_run){run, bt_db_text(statement, 1), flow}, -1);
         rc = bt_db_step(self->db, statement, &is_row, err);
     }
     (void)sqlite3_reset(statement); /* Done with. */
@@ -427,6 +431,7 @@ int exec_drop(struct sqlite_journal *self, uint64_t key, struct bt_err *err)
         return BT_OK;
     roll_exec(self, &old.roll, -1);
     BT_TRY(uncount_runs(self, key, old.roll.flow, err));
+    BT_TRY(chunks_uncount(self, key, old.roll.flow, err));
     BT_TRY(drop_labels(self, key, err));
     for (size_t i = 0; i < BT_COUNT(sql_drops); i++) {
         sqlite3_stmt *statement;
@@ -455,6 +460,8 @@ void exec_end(struct sqlite_journal *self, bool is_committed)
         free(self->execs.slots[i].value);
     bt_map64_clear(&self->execs);
     roll_clear(self);
+    metric_clear(self);
+    lines_clear(self);
     if (!is_committed)
         forget_flows(self);
 }

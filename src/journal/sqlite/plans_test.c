@@ -90,6 +90,21 @@ static int drop_stat(void *data, const struct bt_stat *stat)
     return BT_OK;
 }
 
+static int drop_name(void *data, const char *task_id, const char *name)
+{
+    (void)data;
+    (void)task_id;
+    (void)name;
+    return BT_OK;
+}
+
+static int drop_sum(void *data, const struct bt_metric_sum *sum)
+{
+    (void)data;
+    (void)sum;
+    return BT_OK;
+}
+
 static int drop_line(void *data, uint64_t line, const struct bt_log_entry *entry)
 {
     (void)data;
@@ -187,6 +202,43 @@ static void errors(struct bench *bench)
         BT_OK);
 }
 
+static void metrics(struct bench *bench)
+{
+    const struct bt_store_ops *ops = bench->store->ops;
+    struct bt_metric_of of = {.tenant = "main",
+                              .namespace = BT_STR("company.sales"),
+                              .flow_id = BT_STR("load0"),
+                              .name = BT_STR("rows"),
+                              .to_us = BT_DAY_US};
+    const struct bt_metric_name_sink names = {drop_name, NULL};
+    assert_int_equal(bt_db_exec(&bench->db,
+                                "INSERT OR IGNORE INTO metrics SELECT key,'t','rows',1,1,1,0,1,1"
+                                " FROM flows",
+                                NULL),
+                     BT_OK);
+    assert_int_equal(
+        ops->metric_sums(bench->store, &of, &(struct bt_metric_sink){drop_sum, NULL}, NULL), BT_OK);
+    assert_int_equal(ops->metric_names(bench->store, &of, &names, NULL), BT_OK);
+    of.task_id = BT_STR("t");
+    assert_int_equal(ops->metric_names(bench->store, &of, &names, NULL), BT_OK);
+}
+
+static int drop_line_stat(void *data, const struct bt_line_stat *stat)
+{
+    (void)data;
+    (void)stat;
+    return BT_OK;
+}
+
+static void log_lines(struct bench *bench)
+{
+    struct bt_exec_query of = {.tenant = "main", .namespace = BT_STR("company")};
+    assert_int_equal(
+        bench->store->ops->log_counts(bench->store, &of,
+                                      &(struct bt_line_stat_sink){drop_line_stat, NULL}, NULL),
+        BT_OK);
+}
+
 /* --- Plans ------------------------------------------------------------------------------------ */
 
 static void explain(sqlite3 *handle, const char *sql, struct bt_buf *out)
@@ -276,15 +328,17 @@ CASE(by_day, "Counts by state and day")
 CASE(latest, "Last 20 runs of each of 25 flows")
 CASE(failing, "Top failing flows")
 CASE(errors, "Logs of one execution by level")
+CASE(metrics, "Metrics of a flow")
+CASE(log_lines, "Log lines by level and hour")
 
 #define ENTRY(function) cmocka_unit_test(test_##function)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ENTRY(newest),   ENTRY(by_namespace), ENTRY(by_flow),     ENTRY(by_states),
-        ENTRY(by_label), ENTRY(by_text),      ENTRY(by_duration), ENTRY(page_1000),
-        ENTRY(by_day),   ENTRY(latest),       ENTRY(failing),     ENTRY(errors),
+        ENTRY(newest),  ENTRY(by_namespace), ENTRY(by_flow),   ENTRY(by_states), ENTRY(by_label),
+        ENTRY(by_text), ENTRY(by_duration),  ENTRY(page_1000), ENTRY(by_day),    ENTRY(latest),
+        ENTRY(failing), ENTRY(errors),       ENTRY(metrics),   ENTRY(log_lines),
     };
     return cmocka_run_group_tests(tests, open_bench, close_bench);
 }

@@ -300,6 +300,8 @@ static void close_journal(struct bt_journal *journal)
     bt_map64_done(&self->flows);
     bt_map64_done(&self->execs);
     bt_map64_done(&self->rolls);
+    bt_map64_done(&self->metrics);
+    bt_map64_done(&self->lines);
     bt_buf_done(&self->record);
     free(self);
 }

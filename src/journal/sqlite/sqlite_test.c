@@ -5,7 +5,6 @@
 
 #include "base/limits.h"
 #include "base/vec.h"
-#include "store/sqlite/rollups.h"
 #include "value/json.h"
 
 #include <setjmp.h>
@@ -424,103 +423,9 @@ static void test_unreadable(void **state)
     assert_int_equal(ops->exec(bench->journal, 2, &back, NULL), BT_OK);
 }
 
-static int64_t ask(struct bench *bench, const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
-    assert_int_equal(sqlite3_prepare_v2(bench->db.handle, sql, -1, &statement, NULL), SQLITE_OK);
-    int64_t number = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-    (void)sqlite3_finalize(statement);
-    return number;
-}
-
-static void check_counted(struct bench *bench, const char *where, int64_t want)
-{
-    char sql[256];
-    (void)snprintf(sql, sizeof sql, "SELECT sum(count) FROM rollups WHERE %s", where);
-    int64_t counted = ask(bench, sql);
-    if (counted != want)
-        fail_msg("%s: %lld instead of %lld", where, (long long)counted, (long long)want);
-    char recount[4096];
-    (void)snprintf(recount, sizeof recount, "SELECT count(*) FROM (%s)", bt_sql_recount);
-    assert_int_equal(ask(bench, recount), 0);
-}
-
-static void move(struct bt_exec *exec, enum bt_state state, int64_t at_us)
-{
-    exec->state = state;
-    assert_int_equal(bt_histories_add(&exec->histories, at_us, state), BT_OK);
-}
-
-/* Counters move once with each state, also when a commit fails between, an execution starts anew,
- * or an answer was lost; labels follow. */
-static void test_counters(void **state)
-{
-    struct bench *bench = *state;
-    BT_CLEANUP(bt_exec_free_p) struct bt_exec *one = make_exec(1), *two = make_exec(2);
-    one->labels = bt_map_new(0);
-    assert_int_equal(bt_map_puts(one->labels, "team", bt_value_cstr("x")), BT_OK);
-    commit_exec(bench, one);
-    check_counted(bench, "kind=0 AND flow=1 AND state='CREATED'", 1);
-    move(one, BT_RUNNING, 6);
-    const struct bt_exec *execs[] = {one, two};
-    struct bt_event_row events[] = {{1, 1, {.kind = BT_EVENT_OPEN}},
-                                    {1, 1, {.kind = BT_EVENT_OPEN}}};
-    struct bt_batch batch = {
-        .execs = execs, .exec_count = 2, .events_put = events, .events_put_count = 2};
-    assert_true(bench->journal->ops->commit(bench->journal, &batch, NULL) < 0);
-    check_counted(bench, "kind=0 AND flow=1", 1);
-    batch.events_put_count = 0;
-    assert_int_equal(bench->journal->ops->commit(bench->journal, &batch, NULL), BT_OK);
-    assert_int_equal(bench->journal->ops->commit(bench->journal, &batch, NULL), BT_OK); /* Again. */
-    check_counted(bench, "kind=1 AND period=0 AND flow=1 AND state='RUNNING'", 1);
-    check_counted(bench, "kind=2 AND flow=0", 2);
-    move(one, BT_FAILED, 5 + 1000);
-    one->is_drained = true;
-    assert_int_equal(bt_map_puts(one->labels, "team", bt_value_cstr("y")), BT_OK);
-    commit_exec(bench, one);
-    assert_int_equal(ask(bench, "SELECT sum_us FROM rollups WHERE kind=2 AND flow=0 AND"
-                                " state='FAILED'"),
-                     1000);
-    assert_int_equal(ask(bench, "SELECT count(*) FROM labels WHERE value='y' AND exec=1"), 1);
-    assert_int_equal(ask(bench, "SELECT count(*) FROM labels"), 1);
-    move(one, BT_RESTARTED, 2000);
-    commit_exec(bench, one);
-    check_counted(bench, "kind=0 AND flow=1 AND state='RESTARTED'", 1);
-    assert_int_equal(ask(bench, "SELECT count(*) FROM rollups WHERE state='FAILED'"), 0);
-}
-
-/* Task runs: of a new execution, of one that is there, ended and started again. */
-static void test_run_counters(void **state)
-{
-    struct bench *bench = *state;
-    BT_CLEANUP(bt_exec_free_p) struct bt_exec *one = make_exec(1);
-    BT_CLEANUP(bt_taskrun_free_p) struct bt_taskrun *run = make_run(1, 4, 0, NULL);
-    const struct bt_exec *execs[] = {one};
-    struct bt_run_row row = {1, run, "t"};
-    struct bt_batch batch = {.execs = execs, .exec_count = 1, .runs = &row, .run_count = 1};
-    run->histories.count = 0;
-    static const struct {
-        enum bt_state state;
-        int64_t at_us;
-    } moves[] = {{BT_CREATED, 7}, {BT_RUNNING, 9}, {BT_SUCCESS, 20}, {BT_RUNNING, 30}};
-    for (size_t i = 0; i < BT_COUNT(moves); i++) {
-        char where[64];
-        run->state = moves[i].state;
-        assert_int_equal(bt_histories_add(&run->histories, moves[i].at_us, moves[i].state), BT_OK);
-        assert_int_equal(bench->journal->ops->commit(bench->journal, &batch, NULL), BT_OK);
-        batch.exec_count = 0; /* The next ones find the execution in the table. */
-        (void)snprintf(where, sizeof where, "kind=3 AND flow=1 AND state='%s'",
-                       bt_state_name(moves[i].state));
-        check_counted(bench, where, 1);
-        check_counted(bench, "kind=3 AND flow=0", 1);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_counters, open_bench, close_bench),
-        cmocka_unit_test_setup_teardown(test_run_counters, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(test_execs, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(test_runs, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(test_values, open_bench, close_bench),

@@ -42,10 +42,14 @@ int bt_query_revision(const struct bt_request *request, uint32_t *ret_revision, 
 int bt_levels_of(const struct bt_request *request, uint32_t *ret_levels, struct bt_err *err)
 {
     struct bt_str text = bt_filter(request, "minLevel");
+    return bt_levels_from(text.len ? text : bt_query(request, "filters[level][EQUALS]"), ret_levels,
+                          err);
+}
+
+int bt_levels_from(struct bt_str text, uint32_t *ret_levels, struct bt_err *err)
+{
     enum bt_level level;
     *ret_levels = 0;
-    if (!text.len)
-        text = bt_query(request, "filters[level][EQUALS]");
     if (!text.len)
         return BT_OK;
     if (!bt_level_parse(text, &level))

@@ -31,6 +31,8 @@ struct bt_str bt_filter(const struct bt_request *request, const char *name);
 int bt_query_revision(const struct bt_request *request, uint32_t *ret_revision, struct bt_err *err);
 /* Levels from `minLevel` on as a bit set (0: all). */
 int bt_levels_of(const struct bt_request *request, uint32_t *ret_levels, struct bt_err *err);
+/* The same of a level that was sent otherwise. */
+int bt_levels_from(struct bt_str text, uint32_t *ret_levels, struct bt_err *err);
 /* An instant of the query; *ret_us 0 when absent. */
 int bt_query_time(const struct bt_request *request, const char *name, int64_t *ret_us,
                   struct bt_err *err);

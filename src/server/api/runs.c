@@ -1,4 +1,4 @@
-/* runs.c — The routes of task runs and metrics: translation only. */
+/* runs.c — The routes of task runs: translation only. */
 #include "server/api/api.h"
 
 #include "base/num.h"
@@ -21,20 +21,6 @@ static int children(struct bt_request *request, struct bt_err *err)
     else
         query.parent_id = parent;
     BT_TRY(bt_service_children(request->service, exec, &query, &request->response.body, err));
-    return bt_respond_text(request, "application/json", err);
-}
-
-static int metrics(struct bt_request *request, struct bt_err *err)
-{
-    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
-    struct bt_paging paging;
-    BT_TRY(bt_paging_of(request, &paging, err));
-    BT_TRY(bt_service_exec(request->service, &request->principal, request->params[0], &exec, err));
-    struct bt_metric_query query = {.run_id = bt_filter(request, "taskRunId"),
-                                    .task_id = bt_filter(request, "taskId"),
-                                    .skip = bt_paging_skip(&paging),
-                                    .limit = (uint64_t)paging.size};
-    BT_TRY(bt_service_metrics(request->service, exec, &query, &request->response.body, err));
     return bt_respond_text(request, "application/json", err);
 }
 
@@ -77,20 +63,11 @@ static const struct bt_param children_queries[] = {
     {"size", "integer", "Rows of a page"},
     {0},
 };
-static const struct bt_param metrics_queries[] = {
-    {"taskRunId", "string", "Of this task run"},
-    {"taskId", "string", "Of this task"},
-    {"page", "integer", "From 1"},
-    {"size", "integer", "Rows of a page"},
-    {0},
-};
 
 const struct bt_route bt_routes_runs[] = {
     {BT_GET, "/taskruns/search", search, 0, "searchTaskRuns", "Task runs",
      "Search the task runs of executions", NULL, "PagedTaskRun", search_queries},
     {BT_GET, "/executions/{executionId}/taskruns", children, 0, "listTaskRuns", "Task runs",
      "Task runs of an execution by parent", NULL, "PagedTaskRun", children_queries},
-    {BT_GET, "/metrics/{executionId}", metrics, 0, "getMetrics", "Metrics",
-     "Metrics of an execution", NULL, "PagedMetric", metrics_queries},
     {0},
 };

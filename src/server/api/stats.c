@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "base/vec.h"
 #include "server/router.h"
+#include "service/log_stats.h"
 #include "service/shape.h"
 #include "service/stats.h"
 
@@ -51,9 +52,10 @@ static int read_states(struct asked *asked, struct bt_err *err)
 
 static int read_times(struct asked *asked, struct bt_err *err)
 {
-    BT_TRY(
-        bt_time_of(bt_map_str(asked->body, "startDate"), "startDate", &asked->stats.from_us, err));
-    return bt_time_of(bt_map_str(asked->body, "endDate"), "endDate", &asked->stats.to_us, err);
+    BT_TRY(bt_time_of(bt_map_str(asked->body, "startDate"), "startDate",
+                      &asked->stats.times.from_us, err));
+    return bt_time_of(bt_map_str(asked->body, "endDate"), "endDate", &asked->stats.times.to_us,
+                      err);
 }
 
 static int read_scope(struct asked *asked, struct bt_err *err)
@@ -114,6 +116,32 @@ static int by_flow(struct bt_request *request, struct bt_err *err)
 static int by_namespace(struct bt_request *request, struct bt_err *err)
 {
     return answer(request, (struct bt_stats_request){.by = BT_STATS_COUNTS}, err);
+}
+
+/* --- Log lines -------------------------------------------------------------------------------- */
+
+static int read_logs_asked(struct bt_request *request, struct asked *asked,
+                           struct bt_log_stats *logs, struct bt_err *err)
+{
+    BT_TRY(read_asked(request, asked, err));
+    logs->of = asked->stats.of;
+    logs->of.states = 0;
+    logs->of.text = BT_STR_NONE; /* Words are those of the message. */
+    logs->words = asked->stats.of.text;
+    logs->times = asked->stats.times;
+    return bt_levels_from(bt_map_str(asked->body, "logLevel"), &logs->levels, err);
+}
+
+static int daily_logs(struct bt_request *request, struct bt_err *err)
+{
+    struct asked asked = {0};
+    struct bt_log_stats logs = {.levels = 0};
+    int rc = read_logs_asked(request, &asked, &logs, err);
+    if (rc == BT_OK)
+        rc = bt_service_log_stats(request->service, &request->principal, &logs,
+                                  &request->response.body, err);
+    asked_done(&asked);
+    return rc == BT_OK ? bt_respond_text(request, "application/json", err) : rc;
 }
 
 /* --- The newest of each flow ------------------------------------------------------------------ */
@@ -206,5 +234,7 @@ const struct bt_route bt_routes_stats[] = {
      "The newest executions of flows", JSON, "Executions", latest_queries},
     {BT_POST, "/stats/taskruns/daily", daily_runs, 0, "dailyTaskRuns", "Stats",
      "Task runs by time of start and state", JSON, "DailyStatistics", NULL},
+    {BT_POST, "/stats/logs/daily", daily_logs, 0, "dailyLogs", "Stats",
+     "Log lines by time and level", JSON, "LogStatistics", NULL},
     {0},
 };

@@ -19,6 +19,7 @@
 
 enum { SEGMENT_BYTES_MAX = 64 << 20, COMPRESS_LEAST = 256, ZSTD_LEVEL = 1, CHUNK_VERSION = 1 };
 enum { FLAG_PLAIN = 0, FLAG_ZSTD = 1 };
+#define HOUR_US INT64_C(3600000000)
 #define CHUNK_RAW_MAX (4u * BT_LOG_CHUNK_BYTES)
 
 struct bt_logs {
@@ -210,6 +211,20 @@ static int pack(struct bt_logs *logs)
     return BT_OK;
 }
 
+bool bt_log_chunk_count(struct bt_log_chunk *chunk, const struct bt_log_entry *entry)
+{
+    const int64_t hour = entry->time_us / HOUR_US;
+    uint32_t at = 0;
+    while (at < chunk->hour_count && chunk->hours[at].hour != hour)
+        at++;
+    if (at == BT_LOG_HOURS_MAX)
+        return false;
+    if (at == chunk->hour_count)
+        chunk->hours[chunk->hour_count++] = (struct bt_log_hour){.hour = hour};
+    chunk->hours[at].counts[entry->level]++;
+    return true;
+}
+
 int bt_logs_append(struct bt_logs *logs, const struct bt_log_entry *entries, size_t count,
                    struct bt_log_chunk *ret_chunk, size_t *ret_used, struct bt_err *err)
 {
@@ -219,7 +234,10 @@ int bt_logs_append(struct bt_logs *logs, const struct bt_log_entry *entries, siz
     size_t used = 0;
     while (used < count &&
            (used == 0 || logs->raw.len + entries[used].text.len < BT_LOG_CHUNK_BYTES)) {
-        const struct bt_log_entry *entry = &entries[used++];
+        const struct bt_log_entry *entry = &entries[used];
+        if (!bt_log_chunk_count(&chunk, entry))
+            break;
+        used++;
         put_entry(&logs->raw, entry, chunk.from_us);
         chunk.levels |= 1u << entry->level;
         chunk.to_us = entry->time_us > chunk.to_us ? entry->time_us : chunk.to_us;

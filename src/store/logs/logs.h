@@ -19,6 +19,13 @@ struct bt_log_entry {
     struct bt_str text;
 };
 
+/* Lines of a chunk that are of one hour (since 1970), by level. */
+struct bt_log_hour {
+    int64_t hour;
+    uint32_t counts[BT_LEVEL_COUNT];
+};
+enum { BT_LOG_HOURS_MAX = 4 }; /* A chunk ends before a line of one more hour. */
+
 /* The index row of a chunk. */
 struct bt_log_chunk {
     uint64_t exec;
@@ -29,7 +36,12 @@ struct bt_log_chunk {
     uint32_t segment;
     uint64_t offset;
     uint32_t length; /* Bytes in the segment. */
+    /* All lines, each in its hour; filled when a chunk is appended, not when its row is read. */
+    struct bt_log_hour hours[BT_LOG_HOURS_MAX];
+    uint32_t hour_count;
 };
+/* Counts a line; false: its hour would be one too many. */
+bool bt_log_chunk_count(struct bt_log_chunk *chunk, const struct bt_log_entry *entry);
 
 struct bt_logs; /* Opaque. */
 

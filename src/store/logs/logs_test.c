@@ -250,11 +250,40 @@ static void test_stop(void **state)
     assert_int_equal(lines, 1);
 }
 
+/* Every line is counted in its hour; a chunk ends before a fifth hour. */
+static void test_hours(void **state)
+{
+    struct bench *bench = *state;
+    static const int hours[] = {5, 6, 5, 4, 7, 7, 5, 8, 8, 4};
+    struct bt_log_entry entries[BT_COUNT(hours)];
+    struct bt_log_chunk chunk;
+    size_t used;
+    for (size_t i = 0; i < BT_COUNT(hours); i++)
+        entries[i] = (struct bt_log_entry){.time_us = hours[i] * INT64_C(3600000000) + (int64_t)i,
+                                           .level = (enum bt_level)(i % BT_LEVEL_COUNT),
+                                           .text = BT_STR("x")};
+    append(bench, entries, BT_COUNT(hours), &chunk, &used);
+    assert_int_equal(used, 7);
+    assert_int_equal(chunk.hour_count, 4);
+    static const struct bt_log_hour want[] = {
+        {5, {1, 1, 1, 0, 0}}, {6, {0, 1, 0, 0, 0}}, {4, {0, 0, 0, 1, 0}}, {7, {1, 0, 0, 0, 1}}};
+    for (size_t i = 0; i < BT_COUNT(want); i++) {
+        assert_int_equal(chunk.hours[i].hour, want[i].hour);
+        assert_memory_equal(chunk.hours[i].counts, want[i].counts, sizeof want[i].counts);
+    }
+    append(bench, entries + used, BT_COUNT(hours) - used, &chunk, &used);
+    assert_int_equal(used, 3);
+    assert_int_equal(chunk.hour_count, 2);
+    assert_int_equal(chunk.hours[0].counts[BT_LEVEL_INFO], 1);
+    check_chunk(bench, &chunk, entries + 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(test_chunks, open_bench, close_bench),
+        cmocka_unit_test_setup_teardown(test_hours, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(test_rotation, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(test_cut, open_bench, close_bench),
         cmocka_unit_test_setup_teardown(test_noise, open_bench, close_bench),

@@ -112,6 +112,30 @@ static const char *const migrations[BT_SCHEMA_VERSION] = {
     " WHERE start_us IS NOT NULL GROUP BY d,flow,state;"
     "INSERT INTO rollups SELECT kind,period,0,state,sum(count),sum(sum_us),min(min_us),max(max_us)"
     " FROM rollups GROUP BY kind,period,state;",
+
+    /* 5: counters of metrics, by flow and hour of the end of their task run:
+       store/sqlite/rollups.h. */
+    "CREATE TABLE metrics(flow INTEGER NOT NULL, task TEXT NOT NULL, name TEXT NOT NULL,"
+    " hour INTEGER NOT NULL, count INTEGER NOT NULL, whole INTEGER NOT NULL,"
+    " nanos INTEGER NOT NULL, least REAL NOT NULL, greatest REAL NOT NULL,"
+    " PRIMARY KEY(flow, task, name, hour)) WITHOUT ROWID;"
+    "INSERT INTO metrics SELECT flow,task_id,name,end_us/3600000000 h,count(*),"
+    " sum(CAST(v AS INTEGER)),sum(CAST((v-CAST(v AS INTEGER))*1e9+"
+    "CASE WHEN v<0 THEN -0.5 ELSE 0.5 END AS INTEGER)),min(v),max(v) FROM"
+    " (SELECT flow,task_id,name,end_us,max(-9007199254740992,min(9007199254740992,"
+    "CASE WHEN typeof(v) IN ('integer','real') THEN v ELSE 0 END)) v FROM"
+    " (SELECT e.flow,r.task_id,ifnull(json_extract(m.value,'$.name'),'') name,"
+    " json_extract(r.record,'$.h[#-1][0]') end_us,json_extract(m.value,'$.value') v"
+    " FROM task_runs r JOIN executions e ON e.key=r.exec,"
+    " json_each(CASE WHEN json_valid(r.record) THEN r.record ELSE '{}' END,'$.m') m"
+    " WHERE r.state IN ('SUCCESS','WARNING','FAILED','KILLED','CANCELLED','RETRIED','SKIPPED')))"
+    " WHERE end_us IS NOT NULL GROUP BY flow,task_id,name,h;"
+    /* And of log lines; those of older chunks are counted by bt_lines_fill(), which reads them. */
+    "CREATE TABLE log_lines(flow INTEGER NOT NULL, hour INTEGER NOT NULL, trace INTEGER NOT NULL,"
+    " debug INTEGER NOT NULL, info INTEGER NOT NULL, warn INTEGER NOT NULL,"
+    " error INTEGER NOT NULL, PRIMARY KEY(flow, hour)) WITHOUT ROWID;"
+    "ALTER TABLE log_chunks ADD COLUMN counts TEXT;"
+    "INSERT INTO numbers SELECT 'uncounted_chunks',1 WHERE EXISTS(SELECT 1 FROM log_chunks);",
 };
 
 struct bt_db_statement {

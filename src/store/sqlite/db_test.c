@@ -103,7 +103,8 @@ static void test_from_first(void **state)
     bt_db_close(&db);
     raw(place->path,
         "DROP TABLE key_values; DROP TABLE flows; DROP TABLE executions; DROP TABLE labels;"
-        "DROP TABLE rollups; CREATE TABLE executions("
+        "DROP TABLE rollups; DROP TABLE metrics; DROP TABLE log_lines;"
+        "ALTER TABLE log_chunks DROP COLUMN counts; CREATE TABLE executions("
         " key INTEGER PRIMARY KEY, tenant TEXT NOT NULL, id TEXT NOT NULL, namespace TEXT NOT NULL,"
         " flow_id TEXT NOT NULL, revision INTEGER NOT NULL, state TEXT NOT NULL,"
         " start_us INTEGER NOT NULL, end_us INTEGER, is_drained INTEGER NOT NULL, record TEXT NOT "
@@ -112,7 +113,12 @@ static void test_from_first(void **state)
         "'{\"lb\":{\"x\":\"y\"},\"tr\":{\"variables\":{\"executionId\":\"up\"}}}'),"
         "(2,'main','j','a','f',1,'RUNNING',86400000006,NULL,0,'not readable');"
         "INSERT INTO task_runs VALUES(1,1,'t',0,0,'','FAILED',"
-        "'{\"h\":[[86400000005,\"CREATED\"],[86400000008,\"FAILED\"]]}');"
+        "'{\"h\":[[86400000005,\"CREATED\"],[86400000008,\"FAILED\"]],\"m\":["
+        "{\"name\":\"a\",\"value\":2},{\"name\":\"a\",\"value\":-3.25},"
+        "{\"name\":\"b\",\"value\":1e300}]}'),"
+        "(1,2,'t',0,0,'','RUNNING','{\"h\":[[86400000005,\"CREATED\"]],\"m\":["
+        "{\"name\":\"a\",\"value\":2}]}');"
+        "INSERT INTO log_chunks VALUES(1,0,2,4,1,1,1,0,5);"
         "PRAGMA user_version=1");
     assert_int_equal(bt_db_open(place->path, BT_DB_DURABLE, &db, NULL), BT_OK);
     assert_int_equal(ask(&db, "PRAGMA user_version"), BT_SCHEMA_VERSION);
@@ -126,6 +132,14 @@ static void test_from_first(void **state)
                      7);
     assert_int_equal(ask(&db, "SELECT sum_us FROM rollups WHERE kind=3 AND flow=0 AND count=1"), 3);
     assert_int_equal(ask(&db, "SELECT sum(count) FROM rollups WHERE kind=1 AND period=24"), 4);
+    assert_int_equal(ask(&db, "SELECT count(*) FROM metrics WHERE flow=1 AND task='t' AND hour=24"),
+                     2);
+    assert_int_equal(ask(&db, "SELECT count(*) FROM metrics WHERE name='a' AND count=2 AND whole=-1"
+                              " AND nanos=-250000000 AND least=-3.25 AND greatest=2"),
+                     1);
+    assert_int_equal(ask(&db, "SELECT whole FROM metrics WHERE name='b'"), INT64_C(1) << 53);
+    assert_int_equal(ask(&db, "SELECT count(*) FROM log_chunks WHERE counts IS NULL"), 1);
+    assert_int_equal(ask(&db, "SELECT value FROM numbers WHERE name='uncounted_chunks'"), 1);
     bt_db_close(&db);
 }
 

@@ -281,6 +281,9 @@ int bt_store_sqlite(const char *path, struct bt_logs *logs, struct bt_store **re
         .execs = list_execs,
         .latest = list_latest,
         .stats = read_stats,
+        .metric_names = read_metric_names,
+        .metric_sums = read_metric_sums,
+        .log_counts = read_log_counts,
         .logs = read_logs,
         .close = close_store,
     };

@@ -40,3 +40,11 @@ int read_runs(struct bt_store *store, const struct bt_run_query *query,
               const struct bt_run_sink *sink, struct bt_err *err);
 int read_children(struct bt_store *store, const struct bt_child_query *query,
                   const struct bt_run_sink *sink, int64_t *ret_total, struct bt_err *err);
+/* metrics.c */
+int read_metric_names(struct bt_store *store, const struct bt_metric_of *of,
+                      const struct bt_metric_name_sink *sink, struct bt_err *err);
+int read_metric_sums(struct bt_store *store, const struct bt_metric_of *of,
+                     const struct bt_metric_sink *sink, struct bt_err *err);
+/* log_counts.c */
+int read_log_counts(struct bt_store *store, const struct bt_exec_query *of,
+                    const struct bt_line_stat_sink *sink, struct bt_err *err);
