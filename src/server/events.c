@@ -189,7 +189,7 @@ static void render(struct events *events, const struct listener *listener, const
         return;
     *ret_is_over = is_over(exec);
     int rc = note->kind == BT_CHANGE_EXEC
-                 ? bt_service_exec_json(events->service, exec, false, text, NULL)
+                 ? bt_service_exec_json(events->service, exec, BT_EXEC_HEAD, text, NULL)
                  : bt_service_run_json(events->service, exec, note->run, text, NULL);
     if (rc == BT_OK && note->kind == BT_CHANGE_EXEC)
         (void)bt_buf_addc(text, '}'); /* Checked below. */

@@ -11,8 +11,9 @@ void bt_shape_date(int64_t at_us, struct bt_buf *out);
 /* "PT5.048S", quoted. */
 void bt_shape_duration(int64_t us, struct bt_buf *out);
 
-/* An execution's members from `{` up to before its closing brace. */
-void bt_shape_exec(const struct bt_exec *exec, int64_t now_us, struct bt_buf *out);
+/* An execution's members from `{` up to before its closing brace; `is_light`: as in lists, without
+ * inputs, outputs, variables and metadata. */
+void bt_shape_exec(const struct bt_exec *exec, bool is_light, int64_t now_us, struct bt_buf *out);
 /* A task run, whole. */
 struct bt_run_shape {
     const struct bt_exec *exec;

@@ -183,6 +183,29 @@ def test_latest_and_summary(server):
                                                                               "triggers": 0}
 
 
+def test_light(server):
+    """Rows of a list do not grow with what the execution did."""
+    server.push("id: wide\nnamespace: shop\ninputs:\n  - {id: i, type: STRING, defaults: x}\n"
+                "outputs:\n  - {id: o, type: STRING, value: '{{ inputs.i }}'}\n"
+                "tasks:\n  - id: each\n    type: foreach\n    values: '{{ range(1, 500) }}'\n"
+                "    concurrencyLimit: 0\n    tasks:\n      - {id: x, type: return, format: y}\n")
+    made = server.post("/api/v1/executions/shop/wide?wait=true&labels=env:prod").json
+    assert len(made["taskRunList"]) == 501
+    gone = {"taskRunList", "inputs", "outputs", "variables", "metadata"}
+    assert gone - {"variables"} <= set(made)
+    body = {"flows": [{"namespace": "shop", "id": "wide"}]}
+    for answer in (server.get("/api/v1/executions/search?light=true"),
+                   server.get("/api/v1/main/executions?light=true"),
+                   server.post("/api/v1/stats/executions/latest/group-by-flow?light=true", body)):
+        assert answer.status == 200 and len(answer.body) < 1200, answer
+        row = (answer.json["results"] if isinstance(answer.json, dict) else answer.json)[0]
+        assert row == {key: value for key, value in made.items() if key not in gone | {"url"}}
+    whole = server.get("/api/v1/executions/search").json["results"][0]
+    assert whole == {key: value for key, value in made.items() if key != "url"}
+    for path in ("/api/v1/executions/search?light=maybe", "/api/v1/executions?light=2"):
+        assert server.get(path).status in (400, 422), path
+
+
 def test_bad_bodies(server):
     for path in ("summary", "executions/daily", "executions/daily/group-by-flow",
                  "executions/daily/group-by-namespace", "executions/latest/group-by-flow",

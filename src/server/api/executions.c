@@ -25,6 +25,7 @@ static int get(struct bt_request *request, struct bt_err *err)
 
 struct listing {
     struct bt_request *request;
+    enum bt_exec_form form;
     size_t count;
     struct bt_err *err;
 };
@@ -36,7 +37,8 @@ static int list_one(void *data, struct bt_exec *exec)
     struct bt_buf *out = &listing->request->response.body;
     if (listing->count++)
         (void)bt_buf_addc(out, ','); /* Checked by what follows. */
-    BT_TRY(bt_service_exec_json(listing->request->service, taken, true, out, listing->err));
+    BT_TRY(
+        bt_service_exec_json(listing->request->service, taken, listing->form, out, listing->err));
     return bt_buf_addc(out, '}') < 0 ? bt_buf_check(out, "the list", listing->err) : BT_OK;
 }
 
@@ -71,9 +73,10 @@ static int read_sort(struct bt_request *request, struct bt_exec_query *query, st
 static int list_found(struct bt_request *request, struct bt_exec_query *query, struct bt_err *err)
 {
     struct bt_paging paging;
-    struct listing listing = {request, 0, err};
+    struct listing listing = {.request = request, .err = err};
     struct bt_buf *out = &request->response.body;
     struct bt_total total;
+    BT_TRY(bt_exec_form_of(request, &listing.form, err));
     BT_TRY(bt_paging_of(request, &paging, err));
     BT_TRY(read_sort(request, query, err));
     query->skip = bt_paging_skip(&paging);
@@ -119,6 +122,7 @@ static const struct bt_param search_queries[] = {
     {"page", "integer", "From 1"},
     {"size", "integer", "Rows of a page"},
     {"sort", "string", "state.startDate:desc and the like"},
+    BT_PARAM_LIGHT,
     {"q", "string", "Words"},
     {"namespace", "string", "This namespace and its children"},
     {"flowId", "string", "Of the flow"},

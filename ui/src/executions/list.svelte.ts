@@ -59,7 +59,7 @@ export class ExecutionsList {
     const length = ranges[range];
     const startDate = length ? new Date(serverNow() - length).toISOString() : undefined;
     try {
-      const found = await searchExecutions({ ...filter, startDate, page, size: SIZE }, { signal });
+      const found = await searchExecutions({ ...filter, startDate, page, size: SIZE, light: true }, { signal });
       this.rows = found.results;
       this.total = found.total;
       this.error = "";

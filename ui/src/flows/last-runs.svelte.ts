@@ -38,7 +38,7 @@ export class LastRuns {
   }
 
   async #load({ namespace, id }: Flow, signal: AbortSignal): Promise<void> {
-    const query = { namespace, flowId: id, size: RUNS, sort: "state.startDate:desc" };
+    const query = { namespace, flowId: id, size: RUNS, sort: "state.startDate:desc", light: true };
     const { results } = await searchExecutions(query, { signal });
     // The filter takes the namespaces below it too.
     this.#runs.set(keyOf(namespace, id), results.filter((run) => run.namespace === namespace).reverse());
