@@ -5,6 +5,7 @@
 #include "value/json.h"
 #include "value/time.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 static void key(struct bt_buf *out, const char *name)
@@ -175,6 +176,7 @@ void bt_shape_run(const struct bt_run_shape *shape, struct bt_buf *out)
 void bt_shape_log(const struct bt_exec *exec, const struct bt_id *run, const char *task_id,
                   const struct bt_log_entry *entry, struct bt_buf *out)
 {
+    assert(exec && entry);
     (void)bt_buf_adds(out, "{\"namespace\":");
     (void)bt_json_write_str(bt_str_of(exec->namespace), out);
     text(out, "flowId", bt_str_of(exec->flow_id));
