@@ -147,7 +147,7 @@ static void attempt(struct bt_buf *out, const struct bt_attempt *at, int64_t now
     (void)bt_buf_addc(out, '}');
 }
 
-void bt_shape_run(const struct bt_run_shape *shape, struct bt_buf *out)
+static void run_shape(const struct bt_run_shape *shape, bool is_light, struct bt_buf *out)
 {
     const struct bt_exec *exec = shape->exec;
     const struct bt_taskrun *run = shape->run;
@@ -167,10 +167,21 @@ void bt_shape_run(const struct bt_run_shape *shape, struct bt_buf *out)
         }
         (void)bt_buf_addc(out, ']');
     }
-    value(out, "outputs", run->outputs);
+    if (!is_light)
+        value(out, "outputs", run->outputs);
     key(out, "state");
     state(out, &run->histories, run->state, shape->now_us);
     (void)bt_buf_addc(out, '}');
+}
+
+void bt_shape_run(const struct bt_run_shape *shape, struct bt_buf *out)
+{
+    run_shape(shape, false, out);
+}
+
+void bt_shape_run_light(const struct bt_run_shape *shape, struct bt_buf *out)
+{
+    run_shape(shape, true, out);
 }
 
 void bt_shape_log(const struct bt_exec *exec, const struct bt_id *run, const char *task_id,

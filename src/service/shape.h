@@ -23,6 +23,8 @@ struct bt_run_shape {
     int64_t now_us;
 };
 void bt_shape_run(const struct bt_run_shape *shape, struct bt_buf *out);
+/* Without its outputs. */
+void bt_shape_run_light(const struct bt_run_shape *shape, struct bt_buf *out);
 /* A log entry, whole. `run` and `task_id` are NULL for a line of the execution itself. */
 void bt_shape_log(const struct bt_exec *exec, const struct bt_id *run, const char *task_id,
                   const struct bt_log_entry *entry, struct bt_buf *out);

@@ -14,8 +14,25 @@ static int load(struct bt_request *request, struct bt_exec **ret_exec, struct bt
                            err);
 }
 
+/* One with more task runs than are wanted: without them, and how many there are. */
+static int get_large(struct bt_request *request, const struct bt_exec *exec, struct bt_err *err)
+{
+    struct bt_buf *out = &request->response.body;
+    BT_TRY(bt_service_exec_json(request->service, exec, BT_EXEC_HEAD, out, err));
+    (void)bt_buf_addf(out, ",\"taskRunCount\":%u}", exec->next_n - 1); /* Checked next. */
+    return bt_respond_text(request, "application/json", err);
+}
+
 static int get(struct bt_request *request, struct bt_err *err)
 {
+    int64_t most;
+    BT_TRY(bt_query_int(request, "taskRuns", -1, &most, err));
+    if (most >= 0) {
+        BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+        BT_TRY(load(request, &exec, err));
+        if (exec->next_n - 1 > most)
+            return get_large(request, exec, err);
+    }
     BT_TRY(bt_service_exec_text(request->service, &request->principal, request->params[0],
                                 &request->response.body, err));
     return bt_respond_text(request, "application/json", err);
@@ -118,6 +135,12 @@ static int follow(struct bt_request *request, struct bt_err *err)
     return bt_follow_begin(request, BT_FOLLOW_EXEC, exec, 0, err);
 }
 
+static const struct bt_param get_queries[] = {
+    {"taskRuns", "integer",
+     "At most so many in taskRunList: with more of them it is left out, and taskRunCount tells "
+     "their number"},
+    {0},
+};
 static const struct bt_param search_queries[] = {
     {"page", "integer", "From 1"},
     {"size", "integer", "Rows of a page"},
@@ -143,7 +166,7 @@ const struct bt_route bt_routes_executions[] = {
     {BT_GET, "/executions", search, 0, "listExecutions", "Executions", "List executions", NULL,
      "PagedExecution", search_queries},
     {BT_GET, "/executions/{executionId}", get, BT_ROUTE_QUICK, "getExecution", "Executions",
-     "Get an execution", NULL, "Execution", NULL},
+     "Get an execution", NULL, "Execution", get_queries},
     {BT_GET, "/executions/{executionId}/follow", follow, 0, "followExecution", "Executions",
      "Follow an execution (server-sent events)", NULL, "EventStream", NULL},
     {BT_DELETE, "/executions/{executionId}/kill", kill_one, 0, "killExecution", "Executions",
