@@ -59,6 +59,7 @@ struct events {
     pthread_cond_t wake;
     struct note *notes; /* A ring; made with the first listener. */
     uint64_t seq;       /* Of the newest note. */
+    uint64_t taken;     /* Of the newest that the thread has taken. */
     bool is_stopping, has_news;
     /* The listeners: the thread's, and theirs who join. */
     pthread_mutex_t listeners_lock;
@@ -78,8 +79,9 @@ static void on_change(void *data, const struct bt_change *change)
     struct events *events = data;
     (void)pthread_mutex_lock(&events->lock); /* Cannot fail on a default mutex. */
     struct note *last = &events->notes[events->seq % NOTES];
+    /* One note for the lines of a burst; but one that was taken tells nobody of later ones. */
     bool is_same = last->key == change->exec->key && last->kind == change->kind &&
-                   change->kind == BT_CHANGE_LOG;
+                   change->kind == BT_CHANGE_LOG && events->seq > events->taken;
     if (!is_same) {
         struct note *note = &events->notes[++events->seq % NOTES];
         *note = (struct note){.seq = events->seq,
@@ -189,7 +191,7 @@ static void render(struct events *events, const struct listener *listener, const
         return;
     *ret_is_over = is_over(exec);
     int rc = note->kind == BT_CHANGE_EXEC
-                 ? bt_service_exec_json(events->service, exec, false, text, NULL)
+                 ? bt_service_exec_json(events->service, exec, BT_EXEC_HEAD, text, NULL)
                  : bt_service_run_json(events->service, exec, note->run, text, NULL);
     if (rc == BT_OK && note->kind == BT_CHANGE_EXEC)
         (void)bt_buf_addc(text, '}'); /* Checked below. */
@@ -387,13 +389,13 @@ static void *run(void *data)
     if (!batch.notes)
         return NULL;
     (void)pthread_mutex_lock(&events->lock);
-    seq = events->seq;
+    seq = events->taken = events->seq;
     while (!events->is_stopping) {
         if (!events->has_news)
             bt_clock_wait(&events->wake, &events->lock, 1000000);
         events->has_news = false;
         bool is_whole = copy_notes(events, seq, &batch);
-        seq = batch.seq;
+        seq = events->taken = batch.seq;
         batch.execs = 0;
         (void)pthread_mutex_unlock(&events->lock);
         (void)pthread_mutex_lock(&events->listeners_lock);

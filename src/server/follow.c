@@ -86,7 +86,7 @@ static bool send_exec(struct follower *follower, const struct bt_exec *exec)
 {
     struct bt_buf text = BT_BUF_INIT(BT_JSON_BYTES_MAX);
     bool is_sent = false;
-    if (bt_service_exec_json(follower->service, exec, true, &text, NULL) == BT_OK) {
+    if (bt_service_exec_json(follower->service, exec, BT_EXEC_WHOLE, &text, NULL) == BT_OK) {
         (void)bt_buf_addc(&text, '}'); /* Checked here. */
         struct bt_str kind = is_over(exec) ? BT_STR("end") : BT_STR("progress");
         is_sent =

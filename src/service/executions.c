@@ -61,13 +61,13 @@ static int add_run(void *data, const struct bt_taskrun *run, const char *task_id
     return runs->out->failed;
 }
 
-int bt_service_exec_json(struct bt_service *service, const struct bt_exec *exec, bool has_runs,
-                         struct bt_buf *out, struct bt_err *err)
+int bt_service_exec_json(struct bt_service *service, const struct bt_exec *exec,
+                         enum bt_exec_form form, struct bt_buf *out, struct bt_err *err)
 {
     struct runs runs = {.exec = exec, .now_us = bt_clock_wall_us(bt_clock_system()), .out = out};
-    bt_shape_exec(exec, runs.now_us, out);
+    bt_shape_exec(exec, form == BT_EXEC_LIGHT, runs.now_us, out);
     int rc = BT_OK;
-    if (has_runs)
+    if (form == BT_EXEC_WHOLE)
         rc = service->store->ops->runs(service->store,
                                        &(struct bt_run_query){exec->key, 1, UINT32_MAX},
                                        &(struct bt_run_sink){add_run, &runs}, err);
@@ -136,7 +136,7 @@ int bt_service_exec_text(struct bt_service *service, const struct bt_principal *
     if (bt_exec_cache_get(service->execs, &name, out, &epoch))
         return bt_buf_check(out, "the execution", err);
     BT_TRY(bt_service_exec(service, principal, id, &exec, err));
-    BT_TRY(bt_service_exec_json(service, exec, true, out, err));
+    BT_TRY(bt_service_exec_json(service, exec, BT_EXEC_WHOLE, out, err));
     (void)bt_buf_addc(out, '}'); /* Checked here. */
     BT_TRY(bt_buf_check(out, "the execution", err));
     if (bt_state_is_ended(exec->state) && exec->is_drained)

@@ -142,10 +142,14 @@ int bt_service_exec_text(struct bt_service *service, const struct bt_principal *
 /* Appends one task run as clients see it. */
 int bt_service_run_json(struct bt_service *service, const struct bt_exec *exec, uint32_t n,
                         struct bt_buf *out, struct bt_err *err);
-/* Appends the execution as clients see it, from `{` up to before `}`; `has_runs`: with all task
- * runs. */
-int bt_service_exec_json(struct bt_service *service, const struct bt_exec *exec, bool has_runs,
-                         struct bt_buf *out, struct bt_err *err);
+enum bt_exec_form {
+    BT_EXEC_LIGHT, /* A row of a list: no task runs, inputs, outputs, variables, metadata. */
+    BT_EXEC_HEAD,  /* All but its task runs. */
+    BT_EXEC_WHOLE,
+};
+/* Appends the execution as clients see it, from `{` up to before `}`. */
+int bt_service_exec_json(struct bt_service *service, const struct bt_exec *exec,
+                         enum bt_exec_form form, struct bt_buf *out, struct bt_err *err);
 /* Receives lines, each as JSON or text, with its number within the execution; borrows. A negative
  * result ends it and is returned. */
 struct bt_line_sink {

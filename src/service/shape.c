@@ -5,6 +5,7 @@
 #include "value/json.h"
 #include "value/time.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 static void key(struct bt_buf *out, const char *name)
@@ -96,32 +97,34 @@ static void labels(struct bt_buf *out, const struct bt_value *map)
     (void)bt_buf_addc(out, ']');
 }
 
-static void values_of_exec(const struct bt_exec *exec, struct bt_buf *out)
+static void values_of_exec(const struct bt_exec *exec, bool is_light, struct bt_buf *out)
 {
-    if (bt_value_count(exec->inputs))
+    if (!is_light && bt_value_count(exec->inputs))
         value(out, "inputs", exec->inputs);
-    if (bt_value_count(exec->outputs))
+    if (!is_light && bt_value_count(exec->outputs))
         value(out, "outputs", exec->outputs);
     labels(out, exec->labels);
-    if (bt_value_count(exec->variables))
+    if (!is_light && bt_value_count(exec->variables))
         value(out, "variables", exec->variables);
     if (exec->trigger)
         value(out, "trigger", exec->trigger);
 }
 
-void bt_shape_exec(const struct bt_exec *exec, int64_t now_us, struct bt_buf *out)
+void bt_shape_exec(const struct bt_exec *exec, bool is_light, int64_t now_us, struct bt_buf *out)
 {
     (void)bt_buf_addf(out, "{\"id\":\"%s\"", exec->id.text);
     text(out, "namespace", bt_str_of(exec->namespace));
     text(out, "flowId", bt_str_of(exec->flow_id));
     key(out, "flowRevision");
     (void)bt_buf_add_i64(out, exec->revision);
-    values_of_exec(exec, out);
+    values_of_exec(exec, is_light, out);
     key(out, "state");
     state(out, &exec->histories, exec->state, now_us);
     text(out, "originalId", bt_id_str(&exec->id));
     key(out, "deleted");
     (void)bt_buf_adds(out, "false");
+    if (is_light)
+        return;
     key(out, "metadata");
     (void)bt_buf_addf(out, "{\"attemptNumber\":%u,\"originalCreatedDate\":", exec->attempt_number);
     bt_shape_date(exec->histories.count ? bt_histories_at(&exec->histories, 0)->at_us : now_us,
@@ -144,7 +147,7 @@ static void attempt(struct bt_buf *out, const struct bt_attempt *at, int64_t now
     (void)bt_buf_addc(out, '}');
 }
 
-void bt_shape_run(const struct bt_run_shape *shape, struct bt_buf *out)
+static void run_shape(const struct bt_run_shape *shape, bool is_light, struct bt_buf *out)
 {
     const struct bt_exec *exec = shape->exec;
     const struct bt_taskrun *run = shape->run;
@@ -164,15 +167,27 @@ void bt_shape_run(const struct bt_run_shape *shape, struct bt_buf *out)
         }
         (void)bt_buf_addc(out, ']');
     }
-    value(out, "outputs", run->outputs);
+    if (!is_light)
+        value(out, "outputs", run->outputs);
     key(out, "state");
     state(out, &run->histories, run->state, shape->now_us);
     (void)bt_buf_addc(out, '}');
 }
 
+void bt_shape_run(const struct bt_run_shape *shape, struct bt_buf *out)
+{
+    run_shape(shape, false, out);
+}
+
+void bt_shape_run_light(const struct bt_run_shape *shape, struct bt_buf *out)
+{
+    run_shape(shape, true, out);
+}
+
 void bt_shape_log(const struct bt_exec *exec, const struct bt_id *run, const char *task_id,
                   const struct bt_log_entry *entry, struct bt_buf *out)
 {
+    assert(exec && entry);
     (void)bt_buf_adds(out, "{\"namespace\":");
     (void)bt_json_write_str(bt_str_of(exec->namespace), out);
     text(out, "flowId", bt_str_of(exec->flow_id));

@@ -11,8 +11,9 @@ void bt_shape_date(int64_t at_us, struct bt_buf *out);
 /* "PT5.048S", quoted. */
 void bt_shape_duration(int64_t us, struct bt_buf *out);
 
-/* An execution's members from `{` up to before its closing brace. */
-void bt_shape_exec(const struct bt_exec *exec, int64_t now_us, struct bt_buf *out);
+/* An execution's members from `{` up to before its closing brace; `is_light`: as in lists, without
+ * inputs, outputs, variables and metadata. */
+void bt_shape_exec(const struct bt_exec *exec, bool is_light, int64_t now_us, struct bt_buf *out);
 /* A task run, whole. */
 struct bt_run_shape {
     const struct bt_exec *exec;
@@ -22,6 +23,8 @@ struct bt_run_shape {
     int64_t now_us;
 };
 void bt_shape_run(const struct bt_run_shape *shape, struct bt_buf *out);
+/* Without its outputs. */
+void bt_shape_run_light(const struct bt_run_shape *shape, struct bt_buf *out);
 /* A log entry, whole. `run` and `task_id` are NULL for a line of the execution itself. */
 void bt_shape_log(const struct bt_exec *exec, const struct bt_id *run, const char *task_id,
                   const struct bt_log_entry *entry, struct bt_buf *out);

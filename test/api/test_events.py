@@ -3,6 +3,7 @@ import http.client
 import json
 import threading
 import time
+from pathlib import Path
 
 SLOW = """id: slow
 namespace: demo
@@ -41,6 +42,19 @@ class Tail(threading.Thread):
                 return found
             time.sleep(0.01)
         raise AssertionError(f"no {count} events {kind}: {self.events}")
+
+
+def test_lines_as_they_come(server):
+    """Lines between which nothing else changes are sent when they are written."""
+    server.push("id: drip\nnamespace: demo\ntasks:\n  - id: a\n    type: shell\n    commands:\n"
+                "      - for i in 1 2 3 4; do echo line $i; until [ -e " + server.data +
+                "/gate$i ]; do sleep 0.02; done; done\n")
+    begun = server.form("/api/v1/executions/demo/drip").json
+    tail = Tail(server, f"logs:{begun['id']}")
+    for number in range(1, 5):
+        assert len(tail.wait("log", number)) == number
+        (Path(server.data) / f"gate{number}").touch()
+    tail.wait("end")
 
 
 def test_execution(server):

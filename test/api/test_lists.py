@@ -183,6 +183,29 @@ def test_latest_and_summary(server):
                                                                               "triggers": 0}
 
 
+def test_light(server):
+    """Rows of a list do not grow with what the execution did."""
+    server.push("id: wide\nnamespace: shop\ninputs:\n  - {id: i, type: STRING, defaults: x}\n"
+                "outputs:\n  - {id: o, type: STRING, value: '{{ inputs.i }}'}\n"
+                "tasks:\n  - id: each\n    type: foreach\n    values: '{{ range(1, 500) }}'\n"
+                "    concurrencyLimit: 0\n    tasks:\n      - {id: x, type: return, format: y}\n")
+    made = server.post("/api/v1/executions/shop/wide?wait=true&labels=env:prod").json
+    assert len(made["taskRunList"]) == 501
+    gone = {"taskRunList", "inputs", "outputs", "variables", "metadata"}
+    assert gone - {"variables"} <= set(made)
+    body = {"flows": [{"namespace": "shop", "id": "wide"}]}
+    for answer in (server.get("/api/v1/executions/search?light=true"),
+                   server.get("/api/v1/main/executions?light=true"),
+                   server.post("/api/v1/stats/executions/latest/group-by-flow?light=true", body)):
+        assert answer.status == 200 and len(answer.body) < 1200, answer
+        row = (answer.json["results"] if isinstance(answer.json, dict) else answer.json)[0]
+        assert row == {key: value for key, value in made.items() if key not in gone | {"url"}}
+    whole = server.get("/api/v1/executions/search").json["results"][0]
+    assert whole == {key: value for key, value in made.items() if key != "url"}
+    for path in ("/api/v1/executions/search?light=maybe", "/api/v1/executions?light=2"):
+        assert server.get(path).status in (400, 422), path
+
+
 def test_bad_bodies(server):
     for path in ("summary", "executions/daily", "executions/daily/group-by-flow",
                  "executions/daily/group-by-namespace", "executions/latest/group-by-flow",
@@ -249,6 +272,94 @@ def test_children(server):
     second = server.get(f"/api/v1/metrics/{made['id']}?taskId=shell&size=1&page=2").json
     assert [m["name"] for m in second["results"]] == ["two"] and second["total"] == 2
     assert server.get(f"/api/v1/metrics/{made['id']}?taskId=each").json["total"] == 0
+
+
+LOOP = """id: loop
+namespace: shop
+tasks:
+  - id: each
+    type: foreach
+    values: [1, 2, 3, 4, 5, 6, 7]
+    concurrencyLimit: 0
+    tasks:
+      - id: x
+        type: switch
+        value: "{{ taskrun.value }}"
+        cases: {"3": [{id: bad, type: fail, allowFailure: false}]}
+        defaults: [{id: fine, type: return, format: fine}]
+      - {id: y, type: return, format: y}
+    errors:
+      - {id: alert, type: log, message: oh}
+"""
+
+
+def test_lanes(server):
+    """A loop is read value by value, without reading it whole."""
+    server.push(LOOP)
+    made = server.post("/api/v1/executions/shop/loop?wait=true").json
+    path = f"/api/v1/executions/{made['id']}"
+    runs = {run["id"]: run for run in made["taskRunList"]}
+    each = next(run for run in runs.values() if run["taskId"] == "each")
+
+    def lanes(query):
+        answer = server.get(f"{path}/lanes?{query}")
+        assert answer.status == 200, answer
+        return answer.json
+
+    whole = lanes(f"parent={each['id']}&size=100")
+    assert [lane["lane"] for lane in whole["results"]] == list(range(8)), whole
+    assert [lane.get("value") for lane in whole["results"]] == [str(n) for n in range(1, 8)] + [None]
+    assert whole["total"] == 8 and whole["counts"] == {"FAILED": 1, "SUCCESS": 7}, whole
+    for lane in whole["results"]:
+        want = [run for run in runs.values() if run.get("parentTaskRunId") == each["id"]
+                and run.get("value") == lane.get("value")]
+        assert [run["id"] for run in lane["runs"]] == [run["id"] for run in want]
+        for run, full in zip(lane["runs"], want):
+            assert run["lane"] == lane["lane"] and run["n"] > 1
+            more = {key: run[key] for key in ("n", "lane", "group") if key in run}
+            assert run == {**{k: v for k, v in full.items() if k != "outputs"}, **more}
+            assert ("group" in run) == (run["taskId"] == "x")
+        assert lane["state"]["current"] == ("FAILED" if lane["value"] == "3" else "SUCCESS") \
+            if lane["lane"] < 7 else True
+        assert lane["state"]["startDate"] == want[0]["state"]["startDate"]
+        assert lane["state"]["endDate"] == want[-1]["state"]["endDate"]
+    by_number = lanes("parent=1&size=3&page=3")
+    assert [lane["lane"] for lane in by_number["results"]] == [6, 7] and by_number["total"] == 8
+    failed = lanes("parent=1&state=FAILED,KILLED")
+    assert failed["total"] == 1 and failed["results"] == [whole["results"][2]]
+    assert failed["counts"] == whole["counts"]
+    assert lanes("parent=1&state=PAUSED") == {"results": [], "total": 0, "counts": whole["counts"]}
+    top = lanes("")
+    assert [run["taskId"] for lane in top["results"] for run in lane["runs"]] == ["each"]
+    five = next(run for run in runs.values() if run["taskId"] == "x" and run["value"] == "5")
+    leaf = next(run for run in runs.values() if run.get("parentTaskRunId") == five["id"])
+    look = server.get(f"{path}/taskruns/{leaf['id']}").json
+    assert look == server.get(f"{path}/taskruns/{look['n']}").json
+    assert [(one["taskId"], one.get("value")) for one in look["parents"]] == [("each", None), ("x", "5")]
+    assert look["parents"][0]["group"]["lanes"] == 7 and look["parents"][0]["n"] == 1
+    assert {key: look[key] for key in leaf} == leaf and leaf["outputs"]
+    assert server.get(f"{path}/taskruns/1").json["parents"] == []
+    for query in ("lanes?parent=nobody", "lanes?parent=99", "taskruns/nobody", "taskruns/0",
+                  "taskruns/99", "taskruns/-1"):
+        assert server.get(f"{path}/{query}").status == 404, query
+    for query in ("lanes?size=0", "lanes?state=x", "lanes?page=0"):
+        assert server.get(f"{path}/{query}").status == 422, query
+    assert server.get("/api/v1/executions/nobody/lanes").status == 404
+
+
+def test_long_list_left_out(server):
+    server.push(LOOP)
+    made = server.post("/api/v1/executions/shop/loop?wait=true").json
+    path = f"/api/v1/executions/{made['id']}"
+    count = len(made["taskRunList"])
+    whole = server.get(path).json
+    for most in (count, count + 1):
+        assert server.get(f"{path}?taskRuns={most}").json == whole
+    for most in (0, count - 1):
+        head = server.get(f"{path}?taskRuns={most}").json
+        assert head == {**{k: v for k, v in whole.items() if k != "taskRunList"},
+                        "taskRunCount": count}
+    assert server.get(f"{path}?taskRuns=x").status == 422
 
 
 def test_log_search(server):

@@ -158,6 +158,99 @@ test("lists: filters in the address, new rows announced, states live", async ({ 
   await page.waitForSelector("tbody [data-state=KILLED]");
 });
 
+test("executions are found by text, labels and time; the line completes itself", async ({ page, go, server }) => {
+  await server.push(flows.hello("quick", "team.a"));
+  await server.push(flows.failing);
+  const good = await server.run("team.a", "quick", {}, "?wait=true&labels=env:prod");
+  await server.run("team.a", "quick", {}, "?wait=true&labels=env:test");
+  await server.run("shop.orders", "import-orders", {}, "?wait=true&labels=env:prod");
+  const rows = (count) => page.waitForFunction((want) => document.querySelectorAll("tbody tr").length === want, count);
+  const line = page.locator("[data-filter=line]");
+  const asked = [];
+  page.on("request", (request) => { if (request.url().includes("/executions/search")) asked.push(new URL(request.url())); });
+  await go("executions");
+  await rows(3);
+  await line.pressSequentially("import");
+  await rows(1);
+  assert.match(page.url(), /q=import/);
+  await line.fill("");
+  await rows(3);
+  await line.pressSequentially("la");
+  await page.getByRole("option", { name: "label:" }).waitFor();
+  await page.keyboard.press("Tab");
+  await page.getByRole("option", { name: "label:env=test" }).waitFor();
+  await line.pressSequentially("prod");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await rows(2);
+  assert.match(page.url(), /labels=env:prod/);
+  assert.equal(await line.inputValue(), "");
+  await line.pressSequentially("state:success ");
+  await rows(1);
+  assert.match(page.url(), /state=SUCCESS/);
+  await page.reload(); // All of it is in the address.
+  await rows(1);
+  await page.getByText(good.id).waitFor();
+  await line.pressSequentially("started:1h ");
+  await page.waitForFunction(() => location.search.includes("range=1h"));
+  await rows(1);
+  assert.equal(asked.at(-1).searchParams.get("timeRange"), "PT1H");
+  assert.equal(asked.at(-1).searchParams.get("light"), "true");
+  await page.getByRole("button", { name: "Take env:prod out of the filter" }).click();
+  await rows(2);
+  await page.getByLabel("Started", { exact: true }).selectOption("custom");
+  await page.getByLabel("From").waitFor();
+  await page.getByLabel("to", { exact: true }).fill("2020-01-01T00:00:01");
+  await page.getByLabel("to", { exact: true }).blur();
+  await page.getByText("startDate is after endDate").waitFor();
+  await page.getByLabel("From").fill("2019-01-01T00:00:01");
+  await page.getByLabel("From").blur();
+  await page.getByText("No execution matches").waitFor();
+  await page.getByRole("link", { name: "Clear the filters" }).click();
+  await rows(3);
+});
+
+test("the palette finds executions", async ({ page, go, server }) => {
+  await server.push(flows.hello("quick", "team.a"));
+  await server.push(flows.failing);
+  const runs = [];
+  for (let i = 0; i < 8; i++) runs.push(await server.run("team.a", "quick", {}, "?wait=true"));
+  const failed = await server.run("shop.orders", "import-orders", {}, "?wait=true");
+  await go("flows");
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type(runs[2].id.slice(0, 21));
+  await page.waitForSelector(`[role=option][aria-selected=true] >> text=${runs[2].id}`);
+  await page.keyboard.press("Enter");
+  await page.waitForURL(new RegExp(runs[2].id));
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("state:failed");
+  await page.waitForSelector(`[role=option][aria-selected=true] >> text=${failed.id}`);
+  await page.getByRole("combobox", { name: "Jump to" }).fill("quick");
+  await page.getByRole("option", { name: "All 8 executions that match" }).click();
+  await page.waitForURL(/executions\?q=quick/);
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 8);
+});
+
+test("the list of flows asks for all last runs at once, and keeps them live", async ({ page, go, server }) => {
+  for (let i = 0; i < 12; i++) await server.push(flows.hello(`flow-${i}`, "team.a"));
+  for (let i = 0; i < 3; i++) await server.run("team.a", "flow-3", {}, "?wait=true");
+  const asked = [];
+  page.on("request", (request) => { if (request.url().includes("executions")) asked.push(request.url()); });
+  await go("flows");
+  const bars = (flow, count) => page.waitForFunction(([name, want]) => {
+    const row = [...document.querySelectorAll("tbody tr")].find((one) => one.textContent.includes(name));
+    return row?.querySelectorAll(".runs a").length === want;
+  }, [flow, count]);
+  await bars("flow-3", 3);
+  assert.equal(await page.getByText("Never run").count(), 11);
+  await page.waitForSelector("[data-live=live]");
+  await server.run("team.a", "flow-4", {}, "?wait=true");
+  await bars("flow-4", 1);
+  const others = asked.filter((url) => !url.includes("/events?"));
+  assert.equal(others.length, 1, others.join("\n"));
+  assert.match(others[0], /latest\/group-by-flow\?size=20&light=true/);
+});
+
 test("themes: the system's, and one's own that stays", async ({ page, go }) => {
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   await page.emulateMedia({ colorScheme: "light" });

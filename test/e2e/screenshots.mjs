@@ -44,6 +44,10 @@ try {
   const pages = [
     ["flows", "flows"],
     ["executions", "executions"],
+    ["executions-filter", "executions?labels=run:nightly&startDate=2020-01-01T00:00:00Z", async (page) => {
+      await page.locator("[data-filter=line]").pressSequentially("orders state:");
+      await page.getByRole("option").first().waitFor();
+    }],
     ["flow", "flows/shop.reports/nightly-report"],
     ["run", "flows/demo/every-input?run=1"],
     ["execution", at(loop)],
@@ -60,7 +64,7 @@ try {
   ];
   await shoot("light", 1440, "light", pages);
   await shoot("dark", 1440, "dark", pages);
-  await shoot("light", 820, "narrow", pages.slice(0, 6));
+  await shoot("light", 820, "narrow", pages.slice(0, 7));
   await server.call(`executions/${live.id}/kill`, { method: "DELETE" });
 } finally {
   await browser.close();

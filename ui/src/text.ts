@@ -41,13 +41,13 @@ export const text = {
   palette: {
     open: "Search or jump to…", label: "Jump to", placeholder: "A flow, an execution's id, a page",
     flows: "Flows", executions: "Executions", pages: "Pages",
-    none: (words: string) => `Nothing is called “${words}”`,
+    none: (words: string) => `Nothing is called “${words}”`, all: (total: string, isCapped: boolean) => `All ${isCapped ? "of at least " : ""}${total} executions that match`,
     foot: "to choose", enter: "to open",
   },
   pages: {
     label: "Pages of the list", previous: "Previous page", next: "Next page",
-    range: (from: number, to: number, total: number) =>
-      total === 0 ? "0" : `${count(from)}–${count(to)} of ${count(total)}`,
+    range: (from: number, to: number, total: number, isCapped: boolean) =>
+      total === 0 ? "0" : `${count(from)}–${count(to)} of ${isCapped ? "at least " : ""}${count(total)}`,
   },
   flows: {
     title: "Flows", search: "Search flows", namespace: "Namespace", allNamespaces: "All namespaces",
@@ -89,7 +89,10 @@ export const text = {
     },
   },
   executions: {
-    title: "Executions", search: "Search by id, namespace or flow", flow: "Flow", flowPlaceholder: "Any flow",
+    title: "Executions", search: "Search", searchHint: "Text, or state:failed label:team=data …", flow: "Flow", label: "Label",
+    remove: (what: string) => `Take ${what} out of the filter`, from: "From", to: "to", custom: "From … to …",
+    deleted: "Deleted",
+    last: (range: string) => `Last ${range}`,
     states: "State", anyState: "Any state", statesChosen: (number: number) => plural(number, "state", "states"),
     range: "Started",
     ranges: { "": "Any time", "15m": "Last 15 minutes", "1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days" },

@@ -19,6 +19,15 @@ int bt_paging_of(const struct bt_request *request, struct bt_paging *ret_paging,
     return BT_OK;
 }
 
+int bt_exec_form_of(const struct bt_request *request, enum bt_exec_form *ret_form,
+                    struct bt_err *err)
+{
+    bool is_light;
+    BT_TRY(bt_query_bool(request, "light", false, &is_light, err));
+    *ret_form = is_light ? BT_EXEC_LIGHT : BT_EXEC_WHOLE;
+    return BT_OK;
+}
+
 struct bt_str bt_filter(const struct bt_request *request, const char *name)
 {
     char other[96];

@@ -25,6 +25,15 @@ static inline uint64_t bt_paging_skip(const struct bt_paging *paging)
 {
     return (uint64_t)(paging->page - 1) * (uint64_t)paging->size;
 }
+/* "light" of a list of executions: with it a row's size does not depend on what the execution did.
+ */
+int bt_exec_form_of(const struct bt_request *request, enum bt_exec_form *ret_form,
+                    struct bt_err *err);
+#define BT_PARAM_LIGHT                                                                             \
+    {                                                                                              \
+        "light", "boolean",                                                                        \
+            "Rows without taskRunList, inputs, outputs, variables and metadata (default false)"    \
+    }
 /* A filter: "name=value" or "filters[name][EQUALS]=value"; .at is NULL when it is absent. */
 struct bt_str bt_filter(const struct bt_request *request, const char *name);
 /* "revision" of the query; 0: the newest. BT_NOT_FOUND for what no flow can have. */

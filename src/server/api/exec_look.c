@@ -122,7 +122,7 @@ static int add_latest(void *data, struct bt_exec *exec)
     struct bt_buf *out = &latest->request->response.body;
     if (latest->count++)
         (void)bt_buf_addc(out, ','); /* Checked at the end. */
-    BT_TRY(bt_service_exec_json(latest->request->service, taken, false, out, latest->err));
+    BT_TRY(bt_service_exec_json(latest->request->service, taken, BT_EXEC_HEAD, out, latest->err));
     return bt_buf_addc(out, '}');
 }
 

@@ -8,6 +8,7 @@
 #include "service/once.h"
 #include "service/shape.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { WAIT_MS = 3600000 };
@@ -95,7 +96,7 @@ static int read_labels(struct bt_request *request, struct given *given, struct b
 static int give_created(struct bt_request *request, const struct bt_exec *exec, struct bt_err *err)
 {
     struct bt_buf *out = &request->response.body;
-    BT_TRY(bt_service_exec_json(request->service, exec, true, out, err));
+    BT_TRY(bt_service_exec_json(request->service, exec, BT_EXEC_WHOLE, out, err));
     (void)bt_buf_addf(out, ",\"url\":\"http://%.*s/ui/executions/%s/%s/%s\"}",
                       BT_FMT(request->host), exec->namespace, exec->flow_id,
                       exec->id.text); /* Checked by what follows. */
@@ -206,6 +207,7 @@ static int create(struct bt_request *request, struct bt_err *err)
     BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
     struct given given = {0};
     BT_TRY(find_flow(request, &flow, err));
+    assert(flow);
     if (flow->is_disabled)
         return bt_fail(err, BT_CONFLICT, "Requested Flow is disabled.");
     int rc = read_form(request, flow, &given, err);
@@ -261,6 +263,7 @@ static int check_inputs(struct bt_request *request, struct bt_err *err)
     BT_VALUE list = bt_list_new(0), *body = bt_map_new(3);
     struct given given = {0};
     BT_TRY(find_flow(request, &flow, err));
+    assert(flow);
     int rc = read_form(request, flow, &given, err);
     if (rc == BT_OK && name_files(&given) < 0)
         rc = bt_fail_mem(err, "inputs");

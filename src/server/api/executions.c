@@ -14,8 +14,25 @@ static int load(struct bt_request *request, struct bt_exec **ret_exec, struct bt
                            err);
 }
 
+/* One with more task runs than are wanted: without them, and how many there are. */
+static int get_large(struct bt_request *request, const struct bt_exec *exec, struct bt_err *err)
+{
+    struct bt_buf *out = &request->response.body;
+    BT_TRY(bt_service_exec_json(request->service, exec, BT_EXEC_HEAD, out, err));
+    (void)bt_buf_addf(out, ",\"taskRunCount\":%u}", exec->next_n - 1); /* Checked next. */
+    return bt_respond_text(request, "application/json", err);
+}
+
 static int get(struct bt_request *request, struct bt_err *err)
 {
+    int64_t most;
+    BT_TRY(bt_query_int(request, "taskRuns", -1, &most, err));
+    if (most >= 0) {
+        BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+        BT_TRY(load(request, &exec, err));
+        if (exec->next_n - 1 > most)
+            return get_large(request, exec, err);
+    }
     BT_TRY(bt_service_exec_text(request->service, &request->principal, request->params[0],
                                 &request->response.body, err));
     return bt_respond_text(request, "application/json", err);
@@ -25,6 +42,7 @@ static int get(struct bt_request *request, struct bt_err *err)
 
 struct listing {
     struct bt_request *request;
+    enum bt_exec_form form;
     size_t count;
     struct bt_err *err;
 };
@@ -36,7 +54,8 @@ static int list_one(void *data, struct bt_exec *exec)
     struct bt_buf *out = &listing->request->response.body;
     if (listing->count++)
         (void)bt_buf_addc(out, ','); /* Checked by what follows. */
-    BT_TRY(bt_service_exec_json(listing->request->service, taken, true, out, listing->err));
+    BT_TRY(
+        bt_service_exec_json(listing->request->service, taken, listing->form, out, listing->err));
     return bt_buf_addc(out, '}') < 0 ? bt_buf_check(out, "the list", listing->err) : BT_OK;
 }
 
@@ -71,9 +90,10 @@ static int read_sort(struct bt_request *request, struct bt_exec_query *query, st
 static int list_found(struct bt_request *request, struct bt_exec_query *query, struct bt_err *err)
 {
     struct bt_paging paging;
-    struct listing listing = {request, 0, err};
+    struct listing listing = {.request = request, .err = err};
     struct bt_buf *out = &request->response.body;
     struct bt_total total;
+    BT_TRY(bt_exec_form_of(request, &listing.form, err));
     BT_TRY(bt_paging_of(request, &paging, err));
     BT_TRY(read_sort(request, query, err));
     query->skip = bt_paging_skip(&paging);
@@ -115,10 +135,17 @@ static int follow(struct bt_request *request, struct bt_err *err)
     return bt_follow_begin(request, BT_FOLLOW_EXEC, exec, 0, err);
 }
 
+static const struct bt_param get_queries[] = {
+    {"taskRuns", "integer",
+     "At most so many in taskRunList: with more of them it is left out, and taskRunCount tells "
+     "their number"},
+    {0},
+};
 static const struct bt_param search_queries[] = {
     {"page", "integer", "From 1"},
     {"size", "integer", "Rows of a page"},
     {"sort", "string", "state.startDate:desc and the like"},
+    BT_PARAM_LIGHT,
     {"q", "string", "Words"},
     {"namespace", "string", "This namespace and its children"},
     {"flowId", "string", "Of the flow"},
@@ -139,7 +166,7 @@ const struct bt_route bt_routes_executions[] = {
     {BT_GET, "/executions", search, 0, "listExecutions", "Executions", "List executions", NULL,
      "PagedExecution", search_queries},
     {BT_GET, "/executions/{executionId}", get, BT_ROUTE_QUICK, "getExecution", "Executions",
-     "Get an execution", NULL, "Execution", NULL},
+     "Get an execution", NULL, "Execution", get_queries},
     {BT_GET, "/executions/{executionId}/follow", follow, 0, "followExecution", "Executions",
      "Follow an execution (server-sent events)", NULL, "EventStream", NULL},
     {BT_DELETE, "/executions/{executionId}/kill", kill_one, 0, "killExecution", "Executions",

@@ -148,6 +148,7 @@ static int daily_logs(struct bt_request *request, struct bt_err *err)
 
 struct listing {
     struct bt_request *request;
+    enum bt_exec_form form;
     size_t count;
     struct bt_err *err;
 };
@@ -158,16 +159,18 @@ static int list_one(void *data, struct bt_exec *exec)
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *taken = exec;
     struct bt_buf *out = &listing->request->response.body;
     (void)bt_buf_adds(out, listing->count++ ? "," : ""); /* Checked by what follows. */
-    BT_TRY(bt_service_exec_json(listing->request->service, taken, true, out, listing->err));
+    BT_TRY(
+        bt_service_exec_json(listing->request->service, taken, listing->form, out, listing->err));
     return bt_buf_addc(out, '}') < 0 ? bt_buf_check(out, "the list", listing->err) : BT_OK;
 }
 
 static int latest(struct bt_request *request, struct bt_err *err)
 {
     struct asked asked = {0};
-    struct listing listing = {request, 0, err};
+    struct listing listing = {.request = request, .err = err};
     struct bt_store *store = request->service->store;
     int64_t limit;
+    BT_TRY(bt_exec_form_of(request, &listing.form, err));
     BT_TRY(bt_query_int(request, "size", 1, &limit, err));
     if (limit < 1 || limit > 100)
         return bt_fail(err, BT_INVALID, "Illegal argument: size must be 1 to 100");
@@ -217,6 +220,7 @@ static int summary(struct bt_request *request, struct bt_err *err)
 #define JSON "application/json"
 static const struct bt_param latest_queries[] = {
     {"size", "integer", "Executions of each flow, 1 by default"},
+    BT_PARAM_LIGHT,
     {0},
 };
 

@@ -48,7 +48,7 @@ export class ExecutionStore {
 
   async #fetch(): Promise<void> {
     try {
-      const { taskRunList, ...execution } = await getExecution(this.id, this.#stop);
+      const { taskRunList, ...execution } = await getExecution(this.id, {}, this.#stop);
       this.execution = further(this.execution ?? undefined, execution);
       this.#putRuns(taskRunList ?? []);
       this.error = null;

@@ -1,44 +1,28 @@
 // A page of executions: rows change where they stand; new ones are counted, not pushed in.
 import { ApiError, isAborted } from "../api/call";
-import { searchExecutions, type Execution, type StateName } from "../api/generated";
+import { searchExecutions, type Execution } from "../api/generated";
 import { live, type LiveEvent } from "../live/live.svelte";
-import { serverNow } from "../logic/clock.svelte";
+import { askOf, matches, type Filter } from "./filter";
 import { further } from "./tree";
 
-export interface ListFilter {
-  namespace: string;
-  flowId: string;
-  q: string;
-  state: StateName[];
-  range: string; // "24h", "" = any time.
+export interface ListFilter extends Filter {
   sort: string;
   page: number;
 }
 
 export const SIZE = 50;
-const MINUTE = 60000;
-export const ranges: Record<string, number> = {
-  "15m": 15 * MINUTE, "1h": 60 * MINUTE, "24h": 1440 * MINUTE, "7d": 7 * 1440 * MINUTE, "30d": 30 * 1440 * MINUTE,
-};
-
-/** Whether the server would give this row for the filter (its time apart). */
-export function matches(row: Execution, { namespace, flowId, q, state }: ListFilter): boolean {
-  if (namespace && row.namespace !== namespace && !row.namespace.startsWith(`${namespace}.`)) return false;
-  if (flowId && row.flowId !== flowId) return false;
-  if (state.length && !state.includes(row.state.current)) return false;
-  const words = q.toLowerCase().split(/\s+/).filter(Boolean);
-  const where = `${row.id} ${row.namespace} ${row.flowId}`.toLowerCase();
-  // Each is the beginning of a word there.
-  return words.every((word) => where.split(/[\s._-]+/).some((part) => part.startsWith(word)) || where.includes(` ${word}`));
-}
 
 export class ExecutionsList {
   rows: Execution[] | null = $state.raw(null);
   total = $state(0);
+  isCapped = $state(false); // There are at least so many.
   error = $state("");
   fresh = $state(0);
   hasGap = $state(false);
+  /** Rows that were deleted meanwhile: they stay where they are until the list is loaded anew. */
+  gone: ReadonlySet<string> = $state.raw(new Set());
   readonly #new = new Set<string>();
+  readonly #heard = new Map<string, Execution>(); // Since the last load began.
 
   constructor(readonly filter: ListFilter, before: Execution[] | null) {
     this.rows = before; // Shown until the new ones are there.
@@ -55,14 +39,16 @@ export class ExecutionsList {
   }
 
   async load(signal?: AbortSignal): Promise<void> {
-    const { range, page, ...filter } = this.filter;
-    const length = ranges[range];
-    const startDate = length ? new Date(serverNow() - length).toISOString() : undefined;
+    const { page, sort, ...filter } = this.filter;
+    this.#heard.clear();
     try {
-      const found = await searchExecutions({ ...filter, startDate, page, size: SIZE }, { signal });
-      this.rows = found.results;
+      const found = await searchExecutions({ ...askOf(filter), sort, page, size: SIZE, light: true }, { signal });
+      // What was heard while the answer was under way may be further.
+      this.rows = found.results.map((row) => further(this.#heard.get(row.id), row));
       this.total = found.total;
+      this.isCapped = found.totalIsCapped ?? false;
       this.error = "";
+      this.gone = new Set();
       this.#new.clear();
       this.fresh = 0;
       this.hasGap = false;
@@ -73,12 +59,15 @@ export class ExecutionsList {
 
   #hear(event: LiveEvent): void {
     if (event.kind === "gap") this.hasGap = true;
-    if (event.kind !== "execution" || !this.rows) return;
-    const at = this.rows.findIndex((row) => row.id === event.row.id);
+    if (event.kind === "gone" && this.rows?.some((row) => row.id === event.id)) this.gone = new Set([...this.gone, event.id]);
+    if (event.kind !== "execution") return;
+    const { row } = event;
+    if (this.#heard.size < SIZE * 4) this.#heard.set(row.id, row);
+    const at = this.rows?.findIndex((one) => one.id === row.id) ?? -1;
     if (at >= 0) {
-      this.rows = this.rows.map((row, place) => (place === at ? further(row, event.row) : row));
-    } else if (this.#isNew(event.row) && !this.#new.has(event.row.id)) {
-      this.#new.add(event.row.id);
+      this.rows = this.rows?.map((one, place) => (place === at ? further(one, row) : one)) ?? null;
+    } else if (this.rows && this.#isNew(row) && !this.#new.has(row.id)) {
+      this.#new.add(row.id);
       this.fresh = this.#new.size;
     }
   }

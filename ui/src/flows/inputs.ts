@@ -1,6 +1,7 @@
 // What a form needs to know of an input, and what of it is sent. The server decides what is valid;
 // this only turns what a person writes into what the server reads. Pure.
 import type { Input } from "../api/generated";
+import { localTime } from "../logic/format";
 import { text } from "../text";
 
 export type Control =
@@ -70,18 +71,6 @@ export function fieldOf(input: Input): Field {
   };
 }
 
-const two = (number: number) => String(number).padStart(2, "0");
-
-/** What the browser's field for date and time shows, in its zone. */
-function localDateTime(iso: string): string {
-  const at = new Date(iso);
-  if (Number.isNaN(at.getTime())) return "";
-  return (
-    `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}` +
-    `T${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`
-  );
-}
-
 const itemText = (item: unknown): string => (typeof item === "string" ? item : JSON.stringify(item));
 
 /** The value to begin with: what another execution had, or the default. */
@@ -91,7 +80,7 @@ export function initialValue(field: Field, earlier: unknown): Value {
   if (field.control === "file") return typeof known === "string" ? known : null;
   if (field.type === "SECRET" || known === undefined || known === null) return "";
   if (field.control === "list") return Array.isArray(known) ? known.map(itemText).join("\n") : itemText(known);
-  if (field.control === "datetime") return localDateTime(String(known));
+  if (field.control === "datetime") return localTime(String(known));
   if (typeof known === "object") return JSON.stringify(known, null, 2);
   return String(known);
 }

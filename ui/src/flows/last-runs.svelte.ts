@@ -1,16 +1,17 @@
-// The last runs of the flows in a list: asked a few at a time, kept up to date by the stream.
+// The last runs of the flows in a list: asked for all at once, kept up to date by the stream.
+import { untrack } from "svelte";
 import { SvelteMap } from "svelte/reactivity";
-import { searchExecutions, type Execution, type Flow } from "../api/generated";
+import { latestExecutions, type Execution, type Flow } from "../api/generated";
 import { live } from "../live/live.svelte";
 import { further } from "../executions/tree";
 
-const AT_ONCE = 4;
 const RUNS = 20;
 
 const keyOf = (namespace: string, id: string) => `${namespace}/${id}`;
 
 export class LastRuns {
   readonly #runs = new SvelteMap<string, Execution[]>();
+  #heard: Execution[] = []; // While an answer is under way.
 
   of(flow: Flow): Execution[] | undefined {
     return this.#runs.get(keyOf(flow.namespace, flow.id));
@@ -19,16 +20,17 @@ export class LastRuns {
   /** Loads and follows until the result is called. */
   start(flows: readonly Flow[]): () => void {
     const stop = new AbortController();
-    const waiting = flows.filter((flow) => !this.of(flow));
-    const next = async (): Promise<void> => {
-      for (let flow = waiting.shift(); flow && !stop.signal.aborted; flow = waiting.shift())
-        await this.#load(flow, stop.signal).catch(() => undefined);
-    };
-    for (let i = 0; i < AT_ONCE; i++) void next();
+    const load = (some: readonly Flow[]) => void this.#load(some, stop.signal).catch(() => undefined);
+    const missing = untrack(() => flows.filter((flow) => !this.of(flow)));
+    if (missing.length) load(missing);
     const leave = live.follow({
       topic: "executions",
       on: (event) => {
-        if (event.kind === "execution") this.#put(event.row);
+        if (event.kind === "execution") {
+          if (this.#heard.length < 1000) this.#heard.push(event.row);
+          this.#put(event.row);
+        } else if (event.kind === "gone") this.#drop(event.id);
+        else if (event.kind === "gap") load(flows);
       },
     });
     return () => {
@@ -37,11 +39,14 @@ export class LastRuns {
     };
   }
 
-  async #load({ namespace, id }: Flow, signal: AbortSignal): Promise<void> {
-    const query = { namespace, flowId: id, size: RUNS, sort: "state.startDate:desc" };
-    const { results } = await searchExecutions(query, { signal });
-    // The filter takes the namespaces below it too.
-    this.#runs.set(keyOf(namespace, id), results.filter((run) => run.namespace === namespace).reverse());
+  async #load(flows: readonly Flow[], signal: AbortSignal): Promise<void> {
+    this.#heard = [];
+    const names = flows.map(({ namespace, id }) => ({ namespace, id }));
+    const found = await latestExecutions({ flows: names }, { size: RUNS, light: true }, { signal });
+    const byFlow = new Map<string, Execution[]>(names.map(({ namespace, id }) => [keyOf(namespace, id), []]));
+    for (const run of found) byFlow.get(keyOf(run.namespace, run.flowId))?.unshift(run); // Newest first.
+    for (const [key, runs] of byFlow) this.#runs.set(key, runs);
+    for (const row of this.#heard) this.#put(row);
   }
 
   #put(row: Execution): void {
@@ -51,5 +56,10 @@ export class LastRuns {
     const at = runs.findIndex((run) => run.id === row.id);
     const next = at < 0 ? [...runs, row] : runs.map((run, place) => (place === at ? further(run, row) : run));
     this.#runs.set(key, next.slice(-RUNS));
+  }
+
+  #drop(id: string): void {
+    for (const [key, runs] of this.#runs)
+      if (runs.some((run) => run.id === id)) this.#runs.set(key, runs.filter((run) => run.id !== id));
   }
 }

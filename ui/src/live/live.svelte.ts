@@ -12,6 +12,7 @@ export type LiveEvent =
   | { kind: "gap" } // Something was missed: fetch again.
   | { kind: "end" } // What is followed is over.
   | { kind: "execution"; row: Execution }
+  | { kind: "gone"; id: string } // The execution was deleted.
   | { kind: "run"; row: TaskRun }
   | { kind: "log"; row: LogLine };
 
@@ -141,6 +142,8 @@ class Live {
       if (event.name === "end") {
         this.#followers.delete(follower); // The connection stays: nothing more comes for it.
         follower.on({ kind: "end" });
+      } else if (event.name === "execution" && data["deleted"] === true) {
+        follower.on({ kind: "gone", id: String(data["id"]) });
       } else {
         follower.on({ kind: event.name, row: data } as unknown as LiveEvent);
       }

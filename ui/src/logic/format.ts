@@ -43,6 +43,16 @@ export function exact(at: number): string {
   );
 }
 
+/** What the browser's field for date and time shows of an instant, in its zone. */
+export function localTime(iso: string): string {
+  const at = new Date(iso);
+  if (Number.isNaN(at.getTime())) return "";
+  return (
+    `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}` +
+    `T${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`
+  );
+}
+
 /** 14:05:09.123 of the browser's zone. */
 export function clockTime(at: number): string {
   const date = new Date(at);
