@@ -75,6 +75,8 @@ struct bt_batch {
     size_t events_put_count;
     const uint64_t *events_drop;
     size_t events_drop_count;
+    const uint64_t *log_drops; /* Executions without their log lines: applied before chunks. */
+    size_t log_drop_count;
     const struct bt_log_chunk *chunks;
     size_t chunk_count;
     const struct bt_flow_row *flows;

@@ -120,6 +120,18 @@ int bt_service_drop(struct bt_service *service, const struct bt_principal *princ
     return BT_OK;
 }
 
+int bt_service_drop_logs(struct bt_service *service, const struct bt_exec *exec, struct bt_err *err)
+{
+    struct bt_reply *reply = bt_reply_new();
+    if (!reply)
+        return bt_fail_mem(err, "execution");
+    int rc = bt_runner_drop_logs(service->runner, exec->key, reply);
+    if (rc == BT_OK)
+        rc = bt_reply_wait(reply, err);
+    bt_reply_free(reply);
+    return rc;
+}
+
 /* --- Which ------------------------------------------------------------------------------------ */
 
 struct picking {

@@ -2,7 +2,7 @@
 #include "base/vec.h"
 #include "service/runs.h"
 
-enum { SLICE = 100, EXECS_MAX = 2000, RUNS_MAX = 10000 };
+enum { SLICE = 100, EXECS_MAX = 2000 };
 
 struct searching {
     struct bt_service *service;
@@ -35,7 +35,7 @@ static int add_run(void *data, const struct bt_taskrun *run, const char *task_id
                                    searching->err));
     }
     searching->total++;
-    searching->is_full = searching->total >= RUNS_MAX + search->skip + search->limit;
+    searching->is_full = searching->total >= BT_RUN_SEARCH_MAX + search->skip + search->limit;
     return searching->is_full ? BT_LIMIT : BT_OK;
 }
 

@@ -8,6 +8,7 @@ int bt_service_children(struct bt_service *service, const struct bt_exec *exec,
                         const struct bt_child_query *query, struct bt_buf *out, struct bt_err *err);
 
 /* Task runs of many executions (run_search.c). */
+enum { BT_RUN_SEARCH_MAX = 10000 }; /* So many are counted beyond the page. */
 struct bt_run_search {
     struct bt_exec_query of; /* Of which executions; sort and page do not matter. */
     uint32_t states;         /* Of the task run, bit per enum bt_state; 0: all. */

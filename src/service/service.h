@@ -126,6 +126,9 @@ typedef struct {
 } bt_exec_refs; /* Filled with bt_vec_push(), emptied with bt_vec_done(). */
 int bt_service_drop(struct bt_service *service, const struct bt_principal *principal,
                     const bt_exec_refs *refs, bool keeps_files, struct bt_err *err);
+/* Removes all log lines of one that has ended and of which nothing runs; else BT_CONFLICT. */
+int bt_service_drop_logs(struct bt_service *service, const struct bt_exec *exec,
+                         struct bt_err *err);
 /* Kills those that have not ended. */
 int bt_service_kill_all(struct bt_service *service, const struct bt_principal *principal,
                         const bt_exec_refs *refs, struct bt_err *err);

@@ -408,5 +408,6 @@ def test_run_search(server):
     assert find("labels=env:prod")["total"] == 2
     assert find("state=RUNNING") == {"results": [], "total": 0}
     assert [run["flowId"] for run in find("size=2&page=2")["results"]] == ["bad", "good"]
+    assert server.get("/api/v1/taskruns/maxTaskRunSetting").json == 10000
     assert server.get("/api/v1/taskruns/search?state=x").status == 422
     assert server.get("/api/v1/taskruns/search?page=0").status == 422

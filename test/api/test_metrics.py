@@ -171,6 +171,29 @@ def test_bad_log_charts(server):
         assert daily(server, body, 422)["message"], body
 
 
+def test_delete_logs(server):
+    """All lines of an execution, or none: a chunk is not cut."""
+    ids = run(server, TALK, times=2)
+    path = f"/api/v1/logs/{ids[0]}"
+    for query in ("minLevel=INFO", "taskId=one", "taskRunId=x", "attempt=0", "minLevel=LOUD"):
+        answer = server.delete(f"{path}?{query}")
+        assert answer.status == 422 and answer.json["message"], (query, answer)
+    assert len(server.get(path).json) == 3 and lines(server, {})["INFO"] == 2
+    assert server.delete(f"{path}?minLevel=TRACE").status == 200
+    assert server.get(path).json == [] and lines(server, {})["INFO"] == 1
+    assert server.delete(path).status == 200
+    assert len(server.get(f"/api/v1/logs/{ids[1]}").json) == 3
+    assert server.get("/api/v1/logs/search?flowId=talk").json["total"] == 3
+    assert server.delete("/api/v1/logs/5ZxaPBAM9Ky8vIbqyhaJT1").status == 404
+    server.push("id: nap\nnamespace: shop\ntasks:\n  - {id: l, type: log, message: x}\n"
+                "  - {id: s, type: sleep, duration: PT1M}\n")
+    nap = server.post("/api/v1/executions/shop/nap").json["id"]
+    assert server.delete(f"/api/v1/logs/{nap}").status == 409
+    server.kill()
+    server.start()
+    assert server.get(path).json == [] and lines(server, {"flowId": "talk"})["INFO"] == 1
+
+
 def test_too_many_lines_to_read(server):
     run(server, TALK.replace("id: talk", "id: few"))
     run(server, TALK)

@@ -6,6 +6,8 @@ static void drop_some(struct world *world)
 {
     int64_t wake_us;
     for (size_t i = 0; i < world->execs.count; i++) {
+        if (bt_rng_below(&world->rng, 3) == 0)
+            (void)bt_runner_drop_logs(world->runner, world->execs.items[i].key, NULL);
         if (bt_rng_below(&world->rng, 2))
             (void)bt_runner_drop(world->runner, world->execs.items[i].key, NULL);
         uint64_t dice = bt_rng_below(&world->rng, 8);

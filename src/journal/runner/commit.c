@@ -22,7 +22,7 @@ struct rows {
     BT_VEC(struct bt_event_row) events;
     BT_VEC(struct bt_log_chunk) chunks;
     kv_rows kvs;
-    BT_VEC(uint64_t) drops;
+    BT_VEC(uint64_t) drops, log_drops;
 };
 
 static void rows_done(struct rows *rows)
@@ -34,6 +34,7 @@ static void rows_done(struct rows *rows)
     bt_vec_done(&rows->chunks);
     bt_vec_done(&rows->kvs);
     bt_vec_done(&rows->drops);
+    bt_vec_done(&rows->log_drops);
 }
 
 static int gather_actor(struct bt_runner *runner, struct actor *actor, struct rows *rows,
@@ -41,6 +42,8 @@ static int gather_actor(struct bt_runner *runner, struct actor *actor, struct ro
 {
     if (actor->is_dropped)
         bt_vec_push(&rows->drops, actor->key);
+    if (actor->drops_logs)
+        bt_vec_push(&rows->log_drops, actor->key);
     if (actor->is_exec_dirty)
         bt_vec_push(&rows->execs, actor->exec);
     for (size_t i = 0; i < actor->dirty.count; i++) {
@@ -219,7 +222,7 @@ static void settle_actor(struct bt_runner *runner, struct actor *actor)
         bt_value_unref(actor->logs.items[i].text);
     actor->logs.count = 0;
     actor_drop_outputs(actor);
-    actor->is_touched = false;
+    actor->is_touched = actor->drops_logs = false;
     if (actor->exec->is_drained && !actor_has_events(actor)) {
         (void)bt_map64_remove(&runner->actors, actor->key); /* It is `actor`. */
         actor_free(actor);
@@ -338,6 +341,8 @@ int runner_commit(struct bt_runner *runner, struct bt_err *err)
         .flow_count = runner->put_flows.count,
         .kvs = rows.kvs.items,
         .kv_count = rows.kvs.count,
+        .log_drops = rows.log_drops.items,
+        .log_drop_count = rows.log_drops.count,
         .drops = rows.drops.items,
         .drop_count = rows.drops.count,
     };

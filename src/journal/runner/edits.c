@@ -1,5 +1,5 @@
-/* edits.c — What somebody wants of an execution that has ended: other labels, or that it is gone.
- * No step of the actor: nothing of it runs any more. */
+/* edits.c — What somebody wants of an execution that has ended: other labels, or that it is gone,
+ * or its log lines are. No step of the actor: nothing of it runs any more. */
 #include "journal/runner/runner_int.h"
 
 static int find(struct bt_runner *runner, uint64_t key, struct actor **ret_actor,
@@ -32,12 +32,29 @@ int edit_labels(struct bt_runner *runner, const struct message *message, struct 
     return BT_OK;
 }
 
+/* One of which nothing runs any more. */
+static int find_drained(struct bt_runner *runner, uint64_t key, struct actor **ret_actor,
+                        struct bt_err *err)
+{
+    BT_TRY(find(runner, key, ret_actor, err));
+    if (!(*ret_actor)->exec->is_drained || actor_has_events(*ret_actor))
+        return bt_fail(err, BT_CONFLICT, "execution is not terminated");
+    return BT_OK;
+}
+
 int edit_drop(struct bt_runner *runner, const struct message *message, struct bt_err *err)
 {
     struct actor *actor;
-    BT_TRY(find(runner, message->exec_key, &actor, err));
-    if (!actor->exec->is_drained || actor_has_events(actor))
-        return bt_fail(err, BT_CONFLICT, "execution is not terminated");
+    BT_TRY(find_drained(runner, message->exec_key, &actor, err));
     actor->is_dropped = true;
+    return BT_OK;
+}
+
+/* Lines are numbered from 0 again should it ever write anew. */
+int edit_drop_logs(struct bt_runner *runner, const struct message *message, struct bt_err *err)
+{
+    struct actor *actor;
+    BT_TRY(find_drained(runner, message->exec_key, &actor, err));
+    actor->drops_logs = true;
     return BT_OK;
 }

@@ -178,13 +178,24 @@ int bt_runner_label(struct bt_runner *runner, uint64_t key, struct bt_value *lab
     return BT_OK;
 }
 
-int bt_runner_drop(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)
+static int post_about(struct bt_runner *runner, enum message_kind kind, uint64_t key,
+                      struct bt_reply *reply)
 {
-    struct message *message = message_new(MESSAGE_DROP);
+    struct message *message = message_new(kind);
     message->exec_key = key;
     message->reply = reply;
     post(runner, message);
     return BT_OK;
+}
+
+int bt_runner_drop(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)
+{
+    return post_about(runner, MESSAGE_DROP, key, reply);
+}
+
+int bt_runner_drop_logs(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)
+{
+    return post_about(runner, MESSAGE_DROP_LOGS, key, reply);
 }
 
 int bt_runner_kill(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)

@@ -100,6 +100,8 @@ int bt_runner_label(struct bt_runner *runner, uint64_t key, struct bt_value *lab
                     struct bt_reply *reply);
 /* Removes an execution that has ended and drained (else BT_CONFLICT), with all its rows. */
 int bt_runner_drop(struct bt_runner *runner, uint64_t key, struct bt_reply *reply);
+/* The same with its log lines alone. */
+int bt_runner_drop_logs(struct bt_runner *runner, uint64_t key, struct bt_reply *reply);
 /* What workers report; the shape of struct bt_worker_sink, with the runner as data. Block while the
  * inbox is full. */
 void bt_runner_logs(void *runner, const struct bt_job *job, const struct bt_log_line *lines,

@@ -20,6 +20,7 @@ enum message_kind {
     MESSAGE_SPACE,
     MESSAGE_LABEL,
     MESSAGE_DROP,
+    MESSAGE_DROP_LOGS,
 };
 
 struct message {
@@ -96,6 +97,7 @@ struct actor {
     bool is_exec_dirty, is_touched, is_ready;
     bool has_ended;  /* ENDED or DRAINED came in this batch. */
     bool is_dropped; /* Removed in this batch. */
+    bool drops_logs; /* Only its lines are. */
     /* Answers to the NEEDs of the step that runs; forgotten after it. */
     struct bt_map64 absent; /* Hash of (task, parent, value) → struct actor_absent, owned. */
     struct bt_map64 lists;  /* (task, parent) → struct actor_list, owned. */
@@ -207,6 +209,7 @@ void spaces_clear(struct bt_runner *runner);
 /* edits.c: what somebody wants of an execution that has ended. */
 int edit_labels(struct bt_runner *runner, const struct message *message, struct bt_err *err);
 int edit_drop(struct bt_runner *runner, const struct message *message, struct bt_err *err);
+int edit_drop_logs(struct bt_runner *runner, const struct message *message, struct bt_err *err);
 /* turn.c */
 void turn_apply(struct bt_runner *runner, struct message *message);
 void turn_timers(struct bt_runner *runner);

@@ -479,6 +479,47 @@ static void test_edits(void **state)
     bench_done(&bench);
 }
 
+static int drop_logs(struct bench *bench, uint64_t key)
+{
+    struct bt_reply *reply = bt_reply_new();
+    bt_runner_drop_logs(bench->runner, key, reply);
+    settle(bench);
+    int rc = bt_reply_wait(reply, NULL);
+    bt_reply_free(reply);
+    return rc;
+}
+
+/* Lines of what has ended can be removed, also again; the rest of it stays. */
+static void test_drop_logs(void **state)
+{
+    (void)state;
+    static struct bench bench;
+    bench_open(&bench);
+    put_flow(&bench, NAP_FLOW);
+    put_flow(&bench, "id: f\nnamespace: a\ntasks:\n  - {id: a, type: log, message: x}\n");
+    create(&bench, "n", NULL);
+    create(&bench, "f", NULL);
+    create(&bench, "f", NULL);
+    settle(&bench);
+    assert_int_equal(drop_logs(&bench, 1), BT_CONFLICT); /* It sleeps. */
+    assert_int_equal(drop_logs(&bench, 9), BT_NOT_FOUND);
+    static const char put[] = "INSERT INTO log_chunks VALUES(2,0,1,4,1,1,1,0,5,'[]'),"
+                              "(2,1,1,4,1,1,1,0,5,'[]'),(3,0,1,4,1,1,1,0,5,'[]')";
+    assert_int_equal(bt_db_exec(&bench.db, put, NULL), BT_OK);
+    bench.commit_fails = 1;
+    assert_int_equal(drop_logs(&bench, 2), BT_IO); /* They stay. */
+    bench.wall_us += 10000000;
+    assert_int_equal(count(&bench, "SELECT count(*) FROM log_chunks WHERE exec=2"), 2);
+    assert_int_equal(drop_logs(&bench, 2), BT_OK);
+    assert_int_equal(drop_logs(&bench, 2), BT_OK);
+    assert_int_equal(count(&bench, "SELECT count(*) FROM log_chunks WHERE exec=2"), 0);
+    assert_int_equal(count(&bench, "SELECT count(*) FROM log_chunks WHERE exec=3"), 1);
+    assert_int_equal(count(&bench, "SELECT count(*) FROM executions WHERE key=2"), 1);
+    assert_int_equal(sqlite3_exec(bench.db.handle, bt_sql_recount, fail_recount, NULL, NULL),
+                     SQLITE_OK);
+    bench_done(&bench);
+}
+
 static void *post_all(void *data)
 {
     struct poster *poster = data;
@@ -540,6 +581,7 @@ int main(void)
         cmocka_unit_test(test_kill),         cmocka_unit_test(test_revisions),
         cmocka_unit_test(test_unknown_flow), cmocka_unit_test(test_thread),
         cmocka_unit_test(test_inbox_bound),  cmocka_unit_test(test_edits),
+        cmocka_unit_test(test_drop_logs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,6 +218,7 @@ void turn_apply(struct bt_runner *runner, struct message *message)
     case MESSAGE_SPACE: rc = apply_space(runner, message, &err); break;
     case MESSAGE_LABEL: rc = edit_labels(runner, message, &err); break;
     case MESSAGE_DROP: rc = edit_drop(runner, message, &err); break;
+    case MESSAGE_DROP_LOGS: rc = edit_drop_logs(runner, message, &err); break;
     }
     bool is_kept = message->kind == MESSAGE_EVENT || message->kind == MESSAGE_LOGS;
     if (is_kept && read_may_pass(rc)) {

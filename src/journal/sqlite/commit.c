@@ -153,6 +153,8 @@ static int put_all(struct sqlite_journal *self, const struct bt_batch *batch, st
         BT_TRY(put_event(self, &batch->events_put[i], err));
     for (size_t i = 0; i < batch->kv_count; i++)
         BT_TRY(put_kv(self, &batch->kvs[i], err));
+    for (size_t i = 0; i < batch->log_drop_count; i++)
+        BT_TRY(chunks_drop(self, batch->log_drops[i], err));
     for (size_t i = 0; i < batch->chunk_count; i++)
         BT_TRY(chunk_put(self, &batch->chunks[i], err));
     for (size_t i = 0; i < batch->drop_count; i++)

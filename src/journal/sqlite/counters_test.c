@@ -317,6 +317,12 @@ static void test_line_counters(void **state)
     assert_int_equal(ask(bench, "SELECT error FROM log_lines WHERE flow=0 AND hour=9"), 5);
     check_counted(bench, "kind=0 AND flow=0", 2);
     const uint64_t drops[] = {1, 2};
+    batch = (struct bt_batch){
+        .log_drops = drops, .log_drop_count = 1, .chunks = chunks + 1, .chunk_count = 1};
+    assert_int_equal(commit(bench, batch), BT_OK); /* A chunk that comes after the removal. */
+    assert_int_equal(ask(bench, "SELECT count(*) FROM log_chunks WHERE exec=1"), 1);
+    assert_int_equal(ask(bench, "SELECT error FROM log_lines WHERE flow=1 AND hour=9"), 1);
+    check_counted(bench, "kind=0 AND flow=0", 2);
     assert_int_equal(commit(bench, (struct bt_batch){.drops = drops, .drop_count = 1}), BT_OK);
     assert_int_equal(ask(bench, "SELECT warn FROM log_lines WHERE flow=1 AND hour=7"), 2);
     assert_int_equal(ask(bench, "SELECT count(*) FROM log_lines"), 2);

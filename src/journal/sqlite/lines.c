@@ -10,6 +10,7 @@
 static const char sql_put[] =
     "INSERT INTO log_chunks(exec,first_line,lines,levels,from_us,to_us,segment,offset,length,"
     "counts) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)";
+static const char sql_drop[] = "DELETE FROM log_chunks WHERE exec=?1";
 static const char sql_counts[] = "SELECT counts FROM log_chunks WHERE exec=?1";
 
 struct lines {
@@ -85,6 +86,18 @@ int chunks_uncount(struct sqlite_journal *self, uint64_t exec, int64_t flow, str
     }
     (void)sqlite3_reset(statement); /* Done with. */
     return rc;
+}
+
+int chunks_drop(struct sqlite_journal *self, uint64_t exec, struct bt_err *err)
+{
+    struct known_exec *known;
+    sqlite3_stmt *statement;
+    BT_TRY(exec_known(self, exec, &known, err));
+    if (known)
+        BT_TRY(chunks_uncount(self, exec, known->flow, err));
+    BT_TRY(bt_db_prepare(self->db, sql_drop, &statement, err));
+    (void)sqlite3_bind_int64(statement, 1, (int64_t)exec);
+    return bt_db_run(self->db, statement, err);
 }
 
 static bool is_zero(const struct bt_line_counts *counts)

@@ -64,5 +64,7 @@ void metric_clear(struct sqlite_journal *self);
 int chunk_put(struct sqlite_journal *self, const struct bt_log_chunk *chunk, struct bt_err *err);
 /* Takes the lines of an execution out of the counters. */
 int chunks_uncount(struct sqlite_journal *self, uint64_t exec, int64_t flow, struct bt_err *err);
+/* And the rows with them. */
+int chunks_drop(struct sqlite_journal *self, uint64_t exec, struct bt_err *err);
 int lines_write(struct sqlite_journal *self, struct bt_err *err);
 void lines_clear(struct sqlite_journal *self);

@@ -85,6 +85,22 @@ static int search(struct bt_request *request, struct bt_err *err)
     return bt_respond_text(request, "application/json", err);
 }
 
+/* Lines are removed by chunks, and a chunk has lines of many tasks and levels. */
+static int delete_of(struct bt_request *request, struct bt_err *err)
+{
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    struct bt_log_filter filter = {0};
+    BT_TRY(read_filter(request, &filter, err));
+    bool has_levels = filter.levels && filter.levels != (1u << BT_LEVEL_COUNT) - 1;
+    if (has_levels || filter.attempt >= 0 || filter.run_id.len || filter.task_id.len)
+        return bt_fail(err, BT_INVALID,
+                       "Illegal argument: the log lines of an execution are removed all together; "
+                       "leave out minLevel, taskRunId, taskId and attempt");
+    BT_TRY(bt_service_exec(request->service, &request->principal, request->params[0], &exec, err));
+    BT_TRY(bt_service_drop_logs(request->service, exec, err));
+    return bt_respond(request, 200);
+}
+
 static const struct bt_param search_queries[] = {
     {"page", "integer", "From 1"},
     {"size", "integer", "Rows of a page"},
@@ -109,6 +125,8 @@ const struct bt_route bt_routes_logs[] = {
      "PagedLog", search_queries},
     {BT_GET, "/logs/{executionId}", get, 0, "getLogs", "Logs", "Get the logs of an execution", NULL,
      "LogEntries", queries},
+    {BT_DELETE, "/logs/{executionId}", delete_of, 0, "deleteLogsFromExecution", "Logs",
+     "Delete all logs of an execution that has ended", NULL, NULL, queries},
     {BT_GET, "/logs/{executionId}/download", download, 0, "downloadLogs", "Logs",
      "Download the logs of an execution as text", NULL, "Text", queries},
     {BT_GET, "/logs/{executionId}/follow", follow, 0, "followLogs", "Logs",

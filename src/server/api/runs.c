@@ -43,6 +43,12 @@ static int search(struct bt_request *request, struct bt_err *err)
     return rc == BT_OK ? bt_respond_text(request, "application/json", err) : rc;
 }
 
+static int max_setting(struct bt_request *request, struct bt_err *err)
+{
+    (void)bt_buf_addf(&request->response.body, "%d", BT_RUN_SEARCH_MAX); /* Checked next. */
+    return bt_respond_text(request, "application/json", err);
+}
+
 static const struct bt_param search_queries[] = {
     {"page", "integer", "From 1"},
     {"size", "integer", "Rows of a page"},
@@ -67,6 +73,8 @@ static const struct bt_param children_queries[] = {
 const struct bt_route bt_routes_runs[] = {
     {BT_GET, "/taskruns/search", search, 0, "searchTaskRuns", "Task runs",
      "Search the task runs of executions", NULL, "PagedTaskRun", search_queries},
+    {BT_GET, "/taskruns/maxTaskRunSetting", max_setting, 0, "maxTaskRunSetting", "Task runs",
+     "How many task runs a search counts at most", NULL, "Integer", NULL},
     {BT_GET, "/executions/{executionId}/taskruns", children, 0, "listTaskRuns", "Task runs",
      "Task runs of an execution by parent", NULL, "PagedTaskRun", children_queries},
     {0},
