@@ -41,6 +41,12 @@ struct bt_run_row {
     const char *task_id;
 };
 
+/* A task run by its number. */
+struct bt_run_place {
+    uint64_t exec;
+    uint32_t n;
+};
+
 struct bt_values_row {
     uint64_t exec;
     uint32_t taskrun;
@@ -83,6 +89,8 @@ struct bt_batch {
     size_t flow_count;
     const struct bt_kv_row *kvs;
     size_t kv_count;
+    const struct bt_run_place *run_drops; /* Task runs that are no more; applied before `runs`. */
+    size_t run_drop_count;
     const uint64_t *drops; /* Executions that are no more, with all their rows: applied last. */
     size_t drop_count;
 };

@@ -65,31 +65,14 @@ void bt_check_list_ids(struct parse *parse, const struct place *list, const char
     duplicates_done(parse, &duplicates);
 }
 
-void bt_note_id(struct parse *parse, const struct bt_yaml_node *node)
-{
-    struct other_id *other = bt_arena_alloc(parse->scratch, sizeof *other);
-    if (!other) {
-        parse->rc = BT_NO_MEM;
-        return;
-    }
-    other->node = node;
-    other->next = parse->other_ids;
-    parse->other_ids = other;
-    parse->other_count++;
-}
-
 void bt_check_task_ids(struct parse *parse)
 {
     const struct bt_flow *flow = &parse->box->flow;
     struct duplicates duplicates;
-    if (!duplicates_init(&duplicates, "task id", "task id",
-                         flow->task_count + parse->other_count + 1))
+    if (!duplicates_init(&duplicates, "task id", "task id", flow->task_count + 1))
         parse->rc = BT_NO_MEM;
     for (uint32_t i = 0; i < flow->task_count && parse->rc == BT_OK; i++)
         if (*flow->tasks[i].id)
             duplicates_put(parse, &duplicates, flow->tasks[i].id, parse->notes[i].id);
-    for (const struct other_id *other = parse->other_ids; other && parse->rc == BT_OK;
-         other = other->next)
-        duplicates_put(parse, &duplicates, bt_model_cstr(parse, other->node->text), other->node);
     duplicates_done(parse, &duplicates);
 }

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { LISTS_MAX = 3 }; /* tasks, errors, finally. */
+enum { LISTS_MAX = 4 }; /* tasks, errors, finally, afterExecution; then one per listener. */
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
@@ -118,19 +118,30 @@ static void on_variables(struct parse *parse, const struct place *place)
         parse->box->flow.variables = bt_model_keep(parse, value);
 }
 
+void bt_model_flow_list(struct parse *parse, const struct place *place, enum bt_branch branch,
+                        const struct bt_value *conditions)
+{
+    struct bt_flow *flow = &parse->box->flow;
+    struct bt_task_list *list = (struct bt_task_list *)(uintptr_t)&flow->lists[flow->list_count];
+    struct branch_spec spec = {
+        .branch = branch, .parent = BT_NO_TASK, .list = flow->list_count++, .depth = 1};
+    bt_model_task_list(parse, place, &spec, list);
+    list->conditions = conditions;
+}
+
 static void on_tasks(struct parse *parse, const struct place *place)
 {
-    struct bt_task_list *lists = (struct bt_task_list *)(uintptr_t)parse->box->flow.lists;
-    enum bt_branch branch = strcmp(place->name, "tasks") == 0    ? BT_BRANCH_TASKS
-                            : strcmp(place->name, "errors") == 0 ? BT_BRANCH_ERRORS
-                                                                 : BT_BRANCH_FINALLY;
-    struct branch_spec spec = {
-        .branch = branch, .parent = BT_NO_TASK, .list = parse->box->flow.list_count, .depth = 1};
-    struct place key = bt_place_key(place);
-    if (branch == BT_BRANCH_FINALLY)
-        bt_model_warn(parse, &key, "not-yet", "\"finally\" is not run by this version");
-    assert(parse->box->flow.list_count < LISTS_MAX); /* Keys are unique. */
-    bt_model_task_list(parse, place, &spec, &lists[parse->box->flow.list_count++]);
+    static const struct {
+        const char *name;
+        enum bt_branch branch;
+    } known[] = {{"errors", BT_BRANCH_ERRORS},
+                 {"finally", BT_BRANCH_FINALLY},
+                 {"afterExecution", BT_BRANCH_AFTER}};
+    enum bt_branch branch = BT_BRANCH_TASKS;
+    for (size_t i = 0; i < BT_COUNT(known); i++)
+        if (strcmp(place->name, known[i].name) == 0)
+            branch = known[i].branch;
+    bt_model_flow_list(parse, place, branch, NULL);
 }
 
 static void on_worker_group(struct parse *parse, const struct place *place)
@@ -162,7 +173,7 @@ static const struct property properties[] = {
     {"taskDefaults", on_nothing},
     {"concurrency", bt_model_concurrency},
     {"listeners", bt_model_listeners},
-    {"afterExecution", bt_model_later_tasks},
+    {"afterExecution", on_tasks},
     {"sla", bt_model_later_list},
     {"checks", bt_model_later_list},
     {"workerGroup", on_worker_group},
@@ -221,7 +232,9 @@ static void read_flow(struct parse *parse, struct bt_yaml_node *node)
     need(parse, &root, "id", "for example id: my_flow");
     need(parse, &root, "namespace", "for example namespace: company.team");
     need(parse, &root, "tasks", "a flow is a list of tasks: tasks:");
-    struct bt_task_list *lists = bt_model_alloc(parse, LISTS_MAX * sizeof *lists);
+    const struct bt_yaml_node *listeners = bt_yaml_get(node, "listeners");
+    size_t lists_max = LISTS_MAX + (listeners ? listeners->count : 0); /* Keys are unique. */
+    struct bt_task_list *lists = bt_model_alloc(parse, lists_max * sizeof *lists);
     parse->box->flow.lists = lists;
     for (uint32_t i = 0; i < node->count && parse->rc == BT_OK; i++)
         read_property(parse, &root, &node->pairs[i]);

@@ -16,12 +16,15 @@ enum bt_branch {
     BT_BRANCH_DEFAULTS,
     BT_BRANCH_ERRORS,
     BT_BRANCH_FINALLY,
+    BT_BRANCH_AFTER,    /* Of the flow: `afterExecution`. */
+    BT_BRANCH_LISTENER, /* Of the flow: the tasks of one listener. */
 };
 
 struct bt_task_list {
     enum bt_branch branch;
-    struct bt_str key;     /* Of a CASE. */
-    const uint32_t *tasks; /* Indexes into the flow's tasks. */
+    struct bt_str key;                 /* Of a CASE. */
+    const struct bt_value *conditions; /* Of a LISTENER: all must hold; a LIST or NULL. */
+    const uint32_t *tasks;             /* Indexes into the flow's tasks. */
     uint32_t count;
 };
 
@@ -59,6 +62,7 @@ struct bt_task {
     const struct bt_type *type;
     struct bt_mark at;
     bool is_disabled, allow_failure, allow_warning;
+    bool is_after; /* It runs when the execution has ended: of AFTER or LISTENER, at any depth. */
     struct bt_dyn *run_if;  /* NULL: always. */
     struct bt_dyn *timeout; /* NULL: none. Renders to an ISO-8601 duration. */
     struct bt_retry retry;
@@ -70,6 +74,8 @@ struct bt_task {
     uint32_t concurrent;         /* concurrent, concurrencyLimit; 0 = no limit. */
     const struct bt_prop *props; /* The type's own properties, compiled. */
     uint32_t prop_count;
+    const uint32_t *depends_on; /* Of a child of a Dag: places in its list. */
+    uint32_t depends_count;
     const struct bt_task_list *lists; /* Of a flowable. */
     uint32_t list_count;
 };

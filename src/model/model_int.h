@@ -41,12 +41,6 @@ struct task_note {
     const struct bt_yaml_node *map, *id;
 };
 
-/* An id of a task that is not in the flow's tasks (of listeners). */
-struct other_id {
-    struct other_id *next;
-    const struct bt_yaml_node *node;
-};
-
 struct parse {
     struct flow_box *box;
     struct bt_arena *arena;   /* The flow's. */
@@ -57,11 +51,9 @@ struct parse {
     struct task_note *notes;
     uint32_t task_count, task_cap;
     const struct bt_yaml_node **output_nodes; /* Values of the flow's outputs, in their order. */
-    struct other_id *other_ids;
-    size_t other_count;
-    bool has_set_variables; /* Some task makes variables. */
-    bool has_unknown_type;  /* Some task's type is not known: what it holds was not read. */
-    int rc;                 /* BT_OK, or BT_NO_MEM: stop. */
+    bool has_set_variables;                   /* Some task makes variables. */
+    bool has_unknown_type; /* Some task's type is not known: what it holds was not read. */
+    int rc;                /* BT_OK, or BT_NO_MEM: stop. */
 };
 
 /* --- report.c --------------------------------------------------------------------------------- */
@@ -146,22 +138,28 @@ struct branch_spec {
     uint32_t list;   /* Index of the list there. */
     uint32_t iterations, depth;
 };
+/* One task; its index, or BT_NO_TASK when there is none to keep. */
+uint32_t bt_model_task(struct parse *parse, const struct place *at, const struct branch_spec *spec,
+                       uint32_t place_index);
+/* The children of a Dag: a list of {task, dependsOn}. `dag` is the Dag's own place. */
+void bt_model_dag(struct parse *parse, const struct place *list, const struct place *dag,
+                  const struct branch_spec *spec, struct bt_task_list *ret_list);
 void bt_model_task_list(struct parse *parse, const struct place *place,
                         const struct branch_spec *spec, struct bt_task_list *ret_list);
+/* A list of the flow itself. `conditions` (borrowed, the flow's) may be NULL. */
+void bt_model_flow_list(struct parse *parse, const struct place *place, enum bt_branch branch,
+                        const struct bt_value *conditions);
 
 /* --- checks over the whole flow --------------------------------------------------------------- */
 void bt_check_task_ids(struct parse *parse);
 /* Ids of the items of a list (inputs, outputs, triggers); `what` for messages: "input". */
 void bt_check_list_ids(struct parse *parse, const struct place *list, const char *what);
-/* Remembers an id that must differ from those of tasks. */
-void bt_note_id(struct parse *parse, const struct bt_yaml_node *node);
 /* Expressions that name tasks, inputs or variables that do not exist: warnings. */
 void bt_check_references(struct parse *parse);
 /* The flow's properties that later versions act on; here their shape is checked. */
 void bt_model_triggers(struct parse *parse, const struct place *place);
 void bt_model_concurrency(struct parse *parse, const struct place *place);
 void bt_model_listeners(struct parse *parse, const struct place *place);
-void bt_model_later_tasks(struct parse *parse, const struct place *place);
 void bt_model_later_list(struct parse *parse, const struct place *place);
 /* Applies `pluginDefaults` to the tree; reports wrong ones. */
 void bt_apply_defaults(struct parse *parse, struct bt_yaml_node *root);

@@ -98,27 +98,19 @@ void bt_model_concurrency(struct parse *parse, const struct place *place)
     }
 }
 
-/* Remembers the ids of all maps below that look like tasks. Each node once. */
-static void note_ids(struct parse *parse, struct bt_yaml_node *node)
+/* As written: when they hold is decided when the execution has ended. */
+static const struct bt_value *read_conditions(struct parse *parse, const struct place *listener)
 {
-    if (node->is_seen || node->kind == BT_YAML_SCALAR)
-        return;
-    node->is_seen = true;
-    const struct bt_yaml_node *id = bt_yaml_get(node, "id");
-    const struct bt_yaml_node *type = bt_yaml_get(node, "type");
-    if (id && type && id->kind == BT_YAML_SCALAR && id->text.len)
-        bt_note_id(parse, id);
-    for (uint32_t i = 0; i < node->count; i++)
-        note_ids(parse, node->kind == BT_YAML_LIST ? node->items[i] : node->pairs[i].value);
-}
-
-void bt_model_later_tasks(struct parse *parse, const struct place *place)
-{
-    if (!bt_read_is_list(parse, place))
-        return;
-    warn_not_yet(parse, place);
-    for (uint32_t i = 0; i < place->node->count; i++)
-        note_ids(parse, place->node->items[i]);
+    struct bt_yaml_node *node = bt_yaml_get(listener->node, "conditions");
+    struct place at = bt_place_in(listener, "conditions", node);
+    struct bt_value *value = NULL;
+    if (bt_yaml_is_null(node) || !bt_read_is_list(parse, &at))
+        return NULL;
+    if (bt_yaml_value(node, &value, NULL) != BT_OK) {
+        parse->rc = BT_NO_MEM;
+        return NULL;
+    }
+    return bt_model_keep(parse, value);
 }
 
 static void read_listener(struct parse *parse, const struct place *list, uint32_t index)
@@ -135,8 +127,8 @@ static void read_listener(struct parse *parse, const struct place *list, uint32_
         struct bt_diag *diag =
             bt_model_error(parse, &at, "no-tasks", "the listener has no \"tasks\"");
         bt_diag_original(parse, diag, "must not be empty");
-    } else if (bt_read_is_list(parse, &at)) {
-        note_ids(parse, tasks);
+    } else {
+        bt_model_flow_list(parse, &at, BT_BRANCH_LISTENER, read_conditions(parse, &place));
     }
 }
 
@@ -146,8 +138,7 @@ void bt_model_listeners(struct parse *parse, const struct place *place)
         return;
     struct place key = bt_place_key(place);
     bt_diag_hint(parse, bt_model_warn(parse, &key, "deprecated", "\"listeners\" is deprecated"),
-                 "use \"errors\" or a flow trigger");
-    warn_not_yet(parse, place);
+                 "use \"afterExecution\" or a flow trigger");
     for (uint32_t i = 0; i < place->node->count; i++)
         read_listener(parse, place, i);
 }

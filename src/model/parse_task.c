@@ -164,9 +164,13 @@ static void read_list(struct reading *reading, const struct place *place, enum b
                                .list = reading->list_count,
                                .iterations = reading->spec.iterations,
                                .depth = reading->spec.depth + 1};
+    struct bt_task_list *list = &reading->lists[reading->list_count++];
     if (is_each(reading->type) && branch == BT_BRANCH_TASKS)
         spec.iterations++;
-    bt_model_task_list(reading->parse, place, &spec, &reading->lists[reading->list_count++]);
+    if (reading->type->op == BT_OP_DAG && branch == BT_BRANCH_TASKS)
+        bt_model_dag(reading->parse, place, reading->place, &spec, list);
+    else
+        bt_model_task_list(reading->parse, place, &spec, list);
 }
 
 static void read_cases(struct reading *reading, const struct place *place)
@@ -264,9 +268,6 @@ static void read_typed(struct reading *reading, const struct place *place,
     if (bt_value_as_bool(bt_map_gets(schema, "deprecated")))
         bt_model_warn(reading->parse, &key, "deprecated", "\"%s\" is deprecated", place->name);
     if (bt_str_is(kind, "tasks")) {
-        if (strcmp(place->name, "finally") == 0)
-            bt_model_warn(reading->parse, &key, "not-yet",
-                          "\"finally\" is not run by this version");
         read_list(reading, place, branch_of(place->name), BT_STR_NONE);
         return;
     }
@@ -501,11 +502,10 @@ static void read_body(struct reading *reading)
     task->list_count = reading->list_count;
 }
 
-/* The task's index, or BT_NO_TASK when there is none to keep. */
-static uint32_t read_task(struct parse *parse, const struct place *list_place,
-                          const struct branch_spec *spec, uint32_t place_index)
+uint32_t bt_model_task(struct parse *parse, const struct place *at, const struct branch_spec *spec,
+                       uint32_t place_index)
 {
-    struct place place = bt_place_at(list_place, place_index, list_place->node->items[place_index]);
+    struct place place = *at;
     place.kind = place.id = NULL;
     if (place.node->kind != BT_YAML_MAP) {
         bt_diag_hint(parse,
@@ -532,6 +532,8 @@ static uint32_t read_task(struct parse *parse, const struct place *list_place,
         .list = spec->list,
         .place = place_index,
         .iterations = spec->iterations,
+        .is_after = spec->parent == BT_NO_TASK ? spec->branch >= BT_BRANCH_AFTER
+                                               : parse->tasks[spec->parent].is_after,
         .id = id ? id : "",
         .type = reading.type,
         .at = place.node->at,
@@ -568,7 +570,8 @@ void bt_model_task_list(struct parse *parse, const struct place *place,
     uint32_t *indexes = bt_model_alloc(parse, (place->node->count + 1) * sizeof *indexes);
     uint32_t count = 0;
     for (uint32_t i = 0; indexes && i < place->node->count && parse->rc == BT_OK; i++) {
-        uint32_t index = read_task(parse, place, spec, i);
+        struct place at = bt_place_at(place, i, place->node->items[i]);
+        uint32_t index = bt_model_task(parse, &at, spec, i);
         if (index != BT_NO_TASK)
             indexes[count++] = index;
     }

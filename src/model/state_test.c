@@ -47,8 +47,8 @@ static const char *const moves[BT_STATE_COUNT] = {
      *             r u a t i u a a i a u g d k */
     /* CREATED */ ".xx.xxxxxxxx.x",
     /* RUNNING */ "..x.xxxxxx.xxx",
-    /* PAUSED  */ ".x.xxxxxxx....",
-    /* RESTART */ ".xx.xxxxxx...x",
+    /* PAUSED  */ ".x.xxxxxxx.x..",
+    /* RESTART */ ".xx.xxxxxx.x.x",
     /* KILLING */ "........x.....",
     /* SUCCESS */ ".x.x.xxxxx....",
     /* WARNING */ ".x.x.xxxxx....",
@@ -56,7 +56,7 @@ static const char *const moves[BT_STATE_COUNT] = {
     /* KILLED  */ ".x.x.xxxxx....",
     /* CANCEL  */ "...x.xxxxx....",
     /* QUEUED  */ ".x..x...xx....",
-    /* RETRYNG */ "xx..xxxxxx....",
+    /* RETRYNG */ "xxx.xxxxxx....",
     /* RETRIED */ "..............",
     /* SKIPPED */ "...x..........",
 };

@@ -60,7 +60,8 @@ static void test_manifests(void **state)
         assert_true(*type->title && bt_map_str(type->manifest, "doc").len);
         assert_true(bt_value_count(type->required) > 0 || type->op == BT_OP_RETURN ||
                     type->op == BT_OP_OUTPUT_VALUES || type->op == BT_OP_FAIL ||
-                    type->op == BT_OP_KV_KEYS || type->op == BT_OP_KV_PURGE);
+                    type->op == BT_OP_PAUSE || type->op == BT_OP_KV_KEYS ||
+                    type->op == BT_OP_KV_PURGE);
         for (size_t k = 0; k < bt_value_count(type->schema); k++) {
             const struct bt_value *property = bt_map_at(type->schema, k, NULL);
             struct bt_str variant = bt_map_str(property, "x-variant");

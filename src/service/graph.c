@@ -243,7 +243,9 @@ static struct bt_str branch_value(const struct bt_task *task, const struct bt_ta
     case BT_BRANCH_CASE: return list->key;
     case BT_BRANCH_DEFAULTS: return BT_STR("defaults");
     case BT_BRANCH_ERRORS:
-    case BT_BRANCH_FINALLY: break;
+    case BT_BRANCH_FINALLY:
+    case BT_BRANCH_AFTER:
+    case BT_BRANCH_LISTENER: break;
     }
     return BT_STR_NONE;
 }

@@ -17,7 +17,7 @@ void attempt_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state sta
     step_changed(step, run);
     const struct bt_retry *retry = retry_of(step->flow, step_task(step, run));
     int64_t next_us = -1;
-    if (state == BT_FAILED && step_is_going(step) && run->attempt_count < BT_ATTEMPTS_MAX)
+    if (state == BT_FAILED && run_is_going(step, run) && run->attempt_count < BT_ATTEMPTS_MAX)
         next_us = retry_next_us(retry, run, attempt->end_us, &step->env.rng);
     if (next_us < 0) {
         bool is_warned =
@@ -26,8 +26,6 @@ void attempt_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state sta
         return;
     }
     run_move(step, run, BT_RETRYING);
-    if (step->exec->state == BT_RUNNING)
-        exec_move(step, BT_RETRYING);
     struct bt_effect *effect = step_effect(step, BT_EFFECT_TIMER_SET);
     effect->taskrun = run->n;
     effect->timer = BT_TIMER_RETRY;
@@ -176,7 +174,7 @@ int on_lost(struct bt_step *step, const struct bt_event *event, struct bt_err *e
     BT_TRY(step_run(step, event->taskrun, &run));
     if (run->token == 0 || run->token != event->token)
         return BT_OK;
-    bool is_going = step_is_going(step);
+    bool is_going = run_is_going(step, run);
     if (!is_going && !run->is_evaluating) {
         attempt_begin(step, run, step->env.now_us);
         attempt_end(step, run, BT_KILLED);
@@ -217,21 +215,25 @@ int on_timer(struct bt_step *step, const struct bt_event *event)
     case BT_TIMER_RETRY:
         if (run->state != BT_RETRYING)
             return BT_OK;
-        if (!step_is_going(step)) {
+        if (!run_is_going(step, run)) {
             run_end(step, run, BT_KILLED);
             return BT_OK;
         }
         run_move(step, run, BT_CREATED);
-        if (step->exec->state == BT_RETRYING)
-            exec_move(step, BT_RUNNING);
         step_event(step, BT_EVENT_START, run->n, 0);
         return BT_OK;
     case BT_TIMER_SLEEP:
         if (run->state == BT_RUNNING)
             attempt_end(step, run, BT_SUCCESS);
         return BT_OK;
+    case BT_TIMER_PAUSE: pause_timer(step, run, event->timer); return BT_OK;
+    case BT_TIMER_LOOP: loop_timer(step, run); return BT_OK;
+    case BT_TIMER_HELD:
+    case BT_TIMER_KIND_COUNT: return BT_OK;
     case BT_TIMER_TIMEOUT:
-        if (run->state != BT_RUNNING)
+        if (step_task(step, run)->type->op == BT_OP_PAUSE)
+            pause_timer(step, run, event->timer);
+        if (step_task(step, run)->type->op == BT_OP_PAUSE || run->state != BT_RUNNING)
             return BT_OK;
         step_log(step, run, BT_LEVEL_ERROR, "Timeout");
         attempt_end(step, run, BT_FAILED);

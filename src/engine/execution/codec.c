@@ -83,18 +83,18 @@ static void put_attempts(struct bt_buf *out, const struct bt_taskrun *run)
 
 /* The counters of a group as a list, in the order of struct bt_group. */
 enum { GROUP_FIELDS = 12 };
-static void put_group(struct bt_buf *out, const struct bt_group *group)
+static void put_group(struct bt_buf *out, const char *key, const struct bt_group *group)
 {
     if (group->list == BT_NO_TASK && group->phase == BT_PHASE_MAIN && !group->is_open_queued)
         return;
     const int64_t fields[GROUP_FIELDS] = {
-        group->phase,        group->list == BT_NO_TASK ? -1 : (int64_t)group->list,
-        group->lanes,        group->next,
-        group->open,         group->error_next,
-        group->error_open,   group->failed,
-        group->warned,       group->killed,
-        group->error_failed, group->is_open_queued};
-    put_key(out, "g");
+        group->phase,       group->list == BT_NO_TASK ? -1 : (int64_t)group->list,
+        group->lanes,       group->next,
+        group->open,        group->side_next,
+        group->side_open,   group->failed,
+        group->warned,      group->killed,
+        group->side_failed, group->is_open_queued};
+    put_key(out, key);
     for (size_t i = 0; i < GROUP_FIELDS; i++) {
         (void)bt_buf_addc(out, i ? ',' : '[');
         (void)bt_buf_add_i64(out, fields[i]);
@@ -122,13 +122,18 @@ int bt_exec_encode(const struct bt_exec *exec, struct bt_buf *out)
     put_value(out, "va", exec->variables);
     put_value(out, "o", exec->outputs);
     put_value(out, "tr", exec->trigger);
-    put_group(out, &exec->group);
+    put_group(out, "g", &exec->group);
+    put_group(out, "ga", &exec->after);
+    put_some(out, "ps", exec->paused);
+    put_some(out, "rt", exec->retrying);
+    put_some(out, "hd", exec->is_held);
     put_int(out, "nn", exec->next_n);
     put_some(out, "es", exec->ends);
     put_some(out, "lv", exec->live);
     put_int(out, "an", exec->attempt_number);
     put_some(out, "k", exec->is_killing);
     put_some(out, "to", exec->is_failure);
+    put_some(out, "cl", exec->is_cancel);
     put_some(out, "fi", exec->is_finishing);
     put_some(out, "dr", exec->is_drained);
     put_some(out, "ek", (int64_t)exec->eval_token);
@@ -159,7 +164,9 @@ int bt_taskrun_encode(const struct bt_taskrun *run, struct bt_buf *out)
     }
     put_value(out, "m", run->metrics);
     put_some(out, "e", run->end_n);
-    put_group(out, &run->group);
+    put_group(out, "g", &run->group);
+    put_some(out, "it", run->iteration);
+    put_value(out, "mk", run->marks);
     (void)bt_buf_addc(out, '}');
     return out->failed;
 }
@@ -238,13 +245,13 @@ static int get_attempts(const struct bt_value *record, struct bt_taskrun *run)
     return BT_OK;
 }
 
-static int get_group(const struct bt_value *record, struct bt_group *group)
+static int get_group(const struct bt_value *record, const char *key, struct bt_group *group)
 {
-    const struct bt_value *list = bt_map_gets(record, "g");
+    const struct bt_value *list = bt_map_gets(record, key);
     int64_t fields[GROUP_FIELDS] = {0, -1};
     for (size_t i = 0; i < GROUP_FIELDS && i < bt_value_count(list); i++)
         fields[i] = bt_value_as_int(bt_list_at(list, i));
-    if (fields[0] < 0 || fields[0] > BT_PHASE_DONE)
+    if (fields[0] < 0 || fields[0] > BT_PHASE_FINALLY)
         return BT_CORRUPT;
     *group = (struct bt_group){
         .phase = (enum bt_phase)fields[0],
@@ -252,12 +259,12 @@ static int get_group(const struct bt_value *record, struct bt_group *group)
         .lanes = (uint32_t)fields[2],
         .next = (uint32_t)fields[3],
         .open = (uint32_t)fields[4],
-        .error_next = (uint32_t)fields[5],
-        .error_open = (uint32_t)fields[6],
+        .side_next = (uint32_t)fields[5],
+        .side_open = (uint32_t)fields[6],
         .failed = (uint32_t)fields[7],
         .warned = (uint32_t)fields[8],
         .killed = (uint32_t)fields[9],
-        .error_failed = fields[10] != 0,
+        .side_failed = fields[10] != 0,
         .is_open_queued = fields[11] != 0,
     };
     return BT_OK;
@@ -296,7 +303,7 @@ int bt_exec_decode(struct bt_str text, struct bt_exec **ret_exec, struct bt_err 
         get_text(record, "ns", exec->namespace, sizeof exec->namespace) < 0 ||
         get_text(record, "f", exec->flow_id, sizeof exec->flow_id) < 0 ||
         get_histories(record, &exec->histories, &exec->state) < 0 ||
-        get_group(record, &exec->group) < 0)
+        get_group(record, "g", &exec->group) < 0 || get_group(record, "ga", &exec->after) < 0)
         return corrupt(err, "execution");
     exec->revision = get_u32(record, "r");
     exec->labels = get_value(record, "lb");
@@ -304,12 +311,16 @@ int bt_exec_decode(struct bt_str text, struct bt_exec **ret_exec, struct bt_err 
     exec->variables = get_value(record, "va");
     exec->outputs = get_value(record, "o");
     exec->trigger = get_value(record, "tr");
+    exec->paused = get_u32(record, "ps");
+    exec->retrying = get_u32(record, "rt");
+    exec->is_held = get_int(record, "hd") != 0;
     exec->next_n = get_u32(record, "nn");
     exec->ends = get_u32(record, "es");
     exec->live = get_u32(record, "lv");
     exec->attempt_number = get_u32(record, "an");
     exec->is_killing = get_int(record, "k") != 0;
     exec->is_failure = get_int(record, "to") != 0;
+    exec->is_cancel = get_int(record, "cl") != 0;
     exec->is_finishing = get_int(record, "fi") != 0;
     exec->is_drained = get_int(record, "dr") != 0;
     exec->eval_token = (uint64_t)get_int(record, "ek");
@@ -328,7 +339,7 @@ int bt_taskrun_decode(struct bt_str text, struct bt_taskrun **ret_run, struct bt
         return bt_fail_mem(err, "task run");
     if (get_text(record, "id", run->id.text, sizeof run->id.text) < 0 ||
         get_histories(record, &run->histories, &run->state) < 0 || get_attempts(record, run) < 0 ||
-        get_group(record, &run->group) < 0)
+        get_group(record, "g", &run->group) < 0)
         return corrupt(err, "task run");
     run->told = run->histories.count;
     run->n = get_u32(record, "n");
@@ -336,6 +347,8 @@ int bt_taskrun_decode(struct bt_str text, struct bt_taskrun **ret_run, struct bt
     run->task = get_u32(record, "t");
     run->lane = get_u32(record, "l");
     run->value = get_value(record, "val");
+    run->iteration = get_u32(record, "it");
+    run->marks = get_value(record, "mk");
     run->token = (uint64_t)get_int(record, "k");
     run->is_evaluating = get_int(record, "ev") != 0;
     run->timeout_us = get_int(record, "to");
@@ -354,7 +367,7 @@ int bt_event_decode(struct bt_str text, struct bt_event *ret_event, struct bt_er
     BT_TRY(open_record(text, &record, err));
     struct bt_event event = {0};
     int64_t kind = get_int(record, "e"), timer = get_int(record, "tm");
-    if (kind < 0 || kind >= BT_EVENT_KIND_COUNT || timer < 0 || timer > BT_TIMER_TIMEOUT ||
+    if (kind < 0 || kind >= BT_EVENT_KIND_COUNT || timer < 0 || timer >= BT_TIMER_KIND_COUNT ||
         !bt_state_parse(bt_map_str(record, "s"), &event.state))
         return corrupt(err, "event");
     event.kind = (enum bt_event_kind)kind;

@@ -33,12 +33,12 @@ static void check_group(const struct bt_group *a, const struct bt_group *b)
     assert_int_equal(a->lanes, b->lanes);
     assert_int_equal(a->next, b->next);
     assert_int_equal(a->open, b->open);
-    assert_int_equal(a->error_next, b->error_next);
-    assert_int_equal(a->error_open, b->error_open);
+    assert_int_equal(a->side_next, b->side_next);
+    assert_int_equal(a->side_open, b->side_open);
     assert_int_equal(a->failed, b->failed);
     assert_int_equal(a->warned, b->warned);
     assert_int_equal(a->killed, b->killed);
-    assert_int_equal(a->error_failed, b->error_failed);
+    assert_int_equal(a->side_failed, b->side_failed);
     assert_int_equal(a->is_open_queued, b->is_open_queued);
 }
 
@@ -47,12 +47,12 @@ static const struct bt_group full_group = {.phase = BT_PHASE_ERRORS,
                                            .lanes = 3,
                                            .next = 4,
                                            .open = 5,
-                                           .error_next = 6,
-                                           .error_open = 7,
+                                           .side_next = 6,
+                                           .side_open = 7,
                                            .failed = 8,
                                            .warned = 9,
                                            .killed = 10,
-                                           .error_failed = true,
+                                           .side_failed = true,
                                            .is_open_queued = true};
 
 static struct bt_exec *full_exec(void)
@@ -308,7 +308,7 @@ static void test_broken(void **state)
         "{\"v\":1,\"e\":99,\"s\":\"CREATED\"}",
         "{\"v\":1,\"e\":0,\"s\":\"created\"}",
         "{\"v\":1,\"e\":4294967296,\"s\":\"CREATED\"}",
-        "{\"v\":1,\"h\":[[1,\"CREATED\"]],\"g\":[3]}",
+        "{\"v\":1,\"h\":[[1,\"CREATED\"]],\"g\":[4]}",
         "{\"v\":1,\"e\":7,\"tm\":9,\"s\":\"CREATED\"}",
         "{\"v\":1,\"id\":\"more-than-22-characters-of-an-id\",\"h\":[[1,\"CREATED\"]]}",
         long_tenant,

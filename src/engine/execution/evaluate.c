@@ -73,8 +73,8 @@ static int ask_each(struct asking *asking, const char *key, const struct bt_dyn 
 /* How a property of a task of the engine is wanted. */
 static const char *wanted_as(const struct bt_task *task, const char *name)
 {
-    static const char *const conditions[] = {"condition", "overwrite", "ignoreMissing",
-                                             "errorOnMissing", "expiredOnly"};
+    static const char *const conditions[] = {"condition",      "overwrite",   "ignoreMissing",
+                                             "errorOnMissing", "expiredOnly", "failOnMaxReached"};
     for (size_t i = 0; i < BT_COUNT(conditions); i++)
         if (strcmp(name, conditions[i]) == 0)
             return "bool";
@@ -226,13 +226,13 @@ int on_evaluated(struct bt_step *step, struct bt_taskrun *run, const struct bt_e
         return outputs_evaluated(step, event, err);
     assert(run->is_evaluating && run->token == event->token);
     int rc = BT_OK;
-    if (event->state == BT_KILLED || !step_is_going(step)) {
+    if (event->state == BT_KILLED || !run_is_going(step, run)) {
         run_end(step, run, BT_KILLED);
     } else if (event->state == BT_FAILED || !event->outputs) {
         fail_start(step, run, event);
     } else {
         step->evaluated = event->outputs;
-        rc = run_start(step, run, err);
+        rc = run->state == BT_RUNNING ? loop_decide(step, run, err) : run_start(step, run, err);
         step->evaluated = NULL;
     }
     if (rc < 0)
@@ -251,7 +251,7 @@ int on_evaluation_lost(struct bt_step *step, struct bt_taskrun *run, struct bt_e
         return exec_finish(step, err);
     if (!run)
         return evaluate_outputs(step, err);
-    if (step_is_going(step))
+    if (run_is_going(step, run))
         return evaluate_start(step, run, err);
     run_end(step, run, BT_KILLED);
     run->is_evaluating = false;

@@ -4,10 +4,16 @@
 #include "engine/execution/rows.h"
 #include "engine/job.h"
 
-enum bt_timer_kind {
-    BT_TIMER_RETRY,   /* A task run tries again. */
-    BT_TIMER_SLEEP,   /* A sleep is over. */
-    BT_TIMER_TIMEOUT, /* A sleep's, or (task run 0) the execution's time is over. */
+enum bt_timer_kind {                   /* Stored. */
+                     BT_TIMER_RETRY,   /* A task run tries again. */
+                     BT_TIMER_SLEEP,   /* A sleep is over. */
+                     BT_TIMER_TIMEOUT, /* A sleep's, or (task run 0) the execution's time is over.
+                                        */
+                     BT_TIMER_PAUSE,   /* A pause is over; due INT64_MAX: never by itself. */
+                     BT_TIMER_LOOP,    /* The next pass of a LoopUntil. */
+                     BT_TIMER_HELD, /* Never due: a start that waits until the execution is not held
+                                       any more. */
+                     BT_TIMER_KIND_COUNT,
 };
 
 enum bt_event_kind {
@@ -22,6 +28,11 @@ enum bt_event_kind {
     BT_EVENT_TIMER_KILLED, /* Timer `timer` of `taskrun` was taken away by a kill. */
     BT_EVENT_KILL,         /* Somebody wants the execution to end. */
     BT_EVENT_FINISH,       /* All is done: outputs and final state. */
+    BT_EVENT_AFTER,        /* It has ended: what runs afterwards may open lanes. */
+    BT_EVENT_LOOP,         /* The tasks of LoopUntil `taskrun` have ended: again, or the end? */
+    BT_EVENT_HOLD,         /* Somebody pauses the execution: nothing new starts. */
+    BT_EVENT_RESUME, /* Paused run `taskrun` goes on with `outputs` (of onResume, may be NULL);
+                        0: the execution is not held any more. */
     BT_EVENT_KIND_COUNT,
 };
 
@@ -50,10 +61,12 @@ enum bt_effect_kind {
     BT_EFFECT_KILL_TIMERS, /* Turn every timer of this execution into TIMER_KILLED. */
     BT_EFFECT_TIMER_SET,   /* Timer `timer` of `taskrun` at `due_us`. */
     BT_EFFECT_TIMER_CLEAR,
-    BT_EFFECT_LOG,     /* Line `value` (STRING) of `taskrun` (0: the execution) at `level`. */
-    BT_EFFECT_VALUES,  /* Keep `value` (LIST) as the iteration values of `taskrun`. */
-    BT_EFFECT_ENDED,   /* The visible state is final. */
-    BT_EFFECT_DRAINED, /* Ended, and nothing of it runs any more: slots and files are free. */
+    BT_EFFECT_RELEASE,   /* Turn every HELD timer of this execution into START. */
+    BT_EFFECT_DROP_RUNS, /* Remove all task runs below `taskrun`, which have all ended. */
+    BT_EFFECT_LOG,       /* Line `value` (STRING) of `taskrun` (0: the execution) at `level`. */
+    BT_EFFECT_VALUES,    /* Keep `value` (LIST) as the iteration values of `taskrun`. */
+    BT_EFFECT_ENDED,     /* The visible state is final. */
+    BT_EFFECT_DRAINED,   /* Ended, and nothing of it runs any more: slots and files are free. */
 };
 
 struct bt_effect {

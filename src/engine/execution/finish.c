@@ -34,20 +34,26 @@ int on_begin(struct bt_step *step, struct bt_err *err)
 
 /* Everything that lives is a job, a timer or an event on its way; each of them comes back as ended,
  * and the groups close from the leaves up. So a kill needs no walk over task runs. */
-int on_kill(struct bt_step *step, const char *failure)
+void exec_stop(struct bt_step *step, enum bt_state state, const char *why)
 {
     struct bt_exec *exec = step->exec;
     if (bt_state_is_ended(exec->state) || exec->is_killing)
-        return BT_OK;
+        return;
     exec->is_killing = true;
-    exec->is_failure = failure != NULL;
+    exec->is_failure = state == BT_FAILED;
+    exec->is_cancel = state == BT_CANCELLED;
     step_changed(step, NULL);
-    if (failure)
-        step_log(step, NULL, BT_LEVEL_ERROR, "%s", failure);
-    else
+    if (why)
+        step_log(step, NULL, BT_LEVEL_ERROR, "%s", why);
+    if (state == BT_KILLED)
         exec_move(step, BT_KILLING);
     (void)step_effect(step, BT_EFFECT_KILL_JOBS);
     (void)step_effect(step, BT_EFFECT_KILL_TIMERS);
+}
+
+int on_kill(struct bt_step *step, const char *failure)
+{
+    exec_stop(step, failure ? BT_FAILED : BT_KILLED, failure);
     return BT_OK;
 }
 
@@ -73,11 +79,10 @@ static bool fail_run_of(struct bt_step *step, const struct bt_event *event,
         attempt->end_us = step->env.now_us;
         attempt->state = BT_FAILED;
     }
-    static const enum bt_timer_kind timers[] = {BT_TIMER_RETRY, BT_TIMER_SLEEP, BT_TIMER_TIMEOUT};
-    for (size_t i = 0; i < BT_COUNT(timers); i++) {
+    for (int timer = 0; timer < BT_TIMER_KIND_COUNT; timer++) {
         struct bt_effect *effect = step_effect(step, BT_EFFECT_TIMER_CLEAR);
         effect->taskrun = n;
-        effect->timer = timers[i];
+        effect->timer = (enum bt_timer_kind)timer;
     }
     step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
     run_end(step, run, run->state == BT_KILLING ? BT_KILLED : BT_FAILED);
@@ -107,7 +112,7 @@ static int render_outputs(struct bt_step *step, struct bt_value **ret_outputs, s
 static enum bt_state final_state(const struct bt_exec *exec)
 {
     if (exec->is_killing)
-        return exec->is_failure ? BT_FAILED : BT_KILLED;
+        return exec->is_failure ? BT_FAILED : exec->is_cancel ? BT_CANCELLED : BT_KILLED;
     if (exec->group.killed)
         return BT_KILLED;
     if (exec->group.failed)
@@ -118,7 +123,8 @@ static enum bt_state final_state(const struct bt_exec *exec)
 void exec_check_drained(struct bt_step *step)
 {
     struct bt_exec *exec = step->exec;
-    if (exec->is_drained || exec->live > 0 || !bt_state_is_ended(exec->state))
+    if (exec->is_drained || exec->live > 0 || !bt_state_is_ended(exec->state) ||
+        !after_is_over(step))
         return;
     exec->is_drained = true;
     step_changed(step, NULL);
@@ -144,6 +150,7 @@ void bt_execution_fail(struct bt_step *step, const struct bt_event *event, const
     }
     /* What cannot be read will never end by itself: nothing is waited for. */
     exec->is_finishing = true;
+    exec->after.phase = BT_PHASE_DONE;
     exec->live = 0;
     exec_check_drained(step);
 }
@@ -163,7 +170,7 @@ int exec_finish(struct bt_step *step, struct bt_err *err)
     enum bt_state state = final_state(exec);
     BT_VALUE outputs = NULL;
     int rc = BT_OK;
-    if (state != BT_KILLED && step->flow->output_count)
+    if (state != BT_KILLED && state != BT_CANCELLED && step->flow->output_count)
         rc = render_outputs(step, &outputs, err);
     if (is_for_worker(step, rc))
         return evaluate_outputs(step, err);
@@ -185,6 +192,7 @@ int exec_finish(struct bt_step *step, struct bt_err *err)
     (void)step_effect(step, BT_EFFECT_ENDED);
     if (exec->live > 0) /* Attempts may end by themselves; waits and retries must not go on. */
         (void)step_effect(step, BT_EFFECT_KILL_TIMERS);
+    after_begin(step);
     exec_check_drained(step);
     return BT_OK;
 }

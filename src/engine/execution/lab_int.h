@@ -179,6 +179,32 @@ static inline void lab_kill_timers(struct lab *lab)
     lab->timers.count = 0;
 }
 
+static inline void lab_release(struct lab *lab)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < lab->timers.count; i++) {
+        struct lab_timer timer = lab->timers.items[i];
+        if (timer.kind == BT_TIMER_HELD)
+            lab_send(lab, (struct bt_event){.kind = BT_EVENT_START, .taskrun = timer.taskrun});
+        else
+            lab->timers.items[kept++] = timer;
+    }
+    lab->timers.count = kept;
+}
+
+/* They stay in the list by number but are nobody's children. */
+static inline void lab_drop_runs(struct lab *lab, uint32_t n)
+{
+    for (size_t i = 0; i < lab->runs.count; i++) {
+        struct bt_taskrun *run = lab->runs.items[i];
+        if (run->parent != n)
+            continue;
+        assert_true(bt_state_is_ended(run->state));
+        run->parent = run->task = UINT32_MAX;
+        lab_drop_runs(lab, run->n);
+    }
+}
+
 static inline void lab_apply(struct lab *lab, struct bt_effect *effect)
 {
     switch (effect->kind) {
@@ -202,6 +228,8 @@ static inline void lab_apply(struct lab *lab, struct bt_effect *effect)
         bt_vec_push(&lab->timers,
                     ((struct lab_timer){effect->taskrun, effect->timer, effect->due_us}));
         break;
+    case BT_EFFECT_RELEASE: lab_release(lab); break;
+    case BT_EFFECT_DROP_RUNS: lab_drop_runs(lab, effect->taskrun); break;
     case BT_EFFECT_TIMER_CLEAR: lab_clear_timer(lab, effect->taskrun, effect->timer); break;
     case BT_EFFECT_LOG:
         bt_vec_push(&lab->logs,

@@ -16,10 +16,19 @@ void run_move(struct bt_step *step, struct bt_taskrun *run, enum bt_state state)
     if (run->state == state)
         return;
     assert(bt_state_is_legal(run->state, state));
+    struct bt_exec *exec = step->exec;
+    bool is_of_exec = run->state == BT_PAUSED || run->state == BT_RETRYING || state == BT_PAUSED ||
+                      state == BT_RETRYING;
+    exec->paused -= run->state == BT_PAUSED && exec->paused;
+    exec->retrying -= run->state == BT_RETRYING && exec->retrying;
+    exec->paused += state == BT_PAUSED;
+    exec->retrying += state == BT_RETRYING;
     run->state = state;
     add_history(step, &run->histories, state);
     run->moved = step->transitions;
     step_changed(step, run);
+    if (is_of_exec)
+        exec_settle(step);
 }
 
 void exec_move(struct bt_step *step, enum bt_state state)
@@ -32,14 +41,28 @@ void exec_move(struct bt_step *step, enum bt_state state)
     step_changed(step, NULL);
 }
 
-void run_create(struct bt_step *step, uint32_t task, uint32_t parent, uint32_t lane,
+void exec_settle(struct bt_step *step)
+{
+    struct bt_exec *exec = step->exec;
+    if (exec->is_killing || exec->is_finishing || bt_state_is_ended(exec->state) ||
+        exec->state == BT_CREATED || exec->state == BT_QUEUED)
+        return;
+    step_changed(step, NULL);
+    exec_move(step, exec->is_held || exec->paused ? BT_PAUSED
+                    : exec->retrying              ? BT_RETRYING
+                                                  : BT_RUNNING);
+}
+
+void run_create(struct bt_step *step, uint32_t task, const struct bt_taskrun *parent, uint32_t lane,
                 struct bt_value *value)
 {
     struct bt_taskrun *run = bt_taskrun_new();
     if (!run)
         abort(); /* Out of memory: the batch is not committed. */
     run->n = step->exec->next_n++;
-    run->parent = parent;
+    run->parent = parent ? parent->n : 0;
+    run->iteration =
+        parent && step_task(step, parent)->type->op == BT_OP_LOOP_UNTIL ? parent->iteration : 0;
     run->task = task;
     run->lane = lane;
     run->value = bt_value_ref(value);
@@ -86,6 +109,8 @@ static int start_flowable(struct bt_step *step, struct bt_taskrun *run, struct b
     int rc = flowable_start(step, run, err);
     if (rc == BT_NEED)
         return rc;
+    if (rc == BT_OK && run->state == BT_PAUSED)
+        return BT_OK;
     run_move(step, run, BT_RUNNING);
     if (rc < 0) {
         fail_run(step, run, err);
@@ -177,8 +202,15 @@ int on_start(struct bt_step *step, const struct bt_event *event, struct bt_err *
     BT_TRY(step_run(step, event->taskrun, &run));
     if (run->state != BT_CREATED || run->token)
         return BT_OK; /* Repeated. */
-    if (!step_is_going(step)) {
+    if (!run_is_going(step, run)) {
         run_end(step, run, BT_KILLED);
+        return BT_OK;
+    }
+    if (step->exec->is_held && !step_task(step, run)->is_after) {
+        struct bt_effect *effect = step_effect(step, BT_EFFECT_TIMER_SET);
+        effect->taskrun = run->n;
+        effect->timer = BT_TIMER_HELD;
+        effect->due_us = INT64_MAX;
         return BT_OK;
     }
     return run_start(step, run, err);

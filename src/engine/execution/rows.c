@@ -52,7 +52,10 @@ int64_t bt_histories_duration_us(const struct bt_histories *histories, int64_t n
 
 struct bt_exec *bt_exec_new(void)
 {
-    return calloc(1, sizeof(struct bt_exec));
+    struct bt_exec *exec = calloc(1, sizeof *exec);
+    if (exec)
+        exec->group.list = exec->after.list = BT_NO_TASK;
+    return exec;
 }
 
 struct bt_exec *bt_exec_free(struct bt_exec *exec)
@@ -80,6 +83,7 @@ struct bt_taskrun *bt_taskrun_free(struct bt_taskrun *run)
         return NULL;
     bt_histories_done(&run->histories);
     bt_value_unref(run->value);
+    bt_value_unref(run->marks);
     bt_value_unref(run->outputs);
     bt_value_unref(run->metrics);
     free(run->attempts);

@@ -32,16 +32,16 @@ struct bt_attempt {
  *
  * Children run in lanes: a lane is a sequence. A Sequential has one lane; a Parallel has one lane
  * per task; a ForEach has one lane per value, with the tasks of the value in sequence. */
-enum bt_phase { BT_PHASE_MAIN, BT_PHASE_ERRORS, BT_PHASE_DONE };
+enum bt_phase { BT_PHASE_MAIN, BT_PHASE_ERRORS, BT_PHASE_DONE, BT_PHASE_FINALLY }; /* Stored. */
 struct bt_group {
     enum bt_phase phase;
     uint32_t list;                   /* Index of the main list that runs; BT_NO_TASK: none. */
     uint32_t lanes;                  /* Lanes in all. */
     uint32_t next;                   /* Lanes opened so far. */
     uint32_t open;                   /* Lanes with a child that has not ended. */
-    uint32_t error_next, error_open; /* The same for the errors branch. */
-    uint32_t failed, warned, killed; /* Lanes of the main list that ended so. */
-    bool error_failed;
+    uint32_t side_next, side_open;   /* The same for the branch beside it: errors, then finally. */
+    uint32_t failed, warned, killed; /* Lanes of the main list (and of finally) that ended so. */
+    bool side_failed;
     bool is_open_queued; /* An OPEN event is on its way. */
 };
 
@@ -62,6 +62,8 @@ struct bt_taskrun {
     struct bt_value *outputs; /* Map, or NULL. */
     struct bt_value *metrics; /* List, or NULL. */
     uint32_t end_n;           /* It was the how-manieth of the execution to end; 0: it has not. */
+    uint32_t iteration;       /* Pass of the enclosing LoopUntil, or its own; 0: none. */
+    struct bt_value *marks;   /* Of a Dag: a char per child, see flow_dag.c; or NULL. */
     bool is_spilled;          /* Its outputs are in storage; `outputs` NULL: they are not here. */
     struct bt_group group;    /* Of a flowable. */
     /* Not stored: */
@@ -86,12 +88,17 @@ struct bt_exec {
     struct bt_value *outputs;   /* Map, or NULL. */
     struct bt_value *trigger;   /* Map, or NULL. */
     struct bt_group group;
+    struct bt_group after;   /* Of what runs once it has ended: afterExecution, listeners. */
+    uint32_t paused;         /* Task runs that are PAUSED. */
+    uint32_t retrying;       /* Task runs that are RETRYING. */
+    bool is_held;            /* Somebody has paused it: no task run starts. */
     uint32_t next_n;         /* Number of the next task run. */
     uint32_t ends;           /* Task runs that have ended so far: the version of its outputs. */
     uint32_t live;           /* Task runs that have not ended: 0 after the end means drained. */
     uint32_t attempt_number; /* 1, +1 at each restart. */
     bool is_killing;
     bool is_failure; /* Killing because of a timeout or an error: it ends FAILED. */
+    bool is_cancel;  /* Killing because something has cancelled it: it ends CANCELLED. */
     bool is_finishing;
     bool is_drained;
     uint64_t eval_token; /* A worker renders the outputs; 0 = none. */

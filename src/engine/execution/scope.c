@@ -122,7 +122,8 @@ static struct bt_value *flow_value(const struct bt_step *step)
     return BT_TAKE(map);
 }
 
-static struct bt_value *execution_value(const struct bt_step *step)
+/* What comes after the end also sees how it ended. */
+static struct bt_value *execution_value(const struct bt_step *step, bool is_after)
 {
     BT_VALUE map = bt_map_new(4);
     const struct bt_exec *exec = step->exec;
@@ -130,6 +131,8 @@ static struct bt_value *execution_value(const struct bt_step *step)
         bt_map_puts(map, "startDate", date_value(bt_histories_at(&exec->histories, 0)->at_us)) <
             0 ||
         bt_map_puts(map, "originalId", bt_value_string(bt_id_str(&exec->id))) < 0)
+        return NULL;
+    if (is_after && bt_map_puts(map, "state", bt_value_cstr(bt_state_name(exec->state))) < 0)
         return NULL;
     return BT_TAKE(map);
 }
@@ -206,7 +209,9 @@ static int lookup_root(struct step_scope *scope, enum root root, struct bt_value
     case ROOT_INPUTS: return given(bt_value_ref(step->exec->inputs), ret_value);
     case ROOT_VARS: return given(vars_value(step), ret_value);
     case ROOT_FLOW: return given(flow_value(step), ret_value);
-    case ROOT_EXECUTION: return given(execution_value(step), ret_value);
+    case ROOT_EXECUTION:
+        return given(execution_value(step, scope->run && step_task(step, scope->run)->is_after),
+                     ret_value);
     case ROOT_LABELS: return given(labels_value(step), ret_value);
     case ROOT_TRIGGER: return given(bt_value_ref(step->exec->trigger), ret_value);
     case ROOT_PARENT: return lookup_parent(scope, ret_value, err);

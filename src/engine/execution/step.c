@@ -125,6 +125,10 @@ static int dispatch(struct bt_step *step, const struct bt_event *event, struct b
     case BT_EVENT_TIMER_KILLED: return on_timer_killed(step, event);
     case BT_EVENT_KILL: return on_kill(step, NULL);
     case BT_EVENT_FINISH: return on_finish(step, err);
+    case BT_EVENT_AFTER: return on_after(step, event, err);
+    case BT_EVENT_LOOP: return on_loop(step, event, err);
+    case BT_EVENT_HOLD: return on_hold(step);
+    case BT_EVENT_RESUME: return on_resume(step, event);
     case BT_EVENT_KIND_COUNT: break;
     }
     return bt_fail(err, BT_CORRUPT, "unknown event %d", (int)event->kind);

@@ -32,12 +32,25 @@ static inline bool step_is_going(const struct bt_step *step)
     return !step->exec->is_killing && !bt_state_is_ended(step->exec->state);
 }
 
+/* The same for what is of a task (NULL: of none): what comes after the end goes on then. */
+static inline bool step_is_going_for(const struct bt_step *step, const struct bt_task *task)
+{
+    return (task && task->is_after) || step_is_going(step);
+}
+
+static inline bool run_is_going(const struct bt_step *step, const struct bt_taskrun *run)
+{
+    return step_is_going_for(step, step_task(step, run));
+}
+
 /* --- lifecycle.c ------------------------------------------------------------------------------ */
 
 void run_move(struct bt_step *step, struct bt_taskrun *run, enum bt_state state);
 void exec_move(struct bt_step *step, enum bt_state state);
-/* Makes a task run in state CREATED and sends it START. */
-void run_create(struct bt_step *step, uint32_t task, uint32_t parent, uint32_t lane,
+/* An execution that goes on is PAUSED, RETRYING or RUNNING, as its task runs are. */
+void exec_settle(struct bt_step *step);
+/* Makes a task run in state CREATED and sends it START. `parent` NULL: of the execution. */
+void run_create(struct bt_step *step, uint32_t task, const struct bt_taskrun *parent, uint32_t lane,
                 struct bt_value *value);
 /* Ends a task run for good (allowFailure and allowWarning applied) and tells its group. */
 void run_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state state);
@@ -70,6 +83,17 @@ const struct bt_retry *retry_of(const struct bt_flow *flow, const struct bt_task
 
 int on_open(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 int on_next(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
+
+/* --- after.c, condition.c --------------------------------------------------------------------- */
+
+/* The execution has ended: takes up what runs then. */
+void after_begin(struct bt_step *step);
+void after_next(struct bt_step *step); /* One list is done. */
+bool after_is_over(const struct bt_step *step);
+int on_after(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
+/* Whether all hold; one that cannot be decided does not, and is told. BT_NEED. */
+int conditions_hold(struct bt_step *step, const struct bt_value *conditions, bool *ret_holds,
+                    struct bt_err *err);
 /* The lists of a group's task, or the flow's for run NULL. */
 const struct bt_task_list *group_lists(const struct bt_step *step, const struct bt_taskrun *run,
                                        uint32_t *ret_count);
@@ -82,6 +106,19 @@ int flowable_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *
 int if_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
 int switch_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
 int each_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+int dag_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+/* The place of a child that may start now and is then marked as made, or BT_NO_TASK. */
+uint32_t dag_take(struct bt_step *step, struct bt_taskrun *run);
+void dag_ended(struct bt_taskrun *run, uint32_t place);
+int pause_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+void pause_timer(struct bt_step *step, struct bt_taskrun *run, enum bt_timer_kind kind);
+int on_hold(struct bt_step *step);
+int on_resume(struct bt_step *step, const struct bt_event *event);
+int loop_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+void loop_timer(struct bt_step *step, struct bt_taskrun *run);
+/* Again, or the end: also what follows when a worker has rendered the condition. */
+int loop_decide(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+int on_loop(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 /* Whether the children of a task carry iteration values. */
 bool task_is_each(const struct bt_task *task);
 
@@ -163,6 +200,8 @@ int scope_pick(struct step_scope *scope, struct bt_paths *paths, struct bt_value
 int on_begin(struct bt_step *step, struct bt_err *err);
 /* `failure` NULL: ends KILLED; else a log line, and it ends FAILED. */
 int on_kill(struct bt_step *step, const char *failure);
+/* Stops all of it: it ends as `state` (KILLED, FAILED, CANCELLED), for `why` (logged) or NULL. */
+void exec_stop(struct bt_step *step, enum bt_state state, const char *why);
 int on_timeout(struct bt_step *step);
 int on_finish(struct bt_step *step, struct bt_err *err);
 /* The end: also what follows when a worker has rendered the outputs. */

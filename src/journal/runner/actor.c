@@ -58,6 +58,7 @@ void actor_free(struct actor *actor)
     bt_vec_done(&actor->queue);
     bt_vec_done(&actor->dirty);
     bt_vec_done(&actor->loaded);
+    bt_vec_done(&actor->removed);
     for (size_t i = 0; i < actor->values.count; i++)
         bt_value_unref(actor->values.items[i].values);
     bt_vec_done(&actor->values);
@@ -137,16 +138,22 @@ static void keep_run(struct actor *actor, struct bt_taskrun *run)
     list_free(bt_map64_remove(&actor->lists, list_key(run->task, run->parent)));
 }
 
-/* Takes a stored run unless that row is in memory already (then memory is newer). */
-static struct bt_taskrun *keep_stored(struct actor *actor, struct bt_taskrun *run)
+static bool is_removed(const struct actor *actor, uint32_t n)
 {
-    struct bt_taskrun *known = bt_map64_get(&actor->runs, run->n);
-    if (known) {
+    for (size_t i = 0; i < actor->removed.count; i++)
+        if (actor->removed.items[i] == n)
+            return true;
+    return false;
+}
+
+/* Takes a stored run unless that row is in memory already (then memory is newer), or was removed
+ * in this batch. */
+static void keep_stored(struct actor *actor, struct bt_taskrun *run)
+{
+    if (bt_map64_get(&actor->runs, run->n) || is_removed(actor, run->n))
         bt_taskrun_free(run);
-        return known;
-    }
-    keep_run(actor, run);
-    return run;
+    else
+        keep_run(actor, run);
 }
 
 void actor_evict(struct actor *actor)
@@ -249,11 +256,28 @@ struct bt_view actor_view(struct actor *actor)
                             .changed = view_changed};
 }
 
+/* --- Removing -------------------------------------------------------------------------------- */
+
+static void remove_run(struct actor *actor, struct bt_taskrun *run)
+{
+    uint64_t hash = task_hash(run->task, run->parent, bt_value_str(run->value));
+    (void)bt_map64_remove(&actor->runs, run->n); /* It is `run`. */
+    if (bt_map64_get(&actor->by_task, hash) == run)
+        (void)bt_map64_remove(&actor->by_task, hash);
+    size_t kept = 0;
+    for (size_t i = 0; i < actor->dirty.count; i++)
+        if (actor->dirty.items[i] != run)
+            actor->dirty.items[kept++] = actor->dirty.items[i];
+    actor->dirty.count = kept;
+    bt_vec_push(&actor->removed, run->n);
+    bt_taskrun_free(run);
+}
+
 /* --- Fetching --------------------------------------------------------------------------------- */
 
 static int fetch_each(void *data, struct bt_taskrun *run)
 {
-    (void)keep_stored(data, run);
+    keep_stored(data, run);
     return BT_OK;
 }
 
@@ -334,7 +358,7 @@ static int fetch_find(struct actor *actor, struct bt_journal *journal, const str
     if (rc < 0 && rc != BT_NOT_FOUND)
         return rc;
     if (run) {
-        (void)keep_stored(actor, run);
+        keep_stored(actor, run);
         return BT_OK;
     }
     struct actor_absent *absent = calloc(1, sizeof *absent);
@@ -357,6 +381,36 @@ static int fetch_outputs(struct actor *actor, const struct sources *sources, uin
     return BT_OK;
 }
 
+int actor_drop_runs(struct actor *actor, const struct sources *sources, uint32_t n,
+                    struct bt_err *err)
+{
+    BT_VEC(uint32_t) below = {0};
+    int rc = BT_OK;
+    bt_vec_push(&below, n);
+    /* A queue of runs whose children are removed; the children join it. */
+    for (size_t at = 0; rc == BT_OK && at < below.count; at++) {
+        uint32_t parent = below.items[at];
+        for (uint32_t task = 0; rc == BT_OK && task < actor->flow->task_count; task++) {
+            if (actor->flow->tasks[task].parent == BT_NO_TASK)
+                continue;
+            struct bt_need need = {.kind = BT_NEED_LIST, .task = task, .parent = parent};
+            actor_forget(actor);
+            rc = fetch_list(actor, sources->journal, &need, err);
+            const uint32_t *ns = NULL;
+            size_t count = 0;
+            if (rc == BT_OK)
+                (void)view_list(actor, task, parent, &ns, &count); /* Just fetched. */
+            for (size_t i = 0; i < count; i++)
+                bt_vec_push(&below, ns[i]);
+        }
+        if (at)
+            remove_run(actor, bt_map64_get(&actor->runs, parent));
+    }
+    actor_forget(actor);
+    bt_vec_done(&below);
+    return rc;
+}
+
 void actor_drop_outputs(struct actor *actor)
 {
     for (size_t i = 0; i < actor->loaded.count; i++) {
@@ -375,8 +429,10 @@ int actor_fetch(struct actor *actor, const struct sources *sources, const struct
     struct bt_value *values = NULL;
     switch (need->kind) {
     case BT_NEED_TASKRUN:
+        if (is_removed(actor, need->n))
+            return bt_fail(err, BT_NOT_FOUND, "the task run was removed");
         BT_TRY(journal->ops->taskrun(journal, actor->key, need->n, &run, err));
-        (void)keep_stored(actor, run);
+        keep_stored(actor, run);
         return BT_OK;
     case BT_NEED_FIND: return fetch_find(actor, journal, need, err);
     case BT_NEED_LIST: return fetch_list(actor, journal, need, err);

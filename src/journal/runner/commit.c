@@ -22,6 +22,7 @@ struct rows {
     BT_VEC(struct bt_event_row) events;
     BT_VEC(struct bt_log_chunk) chunks;
     kv_rows kvs;
+    BT_VEC(struct bt_run_place) run_drops;
     BT_VEC(uint64_t) drops, log_drops;
 };
 
@@ -34,6 +35,7 @@ static void rows_done(struct rows *rows)
     bt_vec_done(&rows->chunks);
     bt_vec_done(&rows->kvs);
     bt_vec_done(&rows->drops);
+    bt_vec_done(&rows->run_drops);
     bt_vec_done(&rows->log_drops);
 }
 
@@ -44,6 +46,8 @@ static int gather_actor(struct bt_runner *runner, struct actor *actor, struct ro
         bt_vec_push(&rows->drops, actor->key);
     if (actor->drops_logs)
         bt_vec_push(&rows->log_drops, actor->key);
+    for (size_t i = 0; i < actor->removed.count; i++)
+        bt_vec_push(&rows->run_drops, ((struct bt_run_place){actor->key, actor->removed.items[i]}));
     if (actor->is_exec_dirty)
         bt_vec_push(&rows->execs, actor->exec);
     for (size_t i = 0; i < actor->dirty.count; i++) {
@@ -222,6 +226,7 @@ static void settle_actor(struct bt_runner *runner, struct actor *actor)
         bt_value_unref(actor->logs.items[i].text);
     actor->logs.count = 0;
     actor_drop_outputs(actor);
+    actor->removed.count = 0;
     actor->is_touched = actor->drops_logs = false;
     if (actor->exec->is_drained && !actor_has_events(actor)) {
         (void)bt_map64_remove(&runner->actors, actor->key); /* It is `actor`. */
@@ -343,6 +348,8 @@ int runner_commit(struct bt_runner *runner, struct bt_err *err)
         .kv_count = rows.kvs.count,
         .log_drops = rows.log_drops.items,
         .log_drop_count = rows.log_drops.count,
+        .run_drops = rows.run_drops.items,
+        .run_drop_count = rows.run_drops.count,
         .drops = rows.drops.items,
         .drop_count = rows.drops.count,
     };

@@ -90,6 +90,7 @@ struct actor {
     BT_VEC(struct queued) queue;
     size_t queue_head; /* Events before it are done. */
     BT_VEC(struct bt_taskrun *) dirty;
+    BT_VEC(uint32_t) removed; /* Runs removed in this batch. */
     BT_VEC(uint32_t) loaded; /* Runs whose spilled outputs were fetched; dropped after the batch. */
     BT_VEC(struct actor_values) values;
     BT_VEC(struct actor_log) logs;
@@ -120,6 +121,9 @@ void actor_forget(struct actor *actor);
 /* Fetches what a step needs. */
 int actor_fetch(struct actor *actor, const struct sources *sources, const struct bt_need *need,
                 struct bt_err *err);
+/* Removes all runs below run `n`. */
+int actor_drop_runs(struct actor *actor, const struct sources *sources, uint32_t n,
+                    struct bt_err *err);
 /* Spilled outputs leave memory. */
 void actor_drop_outputs(struct actor *actor);
 /* The flow of an execution, a reference: kept, or read and compiled. */

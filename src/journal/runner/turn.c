@@ -273,21 +273,10 @@ void turn_timers(struct bt_runner *runner)
 
 /* --- Effects ---------------------------------------------------------------------------------- */
 
-static void send_timer_killed(struct bt_runner *runner, struct actor *actor,
-                              const struct bt_timer *timer)
-{
-    bt_vec_push(&runner->timers_clear, *timer);
-    if (timer->taskrun == 0)
-        return; /* The execution's own timeout. */
-    runner_send(runner, actor,
-                (struct bt_event){
-                    .kind = BT_EVENT_TIMER_KILLED, .taskrun = timer->taskrun, .timer = timer->kind},
-                0);
-}
-
 struct kill_ctx {
     struct bt_runner *runner;
     struct actor *actor;
+    bool is_release;       /* Only what is held, and it starts. */
     size_t cleared_before; /* Timers cleared in this batch, stored or not, are skipped. */
 };
 
@@ -296,19 +285,37 @@ static bool is_same_timer(const struct bt_timer *a, const struct bt_timer *b)
     return a->exec == b->exec && a->taskrun == b->taskrun && a->kind == b->kind;
 }
 
+static bool is_meant(const struct kill_ctx *ctx, const struct bt_timer *timer)
+{
+    return timer->exec == ctx->actor->key && (!ctx->is_release || timer->kind == BT_TIMER_HELD);
+}
+
+static void take_timer(const struct kill_ctx *ctx, const struct bt_timer *timer)
+{
+    bt_vec_push(&ctx->runner->timers_clear, *timer);
+    if (timer->taskrun == 0)
+        return; /* The execution's own timeout. */
+    runner_send(ctx->runner, ctx->actor,
+                (struct bt_event){.kind = ctx->is_release ? BT_EVENT_START : BT_EVENT_TIMER_KILLED,
+                                  .taskrun = timer->taskrun,
+                                  .timer = timer->kind},
+                0);
+}
+
 static int kill_stored_timer(void *data, const struct bt_timer *timer)
 {
     struct kill_ctx *ctx = data;
     for (size_t i = 0; i < ctx->cleared_before; i++)
         if (is_same_timer(&ctx->runner->timers_clear.items[i], timer))
             return BT_OK;
-    send_timer_killed(ctx->runner, ctx->actor, timer);
+    if (is_meant(ctx, timer))
+        take_timer(ctx, timer);
     return BT_OK;
 }
 
-static void effect_kill_timers(struct bt_runner *runner, struct actor *actor)
+static void effect_kill_timers(struct bt_runner *runner, struct actor *actor, bool is_release)
 {
-    struct kill_ctx ctx = {runner, actor, runner->timers_clear.count};
+    struct kill_ctx ctx = {runner, actor, is_release, runner->timers_clear.count};
     struct bt_journal *journal = runner->config.journal;
     struct bt_err err = BT_ERR_INIT;
     if (journal->ops->timers_of(journal, actor->key, kill_stored_timer, &ctx, &err) < 0)
@@ -316,8 +323,8 @@ static void effect_kill_timers(struct bt_runner *runner, struct actor *actor)
     size_t kept = 0;
     for (size_t i = 0; i < runner->timers_set.count; i++) {
         struct bt_timer timer = runner->timers_set.items[i];
-        if (timer.exec == actor->key)
-            send_timer_killed(runner, actor, &timer);
+        if (is_meant(&ctx, &timer))
+            take_timer(&ctx, &timer);
         else
             runner->timers_set.items[kept++] = timer;
     }
@@ -370,6 +377,15 @@ static void effect_submit(struct bt_runner *runner, struct actor *actor, struct 
                 ((struct bt_job_row){actor->key, effect->taskrun, effect->token}));
 }
 
+/* Removes what is below a run, which is all in the journal or in memory. */
+static void effect_drop_runs(struct bt_runner *runner, struct actor *actor, uint32_t n)
+{
+    const struct sources sources = {runner->config.journal, runner->config.files};
+    struct bt_err err = BT_ERR_INIT;
+    if (actor_drop_runs(actor, &sources, n, &err) < 0)
+        runner->read_err = err; /* The batch is given up. */
+}
+
 /* Long texts become several lines, a microsecond apart, cut between runes. */
 static void effect_log(struct bt_runner *runner, struct actor *actor, struct bt_effect *effect)
 {
@@ -399,7 +415,9 @@ static void apply_effect(struct bt_runner *runner, struct actor *actor, struct b
     case BT_EFFECT_SUBMIT: effect_submit(runner, actor, effect); return;
     case BT_EFFECT_SPACE: spaces_effect(runner, actor, effect); return;
     case BT_EFFECT_KILL_JOBS: bt_vec_push(&runner->kill_execs, actor->key); return;
-    case BT_EFFECT_KILL_TIMERS: effect_kill_timers(runner, actor); return;
+    case BT_EFFECT_KILL_TIMERS: effect_kill_timers(runner, actor, false); return;
+    case BT_EFFECT_RELEASE: effect_kill_timers(runner, actor, true); return;
+    case BT_EFFECT_DROP_RUNS: effect_drop_runs(runner, actor, effect->taskrun); return;
     case BT_EFFECT_TIMER_SET:
     case BT_EFFECT_TIMER_CLEAR: effect_timer(runner, actor, effect); return;
     case BT_EFFECT_LOG: effect_log(runner, actor, effect); return;
@@ -423,6 +441,15 @@ static void apply_effects(struct bt_runner *runner, struct actor *actor)
 
 /* --- Steps ------------------------------------------------------------------------------------ */
 
+/* A late word about a task run of an earlier pass of a loop: it is no more. */
+static bool is_about_removed(const struct bt_need *need, const struct bt_event *event)
+{
+    return need->kind == BT_NEED_TASKRUN && need->n == event->taskrun && event->taskrun &&
+           (event->kind == BT_EVENT_STARTED || event->kind == BT_EVENT_RESULT ||
+            event->kind == BT_EVENT_LOST || event->kind == BT_EVENT_TIMER ||
+            event->kind == BT_EVENT_TIMER_KILLED || event->kind == BT_EVENT_RESUME);
+}
+
 static int step_with_fetches(struct bt_runner *runner, struct actor *actor,
                              const struct bt_event *event, struct bt_err *err)
 {
@@ -431,7 +458,10 @@ static int step_with_fetches(struct bt_runner *runner, struct actor *actor,
         if (rc != BT_NEED)
             return rc;
         const struct sources sources = {runner->config.journal, runner->config.files};
-        BT_TRY(actor_fetch(actor, &sources, &runner->step.need, err));
+        rc = actor_fetch(actor, &sources, &runner->step.need, err);
+        if (rc == BT_NOT_FOUND && is_about_removed(&runner->step.need, event))
+            return BT_OK;
+        BT_TRY(rc);
     }
     return bt_fail(err, BT_LIMIT, "a step asked for more than %d rows", FETCHES_PER_STEP_MAX);
 }

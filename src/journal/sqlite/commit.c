@@ -140,6 +140,8 @@ static int put_all(struct sqlite_journal *self, const struct bt_batch *batch, st
         BT_TRY(put_flow(self, &batch->flows[i], err));
     for (size_t i = 0; i < batch->exec_count; i++)
         BT_TRY(exec_put(self, batch->execs[i], err));
+    for (size_t i = 0; i < batch->run_drop_count; i++)
+        BT_TRY(run_drop(self, &batch->run_drops[i], err));
     for (size_t i = 0; i < batch->run_count; i++)
         BT_TRY(run_put(self, &batch->runs[i], err));
     for (size_t i = 0; i < batch->values_count; i++)

@@ -38,6 +38,9 @@ static const char *const sql_drops[] = {
     "DELETE FROM timers WHERE exec=?1",     "DELETE FROM jobs WHERE exec=?1",
     "DELETE FROM log_chunks WHERE exec=?1", "DELETE FROM executions WHERE key=?1",
 };
+static const char sql_one_run[] = "SELECT record,task_id FROM task_runs WHERE exec=?1 AND n=?2";
+static const char sql_drop_run[] = "DELETE FROM task_runs WHERE exec=?1 AND n=?2";
+static const char sql_drop_values[] = "DELETE FROM iteration_values WHERE exec=?1 AND n=?2";
 static const char sql_old_run[] = "SELECT state,record FROM task_runs WHERE exec=?1 AND n=?2";
 
 static int bind_key(struct sqlite_journal *self, const char *sql, uint64_t key,
@@ -420,6 +423,35 @@ static int uncount_runs(struct sqlite_journal *self, uint64_t key, int64_t flow,
     }
     (void)sqlite3_reset(statement); /* Done with. */
     return rc;
+}
+
+int run_drop(struct sqlite_journal *self, const struct bt_run_place *place, struct bt_err *err)
+{
+    struct known_exec *known;
+    sqlite3_stmt *statement;
+    bool is_row;
+    BT_TRY(exec_known(self, place->exec, &known, err));
+    BT_TRY(bind_key(self, sql_one_run, place->exec, &statement, err));
+    (void)sqlite3_bind_int64(statement, 2, place->n);
+    BT_TRY(bt_db_step(self->db, statement, &is_row, err));
+    if (!is_row)
+        return BT_OK;
+    BT_CLEANUP(bt_taskrun_free_p) struct bt_taskrun *run = NULL;
+    int rc = bt_taskrun_decode(bt_db_text(statement, 0), &run, err);
+    if (rc == BT_OK && known) {
+        struct roll_row roll = roll_of(run, known->flow);
+        roll_run(self, &roll, -1);
+        metric_run(self, &(struct metric_run){run, bt_db_text(statement, 1), known->flow}, -1);
+    }
+    (void)sqlite3_reset(statement); /* Done with. */
+    BT_TRY(rc);
+    static const char *const drops[] = {sql_drop_run, sql_drop_values};
+    for (size_t i = 0; i < BT_COUNT(drops); i++) {
+        BT_TRY(bind_key(self, drops[i], place->exec, &statement, err));
+        (void)sqlite3_bind_int64(statement, 2, place->n);
+        BT_TRY(bt_db_run(self->db, statement, err));
+    }
+    return BT_OK;
 }
 
 int exec_drop(struct sqlite_journal *self, uint64_t key, struct bt_err *err)

@@ -29,6 +29,8 @@ int sqlite_commit(struct bt_journal *journal, const struct bt_batch *batch, stru
 int exec_begin(struct sqlite_journal *self, struct bt_err *err);
 int exec_put(struct sqlite_journal *self, const struct bt_exec *exec, struct bt_err *err);
 /* Removes an execution with all its rows. */
+/* Removes a task run, with what it counted. */
+int run_drop(struct sqlite_journal *self, const struct bt_run_place *place, struct bt_err *err);
 int exec_drop(struct sqlite_journal *self, uint64_t key, struct bt_err *err);
 int run_put(struct sqlite_journal *self, const struct bt_run_row *row, struct bt_err *err);
 /* An execution of the batch or of the table; *ret_known NULL: there is none. Borrowed. */
