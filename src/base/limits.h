@@ -14,6 +14,7 @@
 #define BT_YAML_ALIAS_NODES_MAX 100000u /* Nodes that aliases may add. */
 #define BT_FLOW_TASKS_MAX 20000u        /* Tasks of one flow, all levels. */
 #define BT_FLOW_DEPTH_MAX 32            /* Nested flowables. */
+#define BT_SUBFLOW_DEPTH_MAX 100        /* Executions above one. */
 #define BT_DIAGS_MAX 200                /* Diagnostics kept for one file. */
 #define BT_ID_BYTES_MAX 100
 #define BT_NAMESPACE_BYTES_MAX 150

@@ -214,6 +214,15 @@ static void close_key(struct session *session, const struct bt_exec *exec)
     bt_vec_push(&session->ended, exec->key);
 }
 
+/* A subflow is waited for as well, also one that its execution does not wait for. */
+static void open_subflow(struct session *session, const struct bt_exec *exec)
+{
+    for (size_t i = 0; i < session->open.count; i++)
+        if (session->open.items[i] == exec->key)
+            return;
+    bt_vec_push(&session->open, exec->key);
+}
+
 static void on_changes(void *data, const struct bt_change *changes, size_t count)
 {
     struct session *session = data;
@@ -222,6 +231,8 @@ static void on_changes(void *data, const struct bt_change *changes, size_t count
     (void)pthread_mutex_lock(&session->lock);
     for (size_t i = 0; i < count; i++) {
         const struct bt_exec *exec = changes[i].exec;
+        if (changes[i].kind == BT_CHANGE_EXEC && !exec->is_drained && exec->super.key)
+            open_subflow(session, exec);
         if (changes[i].kind != BT_CHANGE_EXEC || !exec->is_drained)
             continue;
         is_news = true;
@@ -229,7 +240,7 @@ static void on_changes(void *data, const struct bt_change *changes, size_t count
         if (exec->state == BT_FAILED || exec->state == BT_KILLED)
             session->any_failed = true;
         /* Until the key is known this execution is the newest one, so the last word counts. */
-        if (session->key == exec->key || session->key == 0) {
+        if (session->key == exec->key || (session->key == 0 && !exec->super.key)) {
             session->state = exec->state;
             session->duration_us = bt_histories_duration_us(&exec->histories, 0);
             bt_value_unref(session->outputs);

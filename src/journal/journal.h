@@ -95,6 +95,14 @@ struct bt_batch {
     size_t drop_count;
 };
 
+/* Executions made by the Subflows of one that have not ended and drained, by key. */
+struct bt_children_query {
+    uint64_t super, from; /* Behind `from`. */
+    size_t limit;
+    int (*each)(void *data, uint64_t key);
+    void *data;
+};
+
 #define BT_ALL_PARENTS UINT32_MAX
 
 struct bt_journal;
@@ -132,6 +140,8 @@ struct bt_journal_ops {
     /* Keys of the executions that have not ended and drained, oldest first. */
     int (*live)(struct bt_journal *journal, int (*each)(void *data, uint64_t key), void *data,
                 struct bt_err *err);
+    int (*children)(struct bt_journal *journal, const struct bt_children_query *query,
+                    struct bt_err *err);
     int (*last_key)(struct bt_journal *journal, uint64_t *ret_key, struct bt_err *err);
     /* The time of the last commit, 0 before the first. */
     int (*last_now)(struct bt_journal *journal, uint64_t *ret_now_us, struct bt_err *err);

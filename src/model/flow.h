@@ -186,5 +186,7 @@ int bt_input_convert(enum bt_input_type type, const struct bt_value *spec,
 const char *bt_input_type_name(enum bt_input_type type);
 bool bt_input_type_parse(struct bt_str text, enum bt_input_type *ret_type);
 
+/* An ISO-8601 date and time with a zone. Microseconds since 1970. */
+bool bt_instant_parse(struct bt_str text, int64_t *ret_us);
 /* ISO-8601 durations: "PT1H30M", "P1D". Microseconds. BT_INVALID with a hint. */
 int bt_duration_parse(struct bt_str text, int64_t *ret_us, struct bt_err *err);

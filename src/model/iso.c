@@ -1,6 +1,8 @@
 /* iso.c — ISO-8601 dates and times, in the proleptic Gregorian calendar. */
 #include "model/iso_int.h"
 
+#include "model/flow.h"
+
 #include <stdio.h>
 
 static bool digits(struct bt_str text, size_t at, size_t count, int *ret_number)
@@ -136,4 +138,9 @@ size_t bt_iso_instant_format(int64_t us, char ret_text[BT_ISO_INSTANT_LEN])
                        month, day, (int)(rest_ms / 3600000), (int)(rest_ms / 60000 % 60),
                        (int)(rest_ms / 1000 % 60), (int)(rest_ms % 1000));
     return len > 0 ? (size_t)len : 0;
+}
+
+bool bt_instant_parse(struct bt_str text, int64_t *ret_us)
+{
+    return bt_iso_instant(text, ret_us);
 }

@@ -67,8 +67,9 @@ static const char *const op_names[] = {
 };
 
 static const char *const exec_names[] = {
-    [BT_EXEC_PURE] = "pure", [BT_EXEC_FLOWABLE] = "flowable", [BT_EXEC_TIMER] = "timer",
-    [BT_EXEC_JOB] = "job",   [BT_EXEC_TRIGGER] = "trigger",   [BT_EXEC_NAMESPACE] = "namespace",
+    [BT_EXEC_PURE] = "pure",   [BT_EXEC_FLOWABLE] = "flowable", [BT_EXEC_TIMER] = "timer",
+    [BT_EXEC_JOB] = "job",     [BT_EXEC_TRIGGER] = "trigger",   [BT_EXEC_NAMESPACE] = "namespace",
+    [BT_EXEC_CHILD] = "child",
 };
 
 static size_t index_of(const char *const *names, size_t count, struct bt_str name)

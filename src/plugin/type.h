@@ -8,6 +8,7 @@ enum bt_exec_kind {
     BT_EXEC_FLOWABLE,  /* By the engine, over its children. */
     BT_EXEC_TIMER,     /* A timer of the engine: sleep. */
     BT_EXEC_NAMESPACE, /* By the actor of a namespace, in the same batch: kv.set, … */
+    BT_EXEC_CHILD,     /* An execution of another flow. */
     BT_EXEC_JOB,       /* By a worker. */
     BT_EXEC_TRIGGER,   /* Not a task. */
 };

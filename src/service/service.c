@@ -1,6 +1,8 @@
 /* service.c — Use cases over the runner and the files. */
 #include "service/service.h"
 
+#include "engine/execution/create.h"
+
 #include "base/limits.h"
 #include "base/own.h"
 #include "sys/fs.h"
@@ -163,29 +165,12 @@ static int check_labels(const struct bt_value *labels, struct bt_err *err)
     return BT_OK;
 }
 
-/* Flow labels first, the given ones over them; last the execution that the chain began with. */
-static struct bt_value *merge_labels(const struct bt_value *flow, const struct bt_value *given,
-                                     const struct bt_id *id)
-{
-    BT_VALUE labels = flow ? bt_value_copy(flow) : bt_map_new(0);
-    for (size_t i = 0; labels && i < bt_value_count(given); i++) {
-        struct bt_value *key = NULL;
-        const struct bt_value *val = bt_map_at(given, i, &key);
-        if (bt_map_put_key(labels, key, bt_value_ref(val)) < 0)
-            return NULL;
-    }
-    if (bt_map_puts(labels, "system.correlationId", bt_value_string(bt_id_str(id))) < 0)
-        return NULL;
-    return BT_TAKE(labels);
-}
-
 static void name_exec(struct bt_exec *exec, const struct bt_principal *principal,
                       const struct bt_flow *flow)
 {
     (void)snprintf(exec->tenant, sizeof exec->tenant, "%s", principal->tenant); /* Checked sizes. */
     (void)snprintf(exec->namespace, sizeof exec->namespace, "%s", flow->namespace);
     (void)snprintf(exec->flow_id, sizeof exec->flow_id, "%s", flow->id);
-    exec->revision = flow->revision;
     exec->id =
         bt_id_make(bt_clock_wall_us(bt_clock_system()) / 1000, bt_random_u64(), bt_random_u64());
 }
@@ -200,12 +185,8 @@ static int fill_exec(struct bt_service *service, const struct bt_start_request *
     BT_TRY(check_uris(service, request, exec, err));
     for (size_t i = 0; i < request->file_count; i++)
         BT_TRY(name_file(exec, &request->files[i], given, err));
-    struct bt_value *inputs = NULL;
-    BT_TRY(bt_inputs_resolve(request->flow, given, &inputs, err));
-    exec->inputs = inputs;
-    exec->labels = merge_labels(request->flow->labels, request->labels, &exec->id);
-    if (!exec->labels)
-        return bt_fail_mem(err, "labels");
+    BT_TRY(bt_exec_fill(exec, request->flow,
+                        &(struct bt_new_exec){.inputs = given, .labels = request->labels}, err));
     for (size_t i = 0; i < request->file_count; i++) /* Last, so that nothing is left behind. */
         BT_TRY(store_file(service, exec, &request->files[i], given, err));
     return BT_OK;

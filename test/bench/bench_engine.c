@@ -198,7 +198,7 @@ static double bare_loop(const char *dir, const struct recorder *recorder)
     assert(rc == BT_OK);
     static const char put_exec[] =
         "INSERT INTO executions"
-        " VALUES(?1,'main',?2,'bench','chain',1,'SUCCESS',1,2,1,1,0,1,0,NULL,?3)";
+        " VALUES(?1,'main',?2,'bench','chain',1,'SUCCESS',1,2,1,1,0,1,0,NULL,?3,NULL,NULL)";
     static const char put_run[] = "INSERT INTO task_runs VALUES(?1,?2,'t1',?2,0,'','SUCCESS',?3)";
     char exec_record[420], run_record[400];
     memset(exec_record, 'x', sizeof exec_record);

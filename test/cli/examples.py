@@ -5,7 +5,7 @@ Method: each example of plugins/*/plugin.json is the task of a flow. All are val
 run. Beside `source` an example may have `inputs` (values by name), `before` (a task that comes first), and in
 `expect`: `state` (SUCCESS), `outputs` (a part of the task's; {"contains"}, {"startsWith"} and {"any"} match) and
 `logs` (texts that are whole lines of the log). Addresses at example.com lead to a server of this test, which
-answers with what it was sent; what holds only there is called `check` instead of `expect`. Every type has an example; what is only validated is counted, and must not grow."""
+answers with what it was sent; `first` is a flow that is run before it, on the same data; what holds only there is called `check` instead of `expect`. Every type has an example; what is only validated is counted, and must not grow."""
 import http.server
 import json
 import os
@@ -65,7 +65,12 @@ def matches(want, got):
 
 def check(example, flow):
     expect = example.get("expect") or example.get("check") or {}
-    done = subprocess.run([BATON, "run", str(flow), "--json"], capture_output=True, text=True, timeout=60, check=False)
+    data = ["--data", str(flow.parent / "data")] if "first" in example else []
+    if data:
+        first = flow.with_name("first.yml")
+        first.write_text(example["first"], encoding="utf-8")
+        subprocess.run([BATON, "run", str(first), *data], capture_output=True, timeout=60, check=True)
+    done = subprocess.run([BATON, "run", str(flow), "--json", *data], capture_output=True, text=True, timeout=60, check=False)
     state = re.findall(r"^(SUCCESS|WARNING|FAILED|KILLED) in ", done.stderr, re.M)
     assert state == [expect.get("state", "SUCCESS")], done.stderr
     lines = [line.rsplit(" | ", 1)[-1] for line in done.stderr.splitlines()]

@@ -118,6 +118,8 @@ static enum bt_state take_result(struct bt_step *step, struct bt_taskrun *run,
                                  const struct bt_event *event)
 {
     enum bt_state state = event->state;
+    if (step_task(step, run)->type->exec == BT_EXEC_CHILD && event->outputs)
+        state = child_state(run, state);
     if (event->error)
         step_log_value(step, run, BT_LEVEL_ERROR, bt_value_ref(event->error));
     if (outputs_too_large(event->outputs)) {

@@ -108,6 +108,23 @@ static void begin_record(struct bt_buf *out)
     (void)bt_buf_add_i64(out, BT_RECORD_VERSION);
 }
 
+static void put_id(struct bt_buf *out, const char *key, const struct bt_id *id)
+{
+    if (id->text[0])
+        put_text(out, key, bt_id_str(id));
+}
+
+static void put_super(struct bt_buf *out, const struct bt_super *super)
+{
+    if (!super->key)
+        return;
+    put_int(out, "sx", (int64_t)super->key);
+    put_int(out, "sk", (int64_t)super->token);
+    put_int(out, "sn", super->run);
+    put_some(out, "si", super->item);
+    put_some(out, "sw", super->is_waiting);
+}
+
 int bt_exec_encode(const struct bt_exec *exec, struct bt_buf *out)
 {
     begin_record(out);
@@ -131,6 +148,13 @@ int bt_exec_encode(const struct bt_exec *exec, struct bt_buf *out)
     put_some(out, "es", exec->ends);
     put_some(out, "lv", exec->live);
     put_int(out, "an", exec->attempt_number);
+    put_super(out, &exec->super);
+    put_some(out, "dp", exec->depth);
+    put_value(out, "ao", exec->asked);
+    put_id(out, "pi", &exec->parent_id);
+    put_id(out, "oi", &exec->original_id);
+    put_some(out, "sd", exec->schedule_us);
+    put_some(out, "sl", exec->slot);
     put_some(out, "k", exec->is_killing);
     put_some(out, "to", exec->is_failure);
     put_some(out, "cl", exec->is_cancel);
@@ -166,6 +190,8 @@ int bt_taskrun_encode(const struct bt_taskrun *run, struct bt_buf *out)
     put_some(out, "e", run->end_n);
     put_group(out, "g", &run->group);
     put_some(out, "it", run->iteration);
+    put_some(out, "sw", run->waits);
+    put_some(out, "st", run->transmits);
     put_value(out, "mk", run->marks);
     (void)bt_buf_addc(out, '}');
     return out->failed;
@@ -303,7 +329,9 @@ int bt_exec_decode(struct bt_str text, struct bt_exec **ret_exec, struct bt_err 
         get_text(record, "ns", exec->namespace, sizeof exec->namespace) < 0 ||
         get_text(record, "f", exec->flow_id, sizeof exec->flow_id) < 0 ||
         get_histories(record, &exec->histories, &exec->state) < 0 ||
-        get_group(record, "g", &exec->group) < 0 || get_group(record, "ga", &exec->after) < 0)
+        get_group(record, "g", &exec->group) < 0 || get_group(record, "ga", &exec->after) < 0 ||
+        get_text(record, "pi", exec->parent_id.text, sizeof exec->parent_id.text) < 0 ||
+        get_text(record, "oi", exec->original_id.text, sizeof exec->original_id.text) < 0)
         return corrupt(err, "execution");
     exec->revision = get_u32(record, "r");
     exec->labels = get_value(record, "lb");
@@ -318,6 +346,15 @@ int bt_exec_decode(struct bt_str text, struct bt_exec **ret_exec, struct bt_err 
     exec->ends = get_u32(record, "es");
     exec->live = get_u32(record, "lv");
     exec->attempt_number = get_u32(record, "an");
+    exec->super = (struct bt_super){.key = (uint64_t)get_int(record, "sx"),
+                                    .token = (uint64_t)get_int(record, "sk"),
+                                    .run = get_u32(record, "sn"),
+                                    .item = get_u32(record, "si"),
+                                    .is_waiting = get_int(record, "sw") != 0};
+    exec->depth = get_u32(record, "dp");
+    exec->asked = get_value(record, "ao");
+    exec->schedule_us = get_int(record, "sd");
+    exec->slot = (enum bt_slot)get_u32(record, "sl");
     exec->is_killing = get_int(record, "k") != 0;
     exec->is_failure = get_int(record, "to") != 0;
     exec->is_cancel = get_int(record, "cl") != 0;
@@ -348,6 +385,8 @@ int bt_taskrun_decode(struct bt_str text, struct bt_taskrun **ret_run, struct bt
     run->lane = get_u32(record, "l");
     run->value = get_value(record, "val");
     run->iteration = get_u32(record, "it");
+    run->waits = get_int(record, "sw") != 0;
+    run->transmits = get_int(record, "st") != 0;
     run->marks = get_value(record, "mk");
     run->token = (uint64_t)get_int(record, "k");
     run->is_evaluating = get_int(record, "ev") != 0;

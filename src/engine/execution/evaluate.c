@@ -98,8 +98,14 @@ static int ask_start(struct asking *asking, const struct bt_task *task, bool is_
     return BT_OK;
 }
 
-static int ask_outputs(struct asking *asking, const struct bt_flow *flow, struct bt_err *err)
+static int ask_outputs(struct asking *asking, const struct bt_step *step, struct bt_err *err)
 {
+    const struct bt_flow *flow = step->flow;
+    BT_CLEANUP(bt_dyn_unref_p) struct bt_dyn *asked = NULL;
+    if (flow->output_count == 0 && step->exec->asked) {
+        BT_TRY(bt_dyn_compile(step->exec->asked, &asked, err));
+        return ask(asking, "asked", asked, "value", err);
+    }
     for (uint32_t i = 0; i < flow->output_count; i++)
         BT_TRY(ask(asking, flow->outputs[i].id, flow->outputs[i].value, "value", err));
     return BT_OK;
@@ -153,7 +159,7 @@ int evaluate_outputs(struct bt_step *step, struct bt_err *err)
     BT_CLEANUP(asking_done) struct asking asking = {.templates = bt_list_new(4)};
     if (!asking.templates)
         return bt_fail_mem(err, "evaluation");
-    BT_TRY(ask_outputs(&asking, step->flow, err));
+    BT_TRY(ask_outputs(&asking, step, err));
     BT_TRY(give_out(step, NULL, &asking, &step->exec->eval_token, err));
     step_changed(step, NULL);
     return BT_OK;

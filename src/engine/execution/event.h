@@ -31,8 +31,10 @@ enum bt_event_kind {
     BT_EVENT_AFTER,        /* It has ended: what runs afterwards may open lanes. */
     BT_EVENT_LOOP,         /* The tasks of LoopUntil `taskrun` have ended: again, or the end? */
     BT_EVENT_HOLD,         /* Somebody pauses the execution: nothing new starts. */
-    BT_EVENT_RESUME, /* Paused run `taskrun` goes on with `outputs` (of onResume, may be NULL);
-                        0: the execution is not held any more. */
+    BT_EVENT_RESUME,  /* Paused run `taskrun` goes on with `outputs` (of onResume, may be NULL);
+                         0: the execution is not held any more. */
+    BT_EVENT_CHILD,   /* Attempt `token`: its subflow was created; `outputs`, and `error` to log. */
+    BT_EVENT_CASCADE, /* A kill goes on to the subflows behind key `token`. */
     BT_EVENT_KIND_COUNT,
 };
 
@@ -57,7 +59,10 @@ enum bt_effect_kind {
                             the execution. */
     BT_EFFECT_SPACE,     /* Request `value` of `taskrun` to its namespace's actor; the answer is the
                             RESULT of attempt `token`. */
+    BT_EFFECT_CHILD,     /* Create the execution `value` (child_task.c) for attempt `token` of
+                            `taskrun`;     the answer is CHILD, or a RESULT that failed. */
     BT_EFFECT_KILL_JOBS, /* Kill every attempt of this execution that is out. */
+    BT_EFFECT_CASCADE, /* Kill its subflows with keys behind `token`, some; CASCADE for the rest. */
     BT_EFFECT_KILL_TIMERS, /* Turn every timer of this execution into TIMER_KILLED. */
     BT_EFFECT_TIMER_SET,   /* Timer `timer` of `taskrun` at `due_us`. */
     BT_EFFECT_TIMER_CLEAR,

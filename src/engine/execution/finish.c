@@ -49,6 +49,7 @@ void exec_stop(struct bt_step *step, enum bt_state state, const char *why)
         exec_move(step, BT_KILLING);
     (void)step_effect(step, BT_EFFECT_KILL_JOBS);
     (void)step_effect(step, BT_EFFECT_KILL_TIMERS);
+    (void)step_effect(step, BT_EFFECT_CASCADE);
 }
 
 int on_kill(struct bt_step *step, const char *failure)
@@ -106,6 +107,25 @@ static int render_outputs(struct bt_step *step, struct bt_value **ret_outputs, s
             return bt_fail_mem(err, "outputs");
     }
     *ret_outputs = BT_TAKE(outputs);
+    return BT_OK;
+}
+
+/* What the Subflow above asks for, of a flow that has no outputs. What goes wrong stands in its
+ * place, as a text: it is the task there that fails. */
+static int render_asked(struct bt_step *step, struct bt_value **ret_outputs, struct bt_err *err)
+{
+    struct bt_exec *exec = step->exec;
+    BT_CLEANUP(bt_dyn_unref_p) struct bt_dyn *dyn = NULL;
+    int rc = bt_dyn_compile(exec->asked, &dyn, err);
+    if (rc == BT_OK)
+        rc = step_render_prop(step, (struct step_prop){NULL, "asked", dyn}, ret_outputs, err);
+    if (rc == BT_OK || rc == BT_NEED)
+        return rc;
+    struct bt_value *text = bt_value_cstr(err->msg);
+    if (!text)
+        return bt_fail_mem(err, "outputs");
+    bt_value_unref(exec->asked);
+    exec->asked = text;
     return BT_OK;
 }
 
@@ -172,6 +192,8 @@ int exec_finish(struct bt_step *step, struct bt_err *err)
     int rc = BT_OK;
     if (state != BT_KILLED && state != BT_CANCELLED && step->flow->output_count)
         rc = render_outputs(step, &outputs, err);
+    else if (state != BT_KILLED && state != BT_CANCELLED && bt_value_is(exec->asked, BT_KIND_MAP))
+        rc = render_asked(step, &outputs, err);
     if (is_for_worker(step, rc))
         return evaluate_outputs(step, err);
     if (rc == BT_NEED)

@@ -57,7 +57,7 @@ struct lab {
     BT_VEC(struct bt_need) known;    /* Fetched for this event. */
     BT_VEC(uint32_t *) lists;        /* Lists given out in this event. */
     bool forgets;
-    size_t needs, changes, ended, drained, kills;
+    size_t needs, changes, ended, drained, kills, cascades;
     int64_t now_us;
     struct bt_err err; /* Of the last step that failed. */
     int rc;
@@ -221,6 +221,11 @@ static inline void lab_apply(struct lab *lab, struct bt_effect *effect)
         bt_vec_push(&lab->spaces,
                     ((struct lab_space){effect->taskrun, effect->token, BT_TAKE(effect->value)}));
         break;
+    case BT_EFFECT_CHILD:
+        bt_vec_push(&lab->spaces,
+                    ((struct lab_space){effect->taskrun, effect->token, BT_TAKE(effect->value)}));
+        break;
+    case BT_EFFECT_CASCADE: lab->cascades++; break;
     case BT_EFFECT_KILL_JOBS: lab->kills++; break;
     case BT_EFFECT_KILL_TIMERS: lab_kill_timers(lab); break;
     case BT_EFFECT_TIMER_SET:

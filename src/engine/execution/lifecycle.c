@@ -168,6 +168,7 @@ static int start_by_kind(struct bt_step *step, struct bt_taskrun *run, struct bt
     case BT_EXEC_FLOWABLE: return start_flowable(step, run, err);
     case BT_EXEC_PURE: return start_pure(step, run, err);
     case BT_EXEC_TIMER: return start_sleep(step, run, err);
+    case BT_EXEC_CHILD: return subflow_start(step, run, err);
     case BT_EXEC_NAMESPACE: return space_start(step, run, err);
     case BT_EXEC_JOB: return attempt_submit(step, run, err);
     case BT_EXEC_TRIGGER: break;

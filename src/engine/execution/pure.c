@@ -292,8 +292,8 @@ static int run_unset_variables(struct bt_step *step, struct bt_taskrun *run, str
     return BT_OK;
 }
 
-static int put_label(struct bt_value *labels, struct bt_str key, const struct bt_value *value,
-                     struct bt_err *err)
+int put_label(struct bt_value *labels, struct bt_str key, const struct bt_value *value,
+              struct bt_err *err)
 {
     if (!bt_value_is(value, BT_KIND_STRING))
         return bt_fail(err, BT_INVALID, "the value of label '%.*s' must be a text", BT_FMT(key));

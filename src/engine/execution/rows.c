@@ -68,6 +68,7 @@ struct bt_exec *bt_exec_free(struct bt_exec *exec)
     bt_value_unref(exec->variables);
     bt_value_unref(exec->outputs);
     bt_value_unref(exec->trigger);
+    bt_value_unref(exec->asked);
     free(exec);
     return NULL;
 }

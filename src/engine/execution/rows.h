@@ -64,6 +64,7 @@ struct bt_taskrun {
     uint32_t end_n;           /* It was the how-manieth of the execution to end; 0: it has not. */
     uint32_t iteration;       /* Pass of the enclosing LoopUntil, or its own; 0: none. */
     struct bt_value *marks;   /* Of a Dag: a char per child, see flow_dag.c; or NULL. */
+    bool waits, transmits;    /* Of a Subflow: for its end; and that it failed. */
     bool is_spilled;          /* Its outputs are in storage; `outputs` NULL: they are not here. */
     struct bt_group group;    /* Of a flowable. */
     /* Not stored: */
@@ -72,6 +73,17 @@ struct bt_taskrun {
     uint32_t told;  /* Histories that the listener knows. */
     uint64_t moved; /* Place of its last move among all of the process. */
 };
+
+/* The execution that started this one by a Subflow, and what it waits for. key 0: none. */
+struct bt_super {
+    uint64_t key, token; /* Of the attempt there. */
+    uint32_t run;        /* Its task run. */
+    uint32_t item;       /* Of a ForEachItem: the how-manieth batch, from 1; 0: of a Subflow. */
+    bool is_waiting;     /* It wants to know how this one ends. */
+};
+
+/* Whether an execution counts in the concurrency of its flow. Stored. */
+enum bt_slot { BT_SLOT_NONE, BT_SLOT_HELD, BT_SLOT_QUEUED };
 
 struct bt_exec {
     uint64_t key; /* Internal key. */
@@ -96,6 +108,13 @@ struct bt_exec {
     uint32_t ends;           /* Task runs that have ended so far: the version of its outputs. */
     uint32_t live;           /* Task runs that have not ended: 0 after the end means drained. */
     uint32_t attempt_number; /* 1, +1 at each restart. */
+    struct bt_super super;
+    uint32_t depth;           /* Subflows above it. */
+    struct bt_value *asked;   /* Outputs that the Subflow asks for, raw; MAP or NULL. */
+    struct bt_id parent_id;   /* It is a replay or a retry of this one; empty: it is none. */
+    struct bt_id original_id; /* Of the first of such a chain; empty: itself. */
+    int64_t schedule_us;      /* Not to begin before; 0: at once. */
+    enum bt_slot slot;
     bool is_killing;
     bool is_failure; /* Killing because of a timeout or an error: it ends FAILED. */
     bool is_cancel;  /* Killing because something has cancelled it: it ends CANCELLED. */

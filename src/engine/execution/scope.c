@@ -157,6 +157,13 @@ static struct bt_value *labels_value(const struct bt_step *step)
     return BT_TAKE(map);
 }
 
+/* What started it, as expressions see it. */
+static const struct bt_value *trigger_variables(const struct bt_exec *exec)
+{
+    const struct bt_value *variables = bt_map_gets(exec->trigger, "variables");
+    return variables ? variables : exec->trigger;
+}
+
 enum root {
     ROOT_TASKRUN,
     ROOT_OUTPUTS,
@@ -213,7 +220,7 @@ static int lookup_root(struct step_scope *scope, enum root root, struct bt_value
         return given(execution_value(step, scope->run && step_task(step, scope->run)->is_after),
                      ret_value);
     case ROOT_LABELS: return given(labels_value(step), ret_value);
-    case ROOT_TRIGGER: return given(bt_value_ref(step->exec->trigger), ret_value);
+    case ROOT_TRIGGER: return given(bt_value_ref(trigger_variables(step->exec)), ret_value);
     case ROOT_PARENT: return lookup_parent(scope, ret_value, err);
     case ROOT_PARENTS: return parents_value(scope, ret_value, err);
     case ROOT_ENVS: return given(bt_value_ref(step->env.envs), ret_value);
@@ -493,7 +500,7 @@ static int pick(struct step_scope *scope, struct bt_paths *paths, struct bt_valu
     if (!tree)
         return bt_fail_mem(err, "context");
     BT_TRY(pick_paths(scope, paths, !is_open, tree, err));
-    const struct bt_value *trigger = scope->step->exec->trigger;
+    const struct bt_value *trigger = trigger_variables(scope->step->exec);
     if (paths->needs_io && trigger && /* It says whose files may be read. */
         bt_map_puts(tree, "trigger", bt_value_ref(trigger)) < 0)
         return bt_fail_mem(err, "context");

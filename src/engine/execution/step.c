@@ -126,9 +126,11 @@ static int dispatch(struct bt_step *step, const struct bt_event *event, struct b
     case BT_EVENT_KILL: return on_kill(step, NULL);
     case BT_EVENT_FINISH: return on_finish(step, err);
     case BT_EVENT_AFTER: return on_after(step, event, err);
+    case BT_EVENT_CHILD: return on_child(step, event);
     case BT_EVENT_LOOP: return on_loop(step, event, err);
     case BT_EVENT_HOLD: return on_hold(step);
     case BT_EVENT_RESUME: return on_resume(step, event);
+    case BT_EVENT_CASCADE:
     case BT_EVENT_KIND_COUNT: break;
     }
     return bt_fail(err, BT_CORRUPT, "unknown event %d", (int)event->kind);
@@ -143,6 +145,10 @@ int bt_execution_step(struct bt_step *step, const struct bt_event *event, struct
     if (event->taskrun >= step->exec->next_n || event->child >= step->exec->next_n)
         return bt_fail(err, BT_CORRUPT, "event names task run %u of %u", event->taskrun,
                        step->exec->next_n);
+    if (event->kind == BT_EVENT_CASCADE) {
+        step_effect(step, BT_EFFECT_CASCADE)->token = event->token;
+        return BT_OK;
+    }
     if (step->exec->is_drained)
         return BT_OK; /* A late word: nothing of the execution lives. */
     int rc = dispatch(step, event, err);

@@ -129,10 +129,24 @@ bool task_is_each(const struct bt_task *task);
 int pure_run(struct bt_step *step, struct bt_taskrun *run, enum bt_state *ret_state,
              struct bt_err *err);
 
+/* One label, checked, into a map. */
+int put_label(struct bt_value *labels, struct bt_str key, const struct bt_value *value,
+              struct bt_err *err);
+
 /* --- space_task.c ----------------------------------------------------------------------------- */
 
 /* Sends what a task wants of its namespace to that actor. */
 int space_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+
+/* --- child_task.c ----------------------------------------------------------------------------- */
+
+int subflow_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+int on_child(struct bt_step *step, const struct bt_event *event);
+/* Renders what a subflow is to be. */
+int child_request(struct bt_step *step, struct bt_taskrun *run, struct bt_value *request,
+                  struct bt_err *err);
+/* What the end of its subflow means for a run. */
+enum bt_state child_state(const struct bt_taskrun *run, enum bt_state state);
 
 /* --- evaluate.c ------------------------------------------------------------------------------- */
 

@@ -280,6 +280,7 @@ static void clear_batch(struct bt_runner *runner)
     runner->jobs_set.count = 0;
     runner->jobs_clear.count = 0;
     runner->events_drop.count = 0;
+    runner->entered.count = 0;
     spaces_clear(runner);
 }
 

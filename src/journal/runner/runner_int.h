@@ -96,7 +96,6 @@ struct actor {
     BT_VEC(struct actor_log) logs;
     uint64_t log_lines; /* UINT64_MAX: not asked yet. */
     bool is_exec_dirty, is_touched, is_ready;
-    bool has_ended;  /* ENDED or DRAINED came in this batch. */
     bool is_dropped; /* Removed in this batch. */
     bool drops_logs; /* Only its lines are. */
     /* Answers to the NEEDs of the step that runs; forgotten after it. */
@@ -145,6 +144,10 @@ struct outstanding {
     uint32_t taskrun;
 };
 
+struct entered {
+    uint64_t key, super;
+};
+
 struct bt_runner {
     struct bt_runner_config config;
     /* The inbox. */
@@ -183,8 +186,9 @@ struct bt_runner {
     BT_VEC(uint64_t) events_drop;
     BT_VEC(struct bt_job *) submits;
     BT_VEC(uint64_t) kill_execs;
-    struct bt_map64 space_rows; /* spaces.c; a hash → a chain of rows. */
-    struct bt_kv *space_read;   /* The row that the last look-up gave. */
+    BT_VEC(struct entered) entered; /* Executions made in this batch by others. */
+    struct bt_map64 space_rows;     /* spaces.c; a hash → a chain of rows. */
+    struct bt_kv *space_read;       /* The row that the last look-up gave. */
 };
 
 /* The actor of an execution, loaded when needed. */
@@ -214,7 +218,21 @@ void spaces_clear(struct bt_runner *runner);
 int edit_labels(struct bt_runner *runner, const struct message *message, struct bt_err *err);
 int edit_drop(struct bt_runner *runner, const struct message *message, struct bt_err *err);
 int edit_drop_logs(struct bt_runner *runner, const struct message *message, struct bt_err *err);
+/* children.c */
+/* Makes the execution that a Subflow asks for. */
+void children_effect(struct bt_runner *runner, struct actor *super, const struct bt_effect *effect);
+/* An execution has ended: who waits for it is told. */
+void children_ended(struct bt_runner *runner, const struct actor *actor);
+/* Kills its subflows behind key `from`: some at once, the rest by an event. */
+void children_kill(struct bt_runner *runner, struct actor *super, uint64_t from);
 /* turn.c */
+/* A flow by the names in `named` and revision (0: the current one), a reference. */
+int runner_flow(struct bt_runner *runner, const struct bt_exec *named, uint32_t revision,
+                struct bt_flow **ret_flow, struct bt_err *err);
+/* Gives a new execution its id. */
+void runner_name(struct bt_runner *runner, struct bt_exec *exec);
+/* Takes a new execution and its flow into the batch: it has a key and begins. */
+void runner_enter(struct bt_runner *runner, struct bt_exec *exec, struct bt_flow *flow);
 void turn_apply(struct bt_runner *runner, struct message *message);
 void turn_timers(struct bt_runner *runner);
 size_t turn_steps(struct bt_runner *runner);

@@ -66,6 +66,31 @@ int flow_of(struct bt_flow_cache *flows, struct bt_journal *journal, const struc
     return BT_OK;
 }
 
+int runner_flow(struct bt_runner *runner, const struct bt_exec *named, uint32_t revision,
+                struct bt_flow **ret_flow, struct bt_err *err)
+{
+    struct bt_exec of = *named;
+    of.revision = revision;
+    for (size_t i = runner->put_flows.count; !of.revision && i-- > 0;) {
+        const struct bt_flow_row *row = &runner->put_flows.items[i];
+        if (strcmp(row->id, of.flow_id) != 0 || strcmp(row->namespace, of.namespace) != 0 ||
+            strcmp(row->tenant, of.tenant) != 0)
+            continue;
+        if (row->is_deleted)
+            return bt_fail(err, BT_NOT_FOUND, "the flow does not exist");
+        of.revision = row->revision;
+    }
+    if (!of.revision) {
+        BT_VALUE source = NULL;
+        struct bt_journal *journal = runner->config.journal;
+        BT_TRY(journal->ops->flow(journal, of.tenant, of.namespace, of.flow_id, &of.revision,
+                                  &source, err));
+        if (!source)
+            return bt_fail(err, BT_NOT_FOUND, "the flow does not exist");
+    }
+    return flow_of(runner->flows, runner->config.journal, &of, ret_flow, err);
+}
+
 int runner_actor(struct bt_runner *runner, uint64_t key, struct actor **ret_actor,
                  struct bt_err *err)
 {
@@ -136,29 +161,39 @@ static int apply_flow(struct bt_runner *runner, struct message *message, struct 
     return BT_OK;
 }
 
-static int apply_create(struct bt_runner *runner, struct message *message, struct bt_err *err)
+void runner_name(struct bt_runner *runner, struct bt_exec *exec)
 {
-    struct bt_flow *flow = NULL;
-    struct bt_exec *exec = message->exec;
-    BT_TRY(flow_of(runner->flows, runner->config.journal, exec, &flow, err));
-    message->exec = NULL;
+    uint64_t high = bt_rng_next(&runner->rng);
+    exec->id = bt_id_make(runner->now_us / 1000, high, bt_rng_next(&runner->rng));
+}
+
+void runner_enter(struct bt_runner *runner, struct bt_exec *exec, struct bt_flow *flow)
+{
     exec->key = ++runner->last_key;
-    message->number = exec->key;
-    if (!exec->id.text[0]) {
-        uint64_t high = bt_rng_next(&runner->rng);
-        exec->id = bt_id_make(runner->now_us / 1000, high, bt_rng_next(&runner->rng));
-    }
     exec->state = BT_CREATED;
     exec->next_n = 1;
     exec->attempt_number = 1;
-    exec->group.list = BT_NO_TASK;
     if (bt_histories_add(&exec->histories, runner->now_us, BT_CREATED) < 0)
         bt_die("out of memory");
     struct actor *actor = actor_new(exec, flow, true);
     actor->is_exec_dirty = true;
     exec->is_dirty = true;
     bt_map64_put(&runner->actors, exec->key, actor);
+    if (exec->super.key)
+        bt_vec_push(&runner->entered, ((struct entered){exec->key, exec->super.key}));
     runner_send(runner, actor, (struct bt_event){.kind = BT_EVENT_BEGIN}, 0);
+}
+
+static int apply_create(struct bt_runner *runner, struct message *message, struct bt_err *err)
+{
+    struct bt_flow *flow = NULL;
+    struct bt_exec *exec = message->exec;
+    BT_TRY(flow_of(runner->flows, runner->config.journal, exec, &flow, err));
+    message->exec = NULL;
+    if (!exec->id.text[0])
+        runner_name(runner, exec);
+    runner_enter(runner, exec, flow);
+    message->number = exec->key;
     return BT_OK;
 }
 
@@ -415,6 +450,8 @@ static void apply_effect(struct bt_runner *runner, struct actor *actor, struct b
     case BT_EFFECT_SUBMIT: effect_submit(runner, actor, effect); return;
     case BT_EFFECT_SPACE: spaces_effect(runner, actor, effect); return;
     case BT_EFFECT_KILL_JOBS: bt_vec_push(&runner->kill_execs, actor->key); return;
+    case BT_EFFECT_CASCADE: children_kill(runner, actor, effect->token); return;
+    case BT_EFFECT_CHILD: children_effect(runner, actor, effect); return;
     case BT_EFFECT_KILL_TIMERS: effect_kill_timers(runner, actor, false); return;
     case BT_EFFECT_RELEASE: effect_kill_timers(runner, actor, true); return;
     case BT_EFFECT_DROP_RUNS: effect_drop_runs(runner, actor, effect->taskrun); return;
@@ -424,8 +461,8 @@ static void apply_effect(struct bt_runner *runner, struct actor *actor, struct b
     case BT_EFFECT_VALUES:
         actor_put_values(actor, effect->taskrun, BT_TAKE(effect->value), true);
         return;
-    case BT_EFFECT_ENDED:
-    case BT_EFFECT_DRAINED: actor->has_ended = true; return;
+    case BT_EFFECT_ENDED: children_ended(runner, actor); return;
+    case BT_EFFECT_DRAINED: return;
     }
 }
 

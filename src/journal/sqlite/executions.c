@@ -20,8 +20,8 @@ static const char sql_old[] =
     "SELECT flow,state,start_us,duration_us,is_drained,labels_hash FROM executions WHERE key=?1";
 static const char sql_insert[] =
     "INSERT INTO executions(key,state,end_us,is_drained,duration_us,labels_hash,record,tenant,id,"
-    "namespace,flow_id,revision,start_us,flow,day,parent)"
-    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)";
+    "namespace,flow_id,revision,start_us,flow,day,parent,super)"
+    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)";
 static const char sql_update[] = "UPDATE executions SET state=?2,end_us=?3,is_drained=?4,"
                                  "duration_us=?5,labels_hash=?6,record=?7 WHERE key=?1";
 static const char sql_update_record[] = "UPDATE executions SET record=?2 WHERE key=?1";
@@ -253,6 +253,10 @@ static int insert_exec(struct sqlite_journal *self, const struct bt_exec *exec,
         bt_db_bind(statement, 16, parent);
     else
         (void)sqlite3_bind_null(statement, 16);
+    if (exec->super.key)
+        (void)sqlite3_bind_int64(statement, 17, (int64_t)exec->super.key);
+    else
+        (void)sqlite3_bind_null(statement, 17);
     BT_TRY(bt_db_run(self->db, statement, err));
     return write_labels(self, sql_put_label, exec->key, exec->labels, err);
 }

@@ -24,6 +24,8 @@ static const char sql_timers_of[] = "SELECT exec,taskrun,kind,due_us FROM timers
 static const char sql_events[] = "SELECT id,exec,record FROM events ORDER BY id";
 static const char sql_jobs[] = "SELECT exec,taskrun,token FROM jobs ORDER BY exec,taskrun";
 static const char sql_live[] = "SELECT key FROM executions WHERE is_drained=0 ORDER BY key";
+static const char sql_children[] = "SELECT key FROM executions WHERE super=?1 AND key>?2 AND"
+                                   " is_drained=0 ORDER BY key LIMIT ?3";
 static const char sql_last_key[] = "SELECT coalesce(max(key),0) FROM executions";
 static const char sql_last_now[] = "SELECT value FROM numbers WHERE name='now_us'";
 static const char sql_log_lines[] = "SELECT first_line+lines FROM log_chunks WHERE exec=?1"
@@ -245,6 +247,21 @@ static int read_live(struct bt_journal *journal, int (*each)(void *data, uint64_
     return rc;
 }
 
+static int read_children(struct bt_journal *journal, const struct bt_children_query *query,
+                         struct bt_err *err)
+{
+    struct sqlite_journal *self = (struct sqlite_journal *)journal;
+    sqlite3_stmt *statement;
+    const int64_t numbers[] = {(int64_t)query->super, (int64_t)query->from, (int64_t)query->limit};
+    BT_TRY(open_query(self, sql_children, numbers, 3, &statement, err));
+    int rc = BT_OK;
+    bool is_row = true;
+    while (rc == BT_OK && (rc = bt_db_step(self->db, statement, &is_row, err)) == BT_OK && is_row)
+        rc = query->each(query->data, (uint64_t)sqlite3_column_int64(statement, 0));
+    (void)sqlite3_reset(statement);
+    return rc;
+}
+
 static int read_number(struct sqlite_journal *self, const char *sql, const int64_t *argument,
                        uint64_t *ret_number, struct bt_err *err)
 {
@@ -331,6 +348,7 @@ static const struct bt_journal_ops ops = {
     .events = read_events,
     .jobs = read_jobs,
     .live = read_live,
+    .children = read_children,
     .last_key = read_last_key,
     .last_now = read_last_now,
     .log_lines = read_log_lines,

@@ -136,6 +136,12 @@ static const char *const migrations[BT_SCHEMA_VERSION] = {
     " error INTEGER NOT NULL, PRIMARY KEY(flow, hour)) WITHOUT ROWID;"
     "ALTER TABLE log_chunks ADD COLUMN counts TEXT;"
     "INSERT INTO numbers SELECT 'uncounted_chunks',1 WHERE EXISTS(SELECT 1 FROM log_chunks);",
+
+    /* 6: executions of Subflows, by the one above; and places in the concurrency of a flow. */
+    "ALTER TABLE executions ADD COLUMN super INTEGER;"
+    "ALTER TABLE executions ADD COLUMN slot INTEGER;"
+    "CREATE INDEX executions_super ON executions(super) WHERE super IS NOT NULL AND is_drained=0;"
+    "CREATE INDEX executions_slot ON executions(flow, slot) WHERE slot IS NOT NULL;",
 };
 
 struct bt_db_statement {

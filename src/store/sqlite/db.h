@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
-enum { BT_SCHEMA_VERSION = 5 };
+enum { BT_SCHEMA_VERSION = 6 };
 
 struct bt_db {
     sqlite3 *handle;

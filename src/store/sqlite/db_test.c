@@ -87,7 +87,7 @@ static void test_migrate(void **state)
         if (i == 0)
             assert_int_equal(bt_db_exec(&db,
                                         "INSERT INTO executions VALUES(1,'','','','',1,'',1,"
-                                        "NULL,0,1,0,NULL,0,NULL,'')",
+                                        "NULL,0,1,0,NULL,0,NULL,'',NULL,NULL)",
                                         NULL),
                              BT_OK);
         bt_db_close(&db);

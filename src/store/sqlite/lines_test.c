@@ -82,7 +82,7 @@ static void test_fill(void **state)
 {
     struct bench *bench = *state;
     run(bench, "INSERT INTO executions SELECT value,'main','i'||value,'a','f',1,'SUCCESS',1,2,1,"
-               "1+value%2,0,1,0,NULL,'' FROM json_each('[1,2]')");
+               "1+value%2,0,1,0,NULL,'',NULL,NULL FROM json_each('[1,2]')");
     for (int i = 0; i < CHUNKS; i++)
         add_chunk(bench, 1 + i % 2, 2 * i);
     add_chunk(bench, 3, 0);                                                 /* Of no execution. */
