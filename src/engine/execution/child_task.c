@@ -1,8 +1,9 @@
-/* child_task.c — Subflow: an execution of another flow. What it wants is rendered here; who makes the
- * execution answers in the same batch (CHILD), and tells its end (RESULT).
+/* child_task.c — Subflow: an execution of another flow. What it wants is rendered here; who makes
+ * the execution answers in the same batch (CHILD), and tells its end (RESULT).
  *
- * The request is a map: "namespace", "flowId", "revision" (INT or absent), "inputs", "labels" (maps),
- * "inheritLabels", "waits" (booleans), "scheduleUs" (INT), "asked" (map, raw), "item" (INT). */
+ * The request is a map: "namespace", "flowId", "revision" (INT or absent), "inputs", "labels"
+ * (maps), "inheritLabels", "waits" (booleans), "scheduleUs" (INT), "asked" (map, raw), "item"
+ * (INT). */
 #include "engine/execution/step_int.h"
 
 #include <stdlib.h>
@@ -36,7 +37,8 @@ static int put_labels(struct bt_step *step, struct bt_taskrun *run, struct bt_va
         const struct bt_value *item = bt_list_at(given, i);
         bool is_map = bt_value_is(given, BT_KIND_MAP);
         struct bt_str key = is_map ? bt_map_key(given, i) : bt_map_str(item, "key");
-        const struct bt_value *val = is_map ? bt_map_at(given, i, NULL) : bt_map_gets(item, "value");
+        const struct bt_value *val =
+            is_map ? bt_map_at(given, i, NULL) : bt_map_gets(item, "value");
         BT_TRY(put_label(labels, key, val, err));
     }
     return bt_map_puts(request, "labels", BT_TAKE(labels)) < 0 ? bt_fail_mem(err, "labels") : BT_OK;

@@ -193,8 +193,7 @@ void children_ended(struct bt_runner *runner, const struct actor *actor)
                              .outputs = id_outputs(exec)};
     struct bt_value *state = bt_value_cstr(bt_state_name(exec->state));
     if (bt_map_puts(event.outputs, "state", state) < 0 ||
-        (exec->outputs &&
-         bt_map_puts(event.outputs, "outputs", bt_value_ref(exec->outputs)) < 0))
+        (exec->outputs && bt_map_puts(event.outputs, "outputs", bt_value_ref(exec->outputs)) < 0))
         bt_die("out of memory");
     if (bt_value_is(exec->asked, BT_KIND_STRING)) {
         char text[1200];
@@ -250,8 +249,7 @@ void children_kill(struct bt_runner *runner, struct actor *super, uint64_t from)
     for (size_t i = 0; i < keys.count; i++)
         kill_one(runner, keys.items[i]);
     if (keys.count == KILLS_PER_STEP)
-        runner_send(runner, super,
-                    (struct bt_event){.kind = BT_EVENT_CASCADE,
-                                      .token = keys.items[keys.count - 1]},
-                    0);
+        runner_send(
+            runner, super,
+            (struct bt_event){.kind = BT_EVENT_CASCADE, .token = keys.items[keys.count - 1]}, 0);
 }
