@@ -47,7 +47,7 @@ static int put_labels(struct bt_step *step, struct bt_taskrun *run, struct bt_va
 static int put_date(struct bt_step *step, struct bt_taskrun *run, struct bt_value *request,
                     struct bt_err *err)
 {
-    BT_VALUE text = NULL, *date = NULL;
+    BT_VALUE text = NULL;
     int64_t us;
     BT_TRY(step_render(step, run, "scheduleDate", &text, err));
     if (bt_value_is_null(text))
