@@ -337,6 +337,7 @@ def test_lanes(server):
     assert look == server.get(f"{path}/taskruns/{look['n']}").json
     assert [(one["taskId"], one.get("value")) for one in look["parents"]] == [("each", None), ("x", "5")]
     assert look["parents"][0]["group"]["lanes"] == 7 and look["parents"][0]["n"] == 1
+    assert [one["lane"] for one in look["parents"]] == [0, 4] and look["lane"] == 0
     assert {key: look[key] for key in leaf} == leaf and leaf["outputs"]
     assert server.get(f"{path}/taskruns/1").json["parents"] == []
     for query in ("lanes?parent=nobody", "lanes?parent=99", "taskruns/nobody", "taskruns/0",
@@ -360,6 +361,37 @@ def test_long_list_left_out(server):
         assert head == {**{k: v for k, v in whole.items() if k != "taskRunList"},
                         "taskRunCount": count}
     assert server.get(f"{path}?taskRuns=x").status == 422
+    # What starts or changes one answers likewise.
+    for query in ("taskRuns=0&wait=true", "wait=true&taskRuns=0"):
+        short = server.post(f"/api/v1/executions/shop/loop?{query}").json
+        assert short["taskRunCount"] == count and "taskRunList" not in short and short["url"], short
+    before = server.get("/api/v1/executions/search?flowId=loop").json["total"]
+    assert server.post("/api/v1/executions/shop/loop?taskRuns=x").status == 422
+    assert server.get("/api/v1/executions/search?flowId=loop").json["total"] == before
+    labels = [{"key": "a", "value": "b"}]
+    short = server.post(f"{path}/labels?taskRuns=0", labels).json
+    assert short["taskRunCount"] == count and "taskRunList" not in short
+    assert {"key": "a", "value": "b"} in short["labels"]
+    assert server.post(f"{path}/labels?taskRuns=x", [{"key": "c", "value": "d"}]).status == 422
+    whole = server.post(f"{path}/labels", [{"key": "e", "value": "f"}]).json
+    assert len(whole["taskRunList"]) == count and len(whole["labels"]) == len(short["labels"]) + 1
+    assert whole == server.get(path).json
+
+
+def test_too_large_to_tell(server):
+    """What was done is told, also where all of it would be more than an answer may hold."""
+    server.push("id: wide\nnamespace: shop\ntasks:\n  - id: each\n    type: foreach\n"
+                "    values: '{{ range(1, 100000) }}'\n    concurrencyLimit: 0\n    tasks:\n"
+                "      - {id: x, type: return, format: " + "x" * 200 + "}\n")
+    made = server.post("/api/v1/executions/shop/wide?wait=true")
+    assert made.status == 200 and "taskRunList" not in made.json, made
+    path = f"/api/v1/executions/{made.json['id']}"
+    assert made.json["state"]["current"] == "SUCCESS" and made.json["taskRunCount"] == 100001
+    assert server.get(path).status == 413
+    labelled = server.post(f"{path}/labels", [{"key": "a", "value": "b"}])
+    assert labelled.status == 200 and labelled.json["taskRunCount"] == 100001, labelled
+    page = server.get(f"{path}/lanes?parent=1&page=20000&size=5").json
+    assert [lane["value"] for lane in page["results"]] == [str(n) for n in range(99996, 100001)]
 
 
 def test_log_search(server):

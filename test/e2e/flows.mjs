@@ -140,3 +140,18 @@ tasks:
     tasks:
       - {id: resize, type: log, message: "picture {{ taskrun.value }}"}
 `;
+
+/** Three of its last values fail: late, so that all have begun. */
+const resize = '{id: resize, type: log, message: "picture {{ taskrun.value }}"}';
+export const large = (values, task = resize) => `id: large
+namespace: shop.media
+tasks:
+  - {id: begin, type: log, message: begins}
+  - id: each
+    type: foreach
+    values: "{{ range(1, ${values}) }}"
+    concurrencyLimit: 0
+    tasks:
+      - ${task}
+      - {id: check, type: fail, condition: "{{ ['${values - 30}', '${values - 20}', '${values - 10}'] contains taskrun.value }}"}
+`;

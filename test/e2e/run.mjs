@@ -341,6 +341,84 @@ test("the keyboard alone: jump, run, look around", async ({ page, go, server }) 
   await page.waitForFunction(() => !document.querySelector("[role=combobox]"));
 });
 
+test("a loop of 100,000 values is looked at value by value, and nothing freezes", async ({ page, go, server }) => {
+  const VALUES = 100_000;
+  await server.push(flows.large(VALUES));
+  await page.addInitScript(() => {
+    window.longest = 0;
+    let last = performance.now();
+    const tick = () => {
+      window.longest = Math.max(window.longest, performance.now() - last);
+      last = performance.now();
+      setTimeout(tick, 5);
+    };
+    tick();
+  });
+  await go("flows/shop.media/large?run=1");
+  await page.locator("dialog [data-input=labels]").waitFor();
+  await page.keyboard.press("Control+Enter");
+  await stateOf(page, "FAILED", 30000);
+  const chosen = page.locator("[aria-selected=true]");
+  const each = page.locator("[data-task=each]");
+  const rows = page.locator(".rows");
+  const value = (lane) => page.locator(`[data-lane="${lane}"]`);
+  const isRead = () => page.waitForFunction(() => !document.querySelector(".row.wait"));
+  await page.reload(); // It opens on what failed.
+  await page.getByText("check failed").waitFor();
+  await page.waitForFunction(() => document.querySelector("[aria-selected=true]")?.dataset.task === "check");
+  await value(VALUES - 30).waitFor();
+  assert.ok((await page.locator("[role=treeitem]").count()) < 100, "only what is seen is drawn");
+  await page.waitForSelector(".lines .line");
+  assert.equal(await page.locator(".lines .line").count(), 2, "its lines only");
+  await page.keyboard.press("f");
+  await value(VALUES - 20).waitFor();
+  await page.getByText(`check · ${VALUES - 20}`).waitFor();
+  // By hand: to the middle, a value, its task.
+  await rows.evaluate((view) => { view.scrollTop = 50_000 * 30; });
+  await value(50_005).click();
+  assert.equal(await chosen.getAttribute("data-lane"), "50005");
+  await page.getByText("picture 50005").waitFor();
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("j");
+  assert.equal(await chosen.getAttribute("data-task"), "resize");
+  await page.keyboard.press("o");
+  await page.getByText("resize has no outputs").waitFor();
+  const asked = [];
+  page.on("request", (request) => { if (request.url().includes("/lanes?")) asked.push(request.url()); });
+  for (let at = 0; at < 100; at++) await rows.evaluate((view, top) => { view.scrollTop = top; }, at * 30_000);
+  await rows.evaluate((view) => { view.scrollTop = view.scrollHeight; });
+  await value(VALUES).waitFor();
+  await isRead();
+  assert.ok(asked.length < 60, `${asked.length} pages were asked for`);
+  // Only the failed ones.
+  await rows.evaluate((view) => { view.scrollTop = 0; });
+  await each.getByText("100 000 values").waitFor(); // A narrow space.
+  await each.getByRole("button", { name: "3 failed" }).click();
+  await page.waitForFunction(() => document.querySelectorAll("[data-lane]").length === 3);
+  await each.getByRole("button", { name: "3 failed" }).click();
+  await value(1).waitFor();
+  assert.ok((await page.evaluate(() => window.longest)) < 1000, `it stood still for ${await page.evaluate(() => window.longest)} ms`);
+});
+
+test("a large loop is followed while it runs, and killed", async ({ page, go, server }) => {
+  await server.push(flows.large(20_000, "{id: resize, type: shell, commands: [echo picture, sleep 0.02]}"));
+  const running = await server.run("shop.media", "large", {}, "?taskRuns=0");
+  assert.equal(running.taskRunList, undefined);
+  await go(at(running));
+  await page.locator("[data-task=each] .turn").click();
+  await page.waitForSelector("[data-lane][data-run-state=SUCCESS]");
+  await page.locator(".rows").evaluate((view) => { view.scrollTop = view.scrollHeight; });
+  await page.waitForSelector("[data-lane]:not([data-run-state=SUCCESS])");
+  await page.locator("[data-lane]:not([data-run-state=SUCCESS])").last().click(); // It goes on by itself.
+  const lane = await page.locator("[aria-selected=true]").getAttribute("data-lane");
+  await page.waitForSelector(`[data-lane="${lane}"][data-run-state=SUCCESS]`, { timeout: 20000 });
+  await page.getByRole("button", { name: "Kill" }).click();
+  await page.locator("dialog").getByRole("button", { name: "Kill" }).click();
+  await stateOf(page, "KILLED", 30000);
+  await page.locator(".rows").evaluate((view) => { view.scrollTop = 0; });
+  await page.waitForSelector("[data-task=each][data-run-state=KILLED]");
+});
+
 test("logs: levels, search, a tail that stops", async ({ page, go, server }) => {
   await server.push(flows.noisy(server.gate));
   const noisy = await server.run("demo", "noisy");

@@ -28,6 +28,27 @@ int bt_exec_form_of(const struct bt_request *request, enum bt_exec_form *ret_for
     return BT_OK;
 }
 
+int bt_most_runs_of(const struct bt_request *request, int64_t *ret_most, struct bt_err *err)
+{
+    return bt_query_int(request, "taskRuns", -1, ret_most, err);
+}
+
+int bt_write_exec(struct bt_request *request, const struct bt_exec *exec, struct bt_err *err)
+{
+    struct bt_buf *out = &request->response.body;
+    int64_t most;
+    BT_TRY(bt_most_runs_of(request, &most, err));
+    if (most < 0 || exec->next_n - 1 <= most) {
+        int rc = bt_service_exec_json(request->service, exec, BT_EXEC_WHOLE, out, err);
+        if (rc != BT_LIMIT)
+            return rc;
+        bt_buf_clear(out);
+    }
+    BT_TRY(bt_service_exec_json(request->service, exec, BT_EXEC_HEAD, out, err));
+    (void)bt_buf_addf(out, ",\"taskRunCount\":%u", exec->next_n - 1); /* Checked here. */
+    return bt_buf_check(out, "the execution", err);
+}
+
 struct bt_str bt_filter(const struct bt_request *request, const char *name)
 {
     char other[96];

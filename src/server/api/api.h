@@ -34,6 +34,17 @@ int bt_exec_form_of(const struct bt_request *request, enum bt_exec_form *ret_for
         "light", "boolean",                                                                        \
             "Rows without taskRunList, inputs, outputs, variables and metadata (default false)"    \
     }
+/* "taskRuns": an execution with more task runs than so many is told without them (-1: as it is). */
+int bt_most_runs_of(const struct bt_request *request, int64_t *ret_most, struct bt_err *err);
+#define BT_PARAM_TASK_RUNS                                                                         \
+    {                                                                                              \
+        "taskRuns", "integer",                                                                     \
+            "At most so many in taskRunList: with more of them it is left out, and taskRunCount "  \
+            "tells their number"                                                                   \
+    }
+/* The answer to an act, but for its closing brace: what is done is never refused, so one that is
+ * too large goes without its task runs too. */
+int bt_write_exec(struct bt_request *request, const struct bt_exec *exec, struct bt_err *err);
 /* A filter: "name=value" or "filters[name][EQUALS]=value"; .at is NULL when it is absent. */
 struct bt_str bt_filter(const struct bt_request *request, const char *name);
 /* "revision" of the query; 0: the newest. BT_NOT_FOUND for what no flow can have. */

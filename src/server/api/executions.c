@@ -14,24 +14,18 @@ static int load(struct bt_request *request, struct bt_exec **ret_exec, struct bt
                            err);
 }
 
-/* One with more task runs than are wanted: without them, and how many there are. */
-static int get_large(struct bt_request *request, const struct bt_exec *exec, struct bt_err *err)
-{
-    struct bt_buf *out = &request->response.body;
-    BT_TRY(bt_service_exec_json(request->service, exec, BT_EXEC_HEAD, out, err));
-    (void)bt_buf_addf(out, ",\"taskRunCount\":%u}", exec->next_n - 1); /* Checked next. */
-    return bt_respond_text(request, "application/json", err);
-}
-
 static int get(struct bt_request *request, struct bt_err *err)
 {
     int64_t most;
-    BT_TRY(bt_query_int(request, "taskRuns", -1, &most, err));
+    BT_TRY(bt_most_runs_of(request, &most, err));
     if (most >= 0) {
         BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
         BT_TRY(load(request, &exec, err));
-        if (exec->next_n - 1 > most)
-            return get_large(request, exec, err);
+        if (exec->next_n - 1 > most) {
+            BT_TRY(bt_write_exec(request, exec, err));
+            (void)bt_buf_addc(&request->response.body, '}'); /* Checked next. */
+            return bt_respond_text(request, "application/json", err);
+        }
     }
     BT_TRY(bt_service_exec_text(request->service, &request->principal, request->params[0],
                                 &request->response.body, err));
@@ -136,9 +130,7 @@ static int follow(struct bt_request *request, struct bt_err *err)
 }
 
 static const struct bt_param get_queries[] = {
-    {"taskRuns", "integer",
-     "At most so many in taskRunList: with more of them it is left out, and taskRunCount tells "
-     "their number"},
+    BT_PARAM_TASK_RUNS,
     {0},
 };
 static const struct bt_param search_queries[] = {
