@@ -141,6 +141,27 @@ tasks:
       - {id: resize, type: log, message: "picture {{ taskrun.value }}"}
 `;
 
+export const measured = (gate) => `id: load-orders
+namespace: shop.orders
+description: Loads orders of each table and counts them.
+tasks:
+  - id: tables
+    type: foreach
+    values: [orders, lines, customers]
+    tasks:
+      - id: load
+        type: shell
+        commands:
+          - >-
+            echo '::{"metrics":[{"name":"rows","type":"counter","value":1204.5,"tags":{"table":"{{ taskrun.value }}"}},
+            {"name":"query","type":"timer","value":1.25},{"name":"lag","type":"gauge","value":0.00004}]}::'
+  - id: last
+    type: shell
+    commands:
+      - ${wait(gate)}
+      - echo '::{"metrics":[{"name":"size","type":"counter","value":123456789}]}::'
+`;
+
 /** Three of its last values fail: late, so that all have begun. */
 const resize = '{id: resize, type: log, message: "picture {{ taskrun.value }}"}';
 export const large = (values, task = resize) => `id: large

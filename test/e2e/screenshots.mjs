@@ -10,7 +10,7 @@ const server = await startServer(resolve(binary));
 const browser = await startBrowser();
 
 async function fill() {
-  for (const source of [flows.loop, flows.failing, flows.slow, flows.allInputs, flows.fanOut,
+  for (const source of [flows.loop, flows.failing, flows.slow, flows.allInputs, flows.fanOut, flows.measured("/"),
     flows.hello("sync-stock", "shop.orders", "{team: orders}"), flows.hello("rotate-keys", "ops", "{tier: gold}"),
     flows.hello("warm-caches", "shop.web")]) await server.push(source);
   const all = [["shop.orders", "sync-stock"], ["ops", "rotate-keys"], ["shop.web", "warm-caches"], ["shop.reports", "nightly-report"]];
@@ -20,8 +20,9 @@ async function fill() {
   for (let round = 0; round < 2; round++) await server.run("shop.orders", "import-orders", {}, "?wait=true");
   const failed = await server.run("shop.orders", "import-orders", {}, "?wait=true&labels=run:nightly");
   const fan = await server.run("shop.media", "thumbnails", {}, "?wait=true");
+  const measured = await server.run("shop.orders", "load-orders", {}, "?wait=true");
   const live = await server.run("ops", "backup");
-  return { loop, failed, fan, live };
+  return { loop, failed, fan, live, measured };
 }
 
 async function shoot(theme, width, suffix, pages) {
@@ -39,7 +40,7 @@ async function shoot(theme, width, suffix, pages) {
 
 try {
   await shoot("light", 1440, "light", [["empty-flows", "flows"], ["empty-executions", "executions"]]);
-  const { loop, failed, fan, live } = await fill();
+  const { loop, failed, fan, live, measured } = await fill();
   const at = ({ namespace, flowId, id }) => `executions/${namespace}/${flowId}/${id}`;
   const pages = [
     ["flows", "flows"],
@@ -55,6 +56,7 @@ try {
     ["execution-live", at(live)],
     ["execution-loop", at(fan)],
     ["execution-outputs", `${at(loop)}?tab=outputs`],
+    ["execution-metrics", `${at(measured)}?tab=metrics`],
     ["execution-source", `${at(failed)}?tab=source`],
     ["palette", "flows", async (page) => {
       await page.keyboard.press("Control+k");
