@@ -176,3 +176,17 @@ tasks:
       - ${task}
       - {id: check, type: fail, condition: "{{ ['${values - 30}', '${values - 20}', '${values - 10}'] contains taskrun.value }}"}
 `;
+
+export const conditional = `id: deploy
+namespace: shop.web
+inputs:
+  - {id: where, type: SELECT, values: [test, production]}
+  - id: reason
+    type: STRING
+    validator: "[A-Z]+-[0-9]+"
+    dependsOn: {inputs: [where], condition: "{{ inputs.where == 'production' }}"}
+  - {id: copies, type: INT, min: 1, max: 9}
+  - {id: contact, type: EMAIL}
+tasks:
+  - {id: show, type: log, message: "{{ inputs.where }} {{ inputs.copies }}"}
+`;

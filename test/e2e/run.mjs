@@ -87,7 +87,7 @@ test("inputs of every type are sent, refusals stand at their field", async ({ pa
   const field = (id) => page.locator(`dialog [data-input=${id}]`);
   const start = () => page.locator("dialog").getByRole("button", { name: "Run", exact: true }).last().click();
   await start();
-  await page.getByText("This is required").first().waitFor(); // Without asking the server.
+  await page.getByText("This is required").first().waitFor();
   const texts = {
     name: "ada", count: "11", at: "2026-03-01T10:00:05", day: "2026-03-02", hour: "18:27:09", pause: "1h 30m",
     settings: '{"a": [1, 2]}', extra: "b: 3", numbers: "4\n5", link: "https://example.com/x", mail: "a@b.co",
@@ -122,6 +122,41 @@ test("inputs of every type are sent, refusals stand at their field", async ({ pa
   assert.equal(await field("name").inputValue(), "ada");
   assert.equal(await field("numbers").inputValue(), "4\n5");
   assert.equal(await field("at").inputValue(), "2026-03-01T10:00:05");
+});
+
+test("what is wrong stands at each field before anything is started", async ({ page, go, server }) => {
+  await server.push(flows.conditional);
+  const asked = [];
+  page.on("request", (request) => { if (request.method() === "POST" && request.url().includes("/executions/shop")) asked.push(request.url().replace(/.*\//, "")); });
+  await go("flows/shop.web/deploy?run=1");
+  const field = (id) => page.locator(`dialog [data-input=${id}]`);
+  const problems = () => page.locator("dialog .problem").allTextContents();
+  await field("copies").waitFor();
+  assert.equal(await field("reason").count(), 0, "not asked for");
+  await field("where").selectOption("production");
+  await field("reason").waitFor();
+  await field("copies").fill("12"); // Left: it is told at once; the others are left in peace.
+  const before = await field("contact").boundingBox();
+  await field("contact").focus();
+  await page.locator("dialog .problem").waitFor();
+  assert.match((await problems()).join("|"), /^It must be less than `9`[^|]*$/);
+  assert.equal((await field("contact").boundingBox()).y, before.y, "nothing moves");
+  await field("contact").fill("nobody");
+  await field("reason").fill("because");
+  await page.keyboard.press("Control+Enter");
+  await page.waitForFunction(() => document.querySelectorAll("dialog .problem").length === 3);
+  assert.ok(asked.every((name) => name.startsWith("validate")), asked.join());
+  assert.equal((await server.call("executions/search")).total, 0);
+  await page.waitForFunction(() => document.activeElement?.dataset.input === "reason");
+  await field("where").selectOption("test"); // Then the reason does not matter.
+  await page.waitForFunction(() => document.querySelectorAll("dialog .problem").length === 2);
+  assert.equal(await field("reason").count(), 0);
+  await field("copies").fill("3");
+  await field("contact").fill("a@b.co");
+  await page.keyboard.press("Control+Enter");
+  await stateOf(page, "SUCCESS");
+  const [made] = (await server.call("executions/search")).results;
+  assert.deepEqual(made.inputs, { where: "test", copies: 3, contact: "a@b.co" });
 });
 
 test("lists: filters in the address, new rows announced, states live", async ({ page, go, server }) => {

@@ -10,7 +10,7 @@ const server = await startServer(resolve(binary));
 const browser = await startBrowser();
 
 async function fill() {
-  for (const source of [flows.loop, flows.failing, flows.slow, flows.allInputs, flows.fanOut, flows.measured("/"),
+  for (const source of [flows.loop, flows.failing, flows.slow, flows.allInputs, flows.fanOut, flows.conditional, flows.measured("/"),
     flows.hello("sync-stock", "shop.orders", "{team: orders}"), flows.hello("rotate-keys", "ops", "{tier: gold}"),
     flows.hello("warm-caches", "shop.web")]) await server.push(source);
   const all = [["shop.orders", "sync-stock"], ["ops", "rotate-keys"], ["shop.web", "warm-caches"], ["shop.reports", "nightly-report"]];
@@ -51,6 +51,13 @@ try {
     }],
     ["flow", "flows/shop.reports/nightly-report"],
     ["run", "flows/demo/every-input?run=1"],
+    ["run-wrong", "flows/shop.web/deploy?run=1", async (page) => {
+      await page.locator("dialog [data-input=where]").selectOption("production");
+      await page.locator("dialog [data-input=copies]").fill("12");
+      await page.locator("dialog [data-input=contact]").fill("nobody");
+      await page.keyboard.press("Control+Enter");
+      await page.locator("dialog .problem").nth(2).waitFor();
+    }],
     ["execution", at(loop)],
     ["execution-failed", at(failed)],
     ["execution-live", at(live)],
