@@ -81,6 +81,50 @@ test("a running one is killed", async ({ page, go, server }) => {
   assert.equal(await page.getByRole("button", { name: "Kill" }).count(), 0);
 });
 
+test("labels are changed and an execution is deleted, by the keyboard", async ({ page, go, server }) => {
+  await server.push(flows.hello("quick", "team.a", "{tier: gold}"));
+  const done = await server.run("team.a", "quick", {}, "?wait=true&labels=env:prod");
+  await go(at(done));
+  await stateOf(page, "SUCCESS");
+  await page.keyboard.press(".");
+  await page.waitForFunction(() => document.activeElement?.textContent.includes("Labels…"));
+  await page.keyboard.press("Enter");
+  await page.locator("dialog [data-label=env]").fill("test");
+  await page.locator("dialog [data-label=key]").last().fill("team");
+  await page.keyboard.press("Enter");
+  await page.getByText("The label team has no value").waitFor();
+  await page.locator("dialog [data-label=team]").fill("data");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => !document.querySelector("dialog"));
+  await page.locator("header dd").getByTitle("team:data").waitFor();
+  await page.locator("header dd").getByTitle("env:test").waitFor();
+  const { labels } = await server.call(`executions/${done.id}`);
+  const own = Object.fromEntries(labels.map(({ key, value }) => [key, value]));
+  assert.deepEqual([own.env, own.team, own.tier], ["test", "data", "gold"]);
+  await page.keyboard.press(".");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.getByText(`1 execution, ${done.id} of team.a/quick, goes for good`).waitFor();
+  await page.locator("dialog").getByRole("button", { name: "Delete", exact: true }).click();
+  await page.getByText("Nothing has run yet").waitFor();
+  assert.match(page.url(), /\/executions$/);
+  assert.equal((await server.call("executions/search")).total, 0);
+  // One that runs: labels wait for its end, a delete kills it; whoever looks at it is told.
+  await server.push(flows.slow);
+  const running = await server.run("ops", "backup");
+  await go(at(running));
+  await page.waitForSelector("[data-live=live]");
+  await stateOf(page, "RUNNING");
+  await page.getByRole("button", { name: "More", exact: true }).click();
+  assert.equal(await page.getByRole("menuitem", { name: "Labels…" }).getAttribute("aria-disabled"), "true");
+  await page.getByRole("menuitem", { name: "Delete…" }).click();
+  await page.getByText("It has not ended: it is killed first.").waitFor();
+  await page.keyboard.press("Escape");
+  await server.call(`executions/${running.id}`, { method: "DELETE" });
+  await page.getByText("This execution has been deleted").waitFor();
+  assert.equal(await page.getByRole("button", { name: "More", exact: true }).count(), 0);
+});
+
 test("inputs of every type are sent, refusals stand at their field", async ({ page, go, server }) => {
   await server.push(flows.allInputs);
   await go("flows/demo/every-input?run=1");

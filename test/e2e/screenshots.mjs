@@ -64,6 +64,16 @@ try {
     ["execution-loop", at(fan)],
     ["execution-outputs", `${at(loop)}?tab=outputs`],
     ["execution-metrics", `${at(measured)}?tab=metrics`],
+    ["execution-more", at(loop), (page) => page.keyboard.press(".")],
+    ["execution-labels", at(loop), async (page) => {
+      await page.keyboard.press(".");
+      await page.keyboard.press("Enter");
+      await page.locator("dialog [data-label=key]").last().waitFor();
+    }],
+    ["execution-delete", at(loop), async (page) => {
+      await page.getByRole("button", { name: "More", exact: true }).click();
+      await page.getByRole("menuitem", { name: "Delete…" }).click();
+    }],
     ["execution-source", `${at(failed)}?tab=source`],
     ["palette", "flows", async (page) => {
       await page.keyboard.press("Control+k");
@@ -73,7 +83,7 @@ try {
   ];
   await shoot("light", 1440, "light", pages);
   await shoot("dark", 1440, "dark", pages);
-  await shoot("light", 820, "narrow", pages.slice(0, 7));
+  await shoot("light", 820, "narrow", pages.filter(([name]) => !/-/.test(name) || name === "execution-live"));
   await server.call(`executions/${live.id}/kill`, { method: "DELETE" });
 } finally {
   await browser.close();

@@ -111,7 +111,11 @@ export const text = {
     killTitle: "Kill this execution?",
     killBody: (id: string, flow: string, running: number) =>
       `${id} of ${flow} stops now. ${running ? `${plural(running, "task is", "tasks are")} under way and will be ended.` : "No task is under way."}`,
-    keep: "Keep it running", copyId: "Copy the execution's id",
+    keep: "Keep it running", more: "More", moreKey: "More actions (.)",
+    delete: "Delete…", deleteTitle: "Delete this execution?", deleteNow: "Delete", keepIt: "Keep it",
+    deleteBody: (id: string, flow: string, isLive: boolean) =>
+      `1 execution, ${id} of ${flow}, goes for good with its task runs, log lines, outputs and files.${isLive ? " It has not ended: it is killed first." : ""}`,
+    gone: "This execution has been deleted. What you see is what was read before.", copyId: "Copy the execution's id",
     tasks: "Task runs", task: "Task", panel: "Details",
     tabs: { logs: "Logs", outputs: "Outputs", inputs: "Inputs", metrics: "Metrics", attempts: "Attempts", source: "Source" },
     noTasks: "No task has started yet.", runs: (number: number) => plural(number, "run", "runs"),
@@ -125,8 +129,16 @@ export const text = {
     failedAt: (task: string) => `${task} failed`, nextFailure: "Next failure", line: (number: number) => `line ${number}`,
     variables: "Variables", bar: (state: string, took: string) => `${state}, took ${took}`,
     barAfter: (state: string, took: string, wait: string) => `${state}, took ${took} after waiting ${wait}`,
-    keys: "Keys: j k move, Enter opens, l o i m a s panels, f next failure",
+    keys: "Keys: j k move, Enter opens, l o i m a s panels, f next failure, . more",
     whole: "Whole execution",
+  },
+  labels: {
+    title: "Labels", edit: "Labels…", key: "Key of a label", value: "Value", valueOf: (key: string) => `Value of ${key}`,
+    keyExample: "New key", valueExample: "Value", another: "One more", save: "Save the labels",
+    merged: "A key that is there gets the new value; labels are never taken away.",
+    of: (id: string) => `Of ${id}.`, noValue: (key: string) => `The label ${key} has no value.`,
+    noKey: (value: string) => `The value ${value} has no key.`, twice: (key: string) => `The key ${key} is there twice.`,
+    notEnded: "when it has ended",
   },
   metrics: {
     name: "Metric", task: "Task", value: "Value", at: "Since start", none: "Nothing was measured.", noneYet: "Nothing is measured yet.",

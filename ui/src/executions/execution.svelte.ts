@@ -1,6 +1,6 @@
 // One execution with its task runs and its log lines, live until it is over.
 import { ApiError, isAborted } from "../api/call";
-import { getExecution, getFlow, getLogs, type Execution, type Lane, type TaskRun } from "../api/generated";
+import { getExecution, getFlow, getLogs, type Execution, type Label, type Lane, type TaskRun } from "../api/generated";
 import { live, type LiveEvent, type LogLine } from "../live/live.svelte";
 import { isEnded } from "../logic/states";
 import { PagedRuns } from "./paged.svelte";
@@ -128,6 +128,11 @@ export class ExecutionStore {
       if (runs.length) this.#putRuns(runs);
       if (lines.length) this.lines = [...this.lines, ...lines];
     }, 30);
+  }
+
+  /** Its labels were changed. */
+  relabel(labels: Label[]): void {
+    if (this.execution) this.execution = { ...this.execution, labels };
   }
 
   /** From here on: too many to have them all. */
