@@ -49,6 +49,14 @@ try {
       await page.locator("[data-filter=line]").pressSequentially("orders state:");
       await page.getByRole("option").first().waitFor();
     }],
+    ["executions-bulk", "executions", async (page) => {
+      for (const at of [1, 2, 4]) await page.locator("tbody input[type=checkbox]").nth(at).check();
+    }],
+    ["executions-bulk-delete", "executions?state=SUCCESS", async (page) => {
+      await page.locator("thead input[type=checkbox]").check();
+      await page.getByRole("toolbar").getByRole("button", { name: "Delete…" }).click();
+      await page.locator("dialog .danger").waitFor();
+    }],
     ["flow", "flows/shop.reports/nightly-report"],
     ["run", "flows/demo/every-input?run=1"],
     ["run-wrong", "flows/shop.web/deploy?run=1", async (page) => {

@@ -3,6 +3,14 @@ import { count } from "./logic/format";
 
 const plural = (number: number, one: string, many: string) => `${count(number)} ${number === 1 ? one : many}`;
 
+interface Reach {
+  number: number;
+  others: number;
+  isCapped: boolean;
+}
+const many = ({ number, isCapped }: Reach) => `${isCapped ? "at least " : ""}${plural(number, "execution", "executions")}`;
+const others = ({ others: number }: Reach, why: string) => (number ? ` ${plural(number, "other has", "others have")} ${why} and ${number === 1 ? "stays" : "stay"} as ${number === 1 ? "it is" : "they are"}.` : "");
+
 export const text = {
   product: "Baton",
   close: "Close",
@@ -139,6 +147,27 @@ export const text = {
     of: (id: string) => `Of ${id}.`, noValue: (key: string) => `The label ${key} has no value.`,
     noKey: (value: string) => `The value ${value} has no key.`, twice: (key: string) => `The key ${key} is there twice.`,
     notEnded: "when it has ended",
+  },
+  bulk: {
+    label: "What is chosen", chosen: (number: number) => `${count(number)} chosen`, clear: "Choose none",
+    all: (number: number, isCapped: boolean) => `All ${isCapped ? "of at least " : ""}${count(number)} that match`,
+    chooseAll: (number: number, isCapped: boolean) => `Choose all ${isCapped ? "of at least " : ""}${count(number)} that match`,
+    page: "Choose all of this page", row: (id: string) => `Choose ${id}`, counting: "Counting…",
+    acts: { kill: "Kill…", delete: "Delete…", labels: "Labels…" },
+    now: { kill: (reach: Reach) => `Kill ${count(reach.number)}`, delete: (reach: Reach) => `Delete ${count(reach.number)}`, labels: () => "" },
+    titles: {
+      kill: (reach: Reach) => `Kill ${many(reach)}?`, delete: (reach: Reach) => `Delete ${many(reach)}?`,
+      labels: (reach: Reach) => `Labels of ${many(reach)}`,
+    },
+    bodies: {
+      kill: (reach: Reach) => `${many(reach)} ${reach.number === 1 ? "stops" : "stop"} now: what is under way is ended.${others(reach, "ended already")}`,
+      delete: (reach: Reach) => `${many(reach)} ${reach.number === 1 ? "goes" : "go"} for good, with task runs, log lines, outputs and files.${others(reach, "not ended")}`,
+      labels: (reach: Reach) => `Of ${many(reach)}.${others(reach, "not ended")}`,
+    },
+    nobody: {
+      kill: "All of these have ended: there is nothing to kill.", delete: "None of these has ended: kill them first.",
+      labels: "None of these has ended: labels can be changed afterwards.",
+    },
   },
   metrics: {
     name: "Metric", task: "Task", value: "Value", at: "Since start", none: "Nothing was measured.", noneYet: "Nothing is measured yet.",
