@@ -26,8 +26,8 @@ static int give_flow(struct bt_request *request, const struct bt_found_flow *fou
 static int refuse_existing(struct bt_request *request, struct bt_err *err)
 {
     struct bt_diags diags = BT_DIAGS_INIT;
-    struct bt_diag *diag = bt_diags_add(&diags, BT_SEVERITY_ERROR, "exists",
-                                        (struct bt_mark){1, 1, 0}, "Flow id already exists");
+    struct bt_diag *diag = bt_diags_add(&diags, BT_SEVERITY_ERROR, "exists", (struct bt_mark){0},
+                                        "Flow id already exists");
     if (diag) {
         diag->original = diag->msg;
         diag->path = "flow.id";
