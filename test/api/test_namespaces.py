@@ -19,6 +19,10 @@ def test_list(server):
     assert page["results"][1] == {"disabled": True, "id": "io.kestra", "deleted": False}
     rest = server.get("/api/v1/namespaces/search?size=3&page=2").json["results"]
     assert [n["id"] for n in rest] == ["io.other", "system"]
+    last = server.get("/api/v1/namespaces/search?size=2&sort=id:desc").json["results"]
+    assert [n["id"] for n in last] == ["system", "io.other"]
+    for sort in ["id", "id:a:b", "nope:asc"]:
+        assert server.get("/api/v1/namespaces/search?sort=" + sort).status == 422, sort
     assert server.get("/api/v1/namespaces/search?existing=true").json["total"] == 2
     assert server.get("/api/v1/namespaces/search?q=KES").json["total"] == 2
     assert server.post("/api/v1/namespaces/autocomplete", {"q": "oth"}).json == ["io.other"]

@@ -70,21 +70,19 @@ static int read_sort(struct bt_request *request, struct bt_exec_query *query, st
         {"namespace", BT_SORT_NAMESPACE},     {"flowId", BT_SORT_FLOW},
         {"state.current", BT_SORT_STATE},
     };
-    struct bt_str text = bt_query(request, "sort");
+    struct bt_sorting sorting;
+    BT_TRY(bt_sorting_of(request, &sorting, err));
     query->sort = BT_SORT_START;
-    if (!text.len)
+    query->is_ascending = sorting.is_ascending;
+    if (!sorting.field.len)
         return BT_OK;
-    ptrdiff_t colon = bt_str_find(text, BT_STR(":"), 0);
-    if (colon < 0 || bt_str_find(text, BT_STR(":"), (size_t)colon + 1) >= 0)
-        return bt_fail(err, BT_INVALID, "Illegal argument: sort must be field:asc or field:desc");
-    query->is_ascending = bt_str_is(bt_str_slice(text, (size_t)colon + 1, text.len), "asc");
     for (size_t i = 0; i < BT_COUNT(names); i++) {
-        if (bt_str_is(bt_str_slice(text, 0, (size_t)colon), names[i].name)) {
+        if (bt_str_is(sorting.field, names[i].name)) {
             query->sort = names[i].sort;
             return BT_OK;
         }
     }
-    return bt_fail(err, BT_INVALID, "Illegal argument: cannot sort by '%.*s'", (int)colon, text.at);
+    return bt_sorting_refuse(&sorting, err);
 }
 
 static int list_found(struct bt_request *request, struct bt_exec_query *query, struct bt_err *err)
