@@ -120,6 +120,26 @@ def test_files(server):
     assert server.form(url + "?path=/x", [("fileContent", "no file")]).status == 422
     assert put_file(server, "..", "/x", b"x").status == 422
     assert put_file(server, "a%2f..%2fb", "/x", b"x").status == 422
+    # What is in the way is told; nothing is made on the way to a refusal.
+    assert put_file(server, "io.team", "/w/file", b"1").status == 200
+    for path in ["/w", "/w/", "/w/file/below"]:
+        assert put_file(server, "io.team", path, b"2").status == 422, path
+    for path in ["/w/file", "/w/file/below"]:
+        assert server.call("POST", url + "/directory?path=" + path).status == 422, path
+    for source, target, status in [("/w/file", "/w/file/x", 422), ("/w", "/w/new/deep", 422),
+                                   ("/none", "/made/none", 404), ("/w", "/w/file", 422),
+                                   ("/w/file", "/w/file", 200), ("/w", "/w", 200)]:
+        answer = server.call("PUT", f"{url}?from={source}&to={target}")
+        assert answer.status == status and b"main/" not in answer.body, (source, target, answer)
+    assert server.get(url + "/directory?path=/w").json[0]["fileName"] == "file"
+    assert server.get(url + "/stats?path=/made").status == 404
+    assert server.get(url + "/stats?path=/w/new").status == 404
+    # One path that is too deep must not hide all others.
+    assert put_file(server, "io.team", "/".join(["n"] * 64), b"1").status == 200
+    assert put_file(server, "io.team", "/".join(["n"] * 65), b"1").status == 413
+    assert server.call("POST", url + "/directory?path=" + "/n" * 65).status == 413
+    assert "/w/file" in server.get(url + "/search").json
+    assert server.get(url + "/export").status == 200
     # read() finds them.
     put_file(server, "io.team", "/q.txt", b"hello")
     server.push("id: r\nnamespace: io.team\ntasks:\n- {id: t, type: return, format: \"{{ read('q.txt') }}\"}\n")
