@@ -133,6 +133,9 @@ static enum MHD_Result work(struct exchange *exchange)
         rc = bt_fail(&err, BT_LIMIT, "the body has more than %u bytes", BT_HTTP_BODY_MAX);
     else if (exchange->form)
         rc = form_close(exchange, &err);
+    else if (exchange->request.route->flags & BT_ROUTE_FORM && exchange->request.body.len)
+        rc = bt_fail(&err, BT_INVALID,
+                     "Unsupported Media Type: the body must be multipart/form-data");
     else if (!bt_utf8_is_valid(bt_buf_str(&exchange->request.body), NULL))
         rc = bt_fail(&err, BT_INVALID, "Invalid format: the body is no valid UTF-8");
     if (rc < 0)
