@@ -119,7 +119,11 @@ static int search(struct bt_request *request, struct bt_err *err)
 static int kill_one(struct bt_request *request, struct bt_err *err)
 {
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    bool has_children;
+    BT_TRY(bt_query_bool(request, "isOnKillCascade", true, &has_children, err));
     BT_TRY(load(request, &exec, err));
+    if (!has_children && bt_state_is_ended(exec->state))
+        return bt_fail(err, BT_CONFLICT, "execution already finished");
     BT_TRY(bt_service_kill(request->service, &request->principal, exec->key, err));
     if (bt_str_find(request->uri, BT_STR("/actions/"), 0) < 0)
         return bt_respond(request, 202);
@@ -137,6 +141,10 @@ static const struct bt_param get_queries[] = {
     {"taskRuns", "integer",
      "At most so many in taskRunList: with more of them it is left out, and taskRunCount tells "
      "their number"},
+    {0},
+};
+static const struct bt_param kill_queries[] = {
+    {"isOnKillCascade", "boolean", "false: one that has ended is refused (409)"},
     {0},
 };
 static const struct bt_param search_queries[] = {
@@ -168,6 +176,6 @@ const struct bt_route bt_routes_executions[] = {
     {BT_GET, "/executions/{executionId}/follow", follow, 0, "followExecution", "Executions",
      "Follow an execution (server-sent events)", NULL, "EventStream", NULL},
     {BT_DELETE, "/executions/{executionId}/kill", kill_one, 0, "killExecution", "Executions",
-     "Kill an execution", NULL, NULL, NULL},
+     "Kill an execution", NULL, NULL, kill_queries},
     {0},
 };
