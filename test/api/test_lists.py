@@ -139,6 +139,8 @@ def test_daily(server):
         return (now - datetime.timedelta(**keys)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     for unit, start, count in (("minute", ago(hours=2), 121), ("hour", ago(hours=12), 13),
+                               ("minute", ago(hours=6, minutes=59), 420), ("hour", ago(hours=7), 8),
+                               ("hour", ago(days=1), 25), ("hour", ago(hours=47), 48),
                                ("day", ago(days=7), 8), ("week", ago(days=200), None),
                                ("month", ago(days=400), None)):
         rows = daily({"namespace": "shop", "startDate": start})
@@ -183,6 +185,12 @@ def test_latest_and_summary(server):
     assert server.post("/api/v1/stats/summary", {}).json == {"flows": 4, "triggers": 1}
     assert server.post("/api/v1/stats/summary", {"namespace": "shop"}).json == {"flows": 2,
                                                                               "triggers": 0}
+    trigger = "io.kestra.plugin.core.trigger"
+    server.push("id: asked\nnamespace: hooks\ntasks: [{id: t, type: log, message: x}]\ntriggers:\n"
+                f"  - {{id: hook, type: {trigger}.Webhook, key: k}}\n"
+                f"  - {{id: cron, type: {trigger}.Schedule, cron: '0 0 1 1 *'}}\n")
+    assert server.post("/api/v1/stats/summary", {"namespace": "hooks"}).json == {"flows": 1,
+                                                                               "triggers": 1}
 
 
 def test_light(server):
