@@ -27,6 +27,11 @@ def test_list(server):
     assert server.get("/api/v1/namespaces/search?q=KES").json["total"] == 2
     assert server.post("/api/v1/namespaces/autocomplete", {"q": "oth"}).json == ["io.other"]
     assert server.get("/api/v1/namespaces/a%2fb").status == 422
+    for name in ("a..b", "a.", "a._files", "a._files.b"):
+        assert server.post("/api/v1/flows", simple("f", name)).status == 422, name
+        assert server.put(f"/api/v1/namespaces/{name}/kv/k", "1").status == 422, name
+        assert server.get(f"/api/v1/namespaces/{name}/files/directory").status == 422, name
+    assert server.put("/api/v1/namespaces/a.files_/kv/k", "1").status == 200
 
 
 def test_key_values(server):
