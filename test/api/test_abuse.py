@@ -90,6 +90,13 @@ def test_hosts_and_origins(server):
     # A page of another site, or a name that points here, must not drive the server.
     assert server.get("/api/v1/configs", headers={"Host": "evil.example"}).status == 403
     assert server.get("/health", headers={"Host": "evil.example"}).status == 200
+    for host in ["127.0.0.1.evil.example", "127.0.0.1.evil.example:80", "127.evil", "localhost.evil.example",
+                 "evil-localhost", "127.0.0.1@evil.example", "0x7f.1", "[::1].evil.example"]:
+        assert server.get("/api/v1/configs", headers={"Host": host}).status == 403, host
+        both = {"Host": host, "Origin": "http://" + host}
+        assert server.post("/api/v1/flows", SIMPLE, headers=both).status == 403, host
+    for host in ["LOCALHOST", "localhost:99", "127.0.0.1", "127.3.2.1:8", "[::1]", "[::1]:80", "a.Localhost"]:
+        assert server.get("/api/v1/configs", headers={"Host": host}).status == 200, host
     for headers in [{"Origin": "http://evil.example"}, {"Origin": "null"},
                     {"Sec-Fetch-Site": "cross-site"}]:
         assert server.post("/api/v1/flows", SIMPLE, headers=headers).status == 403, headers
