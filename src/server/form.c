@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <unistd.h>
 
 struct bt_form {
@@ -19,10 +20,15 @@ struct bt_form {
     struct bt_err err; /* Why it cannot be taken. */
 };
 
+static bool starts_like(struct bt_str text, struct bt_str with)
+{
+    return text.len >= with.len && strncasecmp(text.at, with.at, with.len) == 0;
+}
+
 bool form_is_wanted(struct bt_str content_type)
 {
-    return bt_str_starts(content_type, BT_STR("multipart/form-data")) ||
-           bt_str_starts(content_type, BT_STR("application/x-www-form-urlencoded"));
+    return starts_like(content_type, BT_STR("multipart/form-data")) ||
+           starts_like(content_type, BT_STR("application/x-www-form-urlencoded"));
 }
 
 static int grow(struct bt_form *form)
@@ -120,7 +126,7 @@ int form_open(struct exchange *exchange, struct bt_err *err)
     exchange->form->processor =
         bt_mhd.create_post_processor(exchange->connection, BUFFER_BYTES, on_part, exchange);
     struct bt_str type = bt_header(&exchange->request, "Content-Type");
-    exchange->form->is_multipart = bt_str_starts(type, BT_STR("multipart/"));
+    exchange->form->is_multipart = starts_like(type, BT_STR("multipart/"));
     if (!exchange->form->processor)
         return bt_fail(err, BT_INVALID, "Invalid format: the form has no boundary");
     return BT_OK;

@@ -49,6 +49,21 @@ def test_requests(server):
     alive(server)
 
 
+def test_framing(server):
+    """A request must not hide behind another, whatever a proxy before us reads."""
+    hidden = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    head = b"POST /api/v1/flows/validate HTTP/1.1\r\nHost: localhost\r\n"
+    for text in [b"Content-Length: 3\r\nContent-Length: 45\r\n\r\nid:",
+                 b"content-length: 3\r\nCONTENT-LENGTH: 3\r\n\r\nid:",
+                 b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+                 b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"]:
+        answer = server.raw(head + text + hidden, timeout=2)
+        assert status(answer) == 400 and b"pong" not in answer, (text, answer)
+    plain = server.raw(head + b"Content-Length: 3\r\n\r\nid:" + hidden, timeout=0.5)
+    assert status(plain) == 200 and plain.endswith(b"pong"), plain
+    alive(server)
+
+
 def test_sizes(server):
     head = b"POST /api/v1/flows HTTP/1.1\r\nHost: localhost\r\n"
     answer = server.raw(head + b"Content-Length: 900000000\r\n\r\n", timeout=2)

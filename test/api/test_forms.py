@@ -20,6 +20,7 @@ def test_refused(server):
     server.push(FLOW)
     assert send(server, FIELD + "--xx--\r\n").json["inputs"]["s"] == "v"
     assert send(server, "--xx--\r\n").status == 200
+    assert send(server, FIELD + "--xx--\r\n", "Multipart/Form-Data; boundary=xx").json["inputs"]["s"] == "v"
     assert send(server, "", None).status == 200
     assert send(server, "", "application/json").status == 200
     assert send(server, "s=v", "application/x-www-form-urlencoded").json["inputs"]["s"] == "v"
@@ -36,7 +37,7 @@ def test_refused(server):
         answer = send(server, body)
         assert answer.status == 422 and "Invalid format" in answer.json["message"], (body, answer)
     total = server.get("/api/v1/executions/search?flowId=form&namespace=demo").json["total"]
-    assert total == 5, total
+    assert total == 6, total
 
 
 def test_file_names(server):
