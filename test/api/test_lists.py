@@ -1,5 +1,6 @@
 """Lists and charts: filters in all dialects, totals, statistics in the original's shapes."""
 import datetime
+import json
 import time
 import urllib.parse
 
@@ -416,6 +417,23 @@ def test_log_search(server):
                   "startDate=2030-01-01T00:00:00Z&endDate=2020-01-01T00:00:00Z"]:
         assert server.get("/api/v1/logs/search?" + query).status == 422, query
     assert server.get("/api/v1/executions/search?filters[level][EQUALS]=WARN").status == 422
+    run = server.get(f"/api/v1/executions/{first}").json["taskRunList"][1]["id"]
+    for query, want in {
+        "": 2, "minLevel=WARN": 1, "filters[level][EQUALS]=WARN": 1, "filters[minLevel][EQUALS]=WARN": 1,
+        "filters[level][GREATER_THAN_OR_EQUAL_TO]=INFO": 2, "filters[taskId][EQUALS]=one": 1,
+        f"filters[taskRunId][EQUALS]={run}": 1, "filters[attemptNumber][EQUALS]=0": 2,
+        "filters[attemptNumber][EQUALS]=1": 0, "filters[q][EQUALS]=PEAR": 1, "taskId=one&attempt=1": 0,
+    }.items():
+        assert len(server.get(f"/api/v1/logs/{first}?{query}").json) == want, query
+        text = server.get(f"/api/v1/logs/{first}/download?{query}").text
+        assert len(text.splitlines()) == want, (query, text)
+    for query in ["filters[level][LESS_THAN]=INFO", "filters[taskId][IN]=one", "filters[bogus][EQUALS]=1",
+                  "filters[", "filters[level][EQUALS]=LOUD", "filters[attemptNumber][EQUALS]=x"]:
+        for path in ("", "/download", "/follow"):
+            assert server.get(f"/api/v1/logs/{first}{path}?{query}").status == 422, (path, query)
+    kept = [json.loads(data)["message"] for kind, _, data in server.stream(
+        f"/api/v1/logs/{first}/follow?filters[level][GREATER_THAN_OR_EQUAL_TO]=WARN") if kind == "progress"]
+    assert kept == ["green pear"], kept
 
 
 def test_flow_search(server):

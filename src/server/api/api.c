@@ -71,9 +71,12 @@ int bt_query_revision(const struct bt_request *request, uint32_t *ret_revision, 
 
 int bt_levels_of(const struct bt_request *request, uint32_t *ret_levels, struct bt_err *err)
 {
+    static const char *const others[] = {"filters[level][EQUALS]",
+                                         "filters[level][GREATER_THAN_OR_EQUAL_TO]"};
     struct bt_str text = bt_filter(request, "minLevel");
-    return bt_levels_from(text.len ? text : bt_query(request, "filters[level][EQUALS]"), ret_levels,
-                          err);
+    for (size_t i = 0; !text.len && i < BT_COUNT(others); i++)
+        text = bt_query(request, others[i]);
+    return bt_levels_from(text, ret_levels, err);
 }
 
 int bt_levels_from(struct bt_str text, uint32_t *ret_levels, struct bt_err *err)

@@ -21,14 +21,43 @@ static int add(void *data, struct bt_str text, uint64_t line)
     return bt_buf_add(writing->out, text);
 }
 
+/* What the newer dialects ask of the lines of one execution; none is ignored. */
+static int check_filters(const struct bt_request *request, const char *const *known,
+                         struct bt_err *err)
+{
+    for (size_t i = 0; i < request->query_count; i++) {
+        struct bt_str name = request->queries[i].name;
+        bool is_known = !bt_str_starts(name, BT_STR("filters["));
+        for (size_t j = 0; !is_known && known[j]; j++)
+            is_known = bt_str_is(name, known[j]);
+        if (!is_known)
+            return bt_fail(err, BT_INVALID, "Illegal argument: the filter '%.*s' is not known",
+                           BT_FMT(name));
+    }
+    return BT_OK;
+}
+
+#define OF_LEVELS                                                                                  \
+    "filters[level][EQUALS]", "filters[level][GREATER_THAN_OR_EQUAL_TO]",                          \
+        "filters[minLevel][EQUALS]"
+
 static int read_filter(struct bt_request *request, struct bt_log_filter *filter, struct bt_err *err)
 {
+    static const char *const known[] = {OF_LEVELS,
+                                        "filters[q][EQUALS]",
+                                        "filters[taskId][EQUALS]",
+                                        "filters[taskRunId][EQUALS]",
+                                        "filters[attemptNumber][EQUALS]",
+                                        NULL};
     int64_t attempt;
+    BT_TRY(check_filters(request, known, err));
     BT_TRY(bt_levels_of(request, &filter->levels, err));
-    BT_TRY(bt_query_int(request, "attempt", -1, &attempt, err));
+    BT_TRY(bt_query_int(request, "filters[attemptNumber][EQUALS]", -1, &attempt, err));
+    BT_TRY(bt_query_int(request, "attempt", attempt, &attempt, err));
     filter->attempt = attempt < -1 || attempt > 1000000 ? 1000000 : (int)attempt;
-    filter->run_id = bt_query(request, "taskRunId");
-    filter->task_id = bt_query(request, "taskId");
+    filter->run_id = bt_filter(request, "taskRunId");
+    filter->task_id = bt_filter(request, "taskId");
+    filter->words = bt_query(request, "filters[q][EQUALS]");
     return BT_OK;
 }
 
@@ -62,8 +91,10 @@ static int download(struct bt_request *request, struct bt_err *err)
 
 static int follow(struct bt_request *request, struct bt_err *err)
 {
+    static const char *const known[] = {OF_LEVELS, NULL};
     struct bt_exec *exec = NULL;
     uint32_t levels;
+    BT_TRY(check_filters(request, known, err));
     BT_TRY(bt_levels_of(request, &levels, err));
     BT_TRY(bt_service_exec(request->service, &request->principal, request->params[0], &exec, err));
     return bt_follow_begin(request, BT_FOLLOW_LOGS, exec, levels, err);
