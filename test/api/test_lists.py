@@ -417,6 +417,9 @@ def test_log_search(server):
                   "startDate=2030-01-01T00:00:00Z&endDate=2020-01-01T00:00:00Z"]:
         assert server.get("/api/v1/logs/search?" + query).status == 422, query
     assert server.get("/api/v1/executions/search?filters[level][EQUALS]=WARN").status == 422
+    for path in (f"/api/v1/metrics/{first}", "/api/v1/taskruns/search"):
+        assert server.get(path + "?sort=id").status == 422, path
+        assert server.get(path + "?sort=id:asc:x").status == 422, path
     run = server.get(f"/api/v1/executions/{first}").json["taskRunList"][1]["id"]
     for query, want in {
         "": 2, "minLevel=WARN": 1, "filters[level][EQUALS]=WARN": 1, "filters[minLevel][EQUALS]=WARN": 1,
