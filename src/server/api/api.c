@@ -13,10 +13,31 @@ int bt_paging_of(const struct bt_request *request, struct bt_paging *ret_paging,
     BT_TRY(bt_query_int(request, "page", 1, &ret_paging->page, err));
     BT_TRY(bt_query_int(request, "size", 10, &ret_paging->size, err));
     if (ret_paging->page < 1 || ret_paging->page > 1000000000)
-        return bt_fail(err, BT_INVALID, "Illegal argument: page must be at least 1");
+        return bt_fail(err, BT_INVALID, "Illegal argument: page must be 1 to 1000000000");
     if (ret_paging->size < 1 || ret_paging->size > BT_PAGE_SIZE_MAX)
         return bt_fail(err, BT_INVALID, "Illegal argument: size must be 1 to %u", BT_PAGE_SIZE_MAX);
     return BT_OK;
+}
+
+int bt_sorting_of(const struct bt_request *request, struct bt_sorting *ret_sorting,
+                  struct bt_err *err)
+{
+    struct bt_str text = bt_query(request, "sort");
+    *ret_sorting = (struct bt_sorting){0};
+    if (!text.len)
+        return BT_OK;
+    ptrdiff_t colon = bt_str_find(text, BT_STR(":"), 0);
+    if (colon < 1 || bt_str_find(text, BT_STR(":"), (size_t)colon + 1) >= 0)
+        return bt_fail(err, BT_INVALID, "Illegal argument: sort must be field:asc or field:desc");
+    ret_sorting->field = bt_str_slice(text, 0, (size_t)colon);
+    ret_sorting->is_ascending = bt_str_is(bt_str_slice(text, (size_t)colon + 1, text.len), "asc");
+    return BT_OK;
+}
+
+int bt_sorting_refuse(const struct bt_sorting *sorting, struct bt_err *err)
+{
+    return bt_fail(err, BT_INVALID, "Illegal argument: cannot sort by '%.*s:%s'",
+                   BT_FMT(sorting->field), sorting->is_ascending ? "asc" : "desc");
 }
 
 int bt_exec_form_of(const struct bt_request *request, enum bt_exec_form *ret_form,
@@ -71,9 +92,12 @@ int bt_query_revision(const struct bt_request *request, uint32_t *ret_revision, 
 
 int bt_levels_of(const struct bt_request *request, uint32_t *ret_levels, struct bt_err *err)
 {
+    static const char *const others[] = {"filters[level][EQUALS]",
+                                         "filters[level][GREATER_THAN_OR_EQUAL_TO]"};
     struct bt_str text = bt_filter(request, "minLevel");
-    return bt_levels_from(text.len ? text : bt_query(request, "filters[level][EQUALS]"), ret_levels,
-                          err);
+    for (size_t i = 0; !text.len && i < BT_COUNT(others); i++)
+        text = bt_query(request, others[i]);
+    return bt_levels_from(text, ret_levels, err);
 }
 
 int bt_levels_from(struct bt_str text, uint32_t *ret_levels, struct bt_err *err)

@@ -20,6 +20,14 @@ struct bt_paging {
 /* "page" from 1 and "size" from 1 (default 10). */
 int bt_paging_of(const struct bt_request *request, struct bt_paging *ret_paging,
                  struct bt_err *err);
+/* "sort=field:asc", everything but asc is descending. An empty field: not asked for. */
+struct bt_sorting {
+    struct bt_str field;
+    bool is_ascending;
+};
+int bt_sorting_of(const struct bt_request *request, struct bt_sorting *ret_sorting,
+                  struct bt_err *err);
+int bt_sorting_refuse(const struct bt_sorting *sorting, struct bt_err *err);
 /* The body and answers of every list: fills skip and limit. */
 static inline uint64_t bt_paging_skip(const struct bt_paging *paging)
 {

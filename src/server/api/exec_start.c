@@ -181,7 +181,7 @@ static int refuse_inputs(struct bt_request *request, struct bt_err *err)
     if (to < 0 || !bt_str_starts(msg, BT_STR("Invalid input for ")))
         return BT_INVALID;
     struct bt_diag *diag =
-        bt_diags_add(&diags, BT_SEVERITY_ERROR, "input", (struct bt_mark){1, 1, 0}, "%s", err->msg);
+        bt_diags_add(&diags, BT_SEVERITY_ERROR, "input", (struct bt_mark){0}, "%s", err->msg);
     if (diag) {
         diag->original = diag->msg;
         diag->path = bt_diags_dup(&diags, "%.*s", (int)(to - from - 1), msg.at + from + 1);

@@ -64,21 +64,19 @@ static int read_sort(struct bt_request *request, struct bt_exec_query *query, st
         {"namespace", BT_SORT_NAMESPACE},     {"flowId", BT_SORT_FLOW},
         {"state.current", BT_SORT_STATE},
     };
-    struct bt_str text = bt_query(request, "sort");
+    struct bt_sorting sorting;
+    BT_TRY(bt_sorting_of(request, &sorting, err));
     query->sort = BT_SORT_START;
-    if (!text.len)
+    query->is_ascending = sorting.is_ascending;
+    if (!sorting.field.len)
         return BT_OK;
-    ptrdiff_t colon = bt_str_find(text, BT_STR(":"), 0);
-    if (colon < 0 || bt_str_find(text, BT_STR(":"), (size_t)colon + 1) >= 0)
-        return bt_fail(err, BT_INVALID, "Illegal argument: sort must be field:asc or field:desc");
-    query->is_ascending = bt_str_is(bt_str_slice(text, (size_t)colon + 1, text.len), "asc");
     for (size_t i = 0; i < BT_COUNT(names); i++) {
-        if (bt_str_is(bt_str_slice(text, 0, (size_t)colon), names[i].name)) {
+        if (bt_str_is(sorting.field, names[i].name)) {
             query->sort = names[i].sort;
             return BT_OK;
         }
     }
-    return bt_fail(err, BT_INVALID, "Illegal argument: cannot sort by '%.*s'", (int)colon, text.at);
+    return bt_sorting_refuse(&sorting, err);
 }
 
 static int list_found(struct bt_request *request, struct bt_exec_query *query, struct bt_err *err)
@@ -115,7 +113,11 @@ static int search(struct bt_request *request, struct bt_err *err)
 static int kill_one(struct bt_request *request, struct bt_err *err)
 {
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    bool has_children;
+    BT_TRY(bt_query_bool(request, "isOnKillCascade", true, &has_children, err));
     BT_TRY(load(request, &exec, err));
+    if (!has_children && bt_state_is_ended(exec->state))
+        return bt_fail(err, BT_CONFLICT, "execution already finished");
     BT_TRY(bt_service_kill(request->service, &request->principal, exec->key, err));
     if (bt_str_find(request->uri, BT_STR("/actions/"), 0) < 0)
         return bt_respond(request, 202);
@@ -131,6 +133,10 @@ static int follow(struct bt_request *request, struct bt_err *err)
 
 static const struct bt_param get_queries[] = {
     BT_PARAM_TASK_RUNS,
+    {0},
+};
+static const struct bt_param kill_queries[] = {
+    {"isOnKillCascade", "boolean", "false: one that has ended is refused (409)"},
     {0},
 };
 static const struct bt_param search_queries[] = {
@@ -162,6 +168,6 @@ const struct bt_route bt_routes_executions[] = {
     {BT_GET, "/executions/{executionId}/follow", follow, 0, "followExecution", "Executions",
      "Follow an execution (server-sent events)", NULL, "EventStream", NULL},
     {BT_DELETE, "/executions/{executionId}/kill", kill_one, 0, "killExecution", "Executions",
-     "Kill an execution", NULL, NULL, NULL},
+     "Kill an execution", NULL, NULL, kill_queries},
     {0},
 };
