@@ -155,6 +155,7 @@ int bt_exec_encode(const struct bt_exec *exec, struct bt_buf *out)
     put_id(out, "oi", &exec->original_id);
     put_some(out, "sd", exec->schedule_us);
     put_some(out, "sl", exec->slot);
+    put_some(out, "fo", exec->is_forced);
     put_some(out, "k", exec->is_killing);
     put_some(out, "to", exec->is_failure);
     put_some(out, "cl", exec->is_cancel);
@@ -354,6 +355,7 @@ int bt_exec_decode(struct bt_str text, struct bt_exec **ret_exec, struct bt_err 
     exec->depth = get_u32(record, "dp");
     exec->asked = get_value(record, "ao");
     exec->schedule_us = get_int(record, "sd");
+    exec->is_forced = get_int(record, "fo") != 0;
     exec->slot = (enum bt_slot)get_u32(record, "sl");
     exec->is_killing = get_int(record, "k") != 0;
     exec->is_failure = get_int(record, "to") != 0;

@@ -13,6 +13,8 @@ enum bt_timer_kind {                   /* Stored. */
                      BT_TIMER_LOOP,    /* The next pass of a LoopUntil. */
                      BT_TIMER_HELD, /* Never due: a start that waits until the execution is not held
                                        any more. */
+                     BT_TIMER_BEGIN, /* The date that the execution is scheduled for (task run 0).
+                                      */
                      BT_TIMER_KIND_COUNT,
 };
 
@@ -35,6 +37,8 @@ enum bt_event_kind {
                          0: the execution is not held any more. */
     BT_EVENT_CHILD,   /* Attempt `token`: its subflow was created; `outputs`, and `error` to log. */
     BT_EVENT_CASCADE, /* A kill goes on to the subflows behind key `token`. */
+    BT_EVENT_SLOT,    /* Its flow says: RUNNING, QUEUED, or the state it ends in. */
+    BT_EVENT_FORCE,   /* Somebody wants it to begin, whatever it waits for. */
     BT_EVENT_KIND_COUNT,
 };
 
@@ -68,6 +72,8 @@ enum bt_effect_kind {
     BT_EFFECT_TIMER_CLEAR,
     BT_EFFECT_RELEASE,   /* Turn every HELD timer of this execution into START. */
     BT_EFFECT_DROP_RUNS, /* Remove all task runs below `taskrun`, which have all ended. */
+    BT_EFFECT_SLOT_ASK,  /* Whether it may run; its flow answers with SLOT. */
+    BT_EFFECT_SLOT_TAKE, /* It runs, whatever the limit is. */
     BT_EFFECT_LOG,       /* Line `value` (STRING) of `taskrun` (0: the execution) at `level`. */
     BT_EFFECT_VALUES,    /* Keep `value` (LIST) as the iteration values of `taskrun`. */
     BT_EFFECT_ENDED,     /* The visible state is final. */

@@ -115,6 +115,7 @@ struct bt_exec {
     struct bt_id original_id; /* Of the first of such a chain; empty: itself. */
     int64_t schedule_us;      /* Not to begin before; 0: at once. */
     enum bt_slot slot;
+    bool is_forced; /* It begins whatever it would wait for. */
     bool is_killing;
     bool is_failure; /* Killing because of a timeout or an error: it ends FAILED. */
     bool is_cancel;  /* Killing because something has cancelled it: it ends CANCELLED. */

@@ -120,13 +120,15 @@ static int dispatch(struct bt_step *step, const struct bt_event *event, struct b
     case BT_EVENT_LOST: return on_lost(step, event, err);
     case BT_EVENT_TIMER:
         if (event->taskrun == 0)
-            return on_timeout(step);
+            return event->timer == BT_TIMER_BEGIN ? on_begin(step, err) : on_timeout(step);
         return on_timer(step, event);
     case BT_EVENT_TIMER_KILLED: return on_timer_killed(step, event);
     case BT_EVENT_KILL: return on_kill(step, NULL);
     case BT_EVENT_FINISH: return on_finish(step, err);
     case BT_EVENT_AFTER: return on_after(step, event, err);
     case BT_EVENT_CHILD: return on_child(step, event);
+    case BT_EVENT_SLOT: return on_slot(step, event, err);
+    case BT_EVENT_FORCE: return on_force(step, err);
     case BT_EVENT_LOOP: return on_loop(step, event, err);
     case BT_EVENT_HOLD: return on_hold(step);
     case BT_EVENT_RESUME: return on_resume(step, event);

@@ -212,6 +212,8 @@ int scope_pick(struct step_scope *scope, struct bt_paths *paths, struct bt_value
 /* --- finish.c --------------------------------------------------------------------------------- */
 
 int on_begin(struct bt_step *step, struct bt_err *err);
+int on_slot(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
+int on_force(struct bt_step *step, struct bt_err *err);
 /* `failure` NULL: ends KILLED; else a log line, and it ends FAILED. */
 int on_kill(struct bt_step *step, const char *failure);
 /* Stops all of it: it ends as `state` (KILLED, FAILED, CANCELLED), for `why` (logged) or NULL. */

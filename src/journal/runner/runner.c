@@ -339,6 +339,7 @@ struct bt_runner *bt_runner_free(struct bt_runner *runner)
     bt_flow_cache_free(runner->flows);
     for (size_t i = 0; i < runner->submits.count; i++)
         bt_job_free(runner->submits.items[i]);
+    slots_clear(runner);
     spaces_clear(runner);
     bt_map64_done(&runner->space_rows);
     bt_vec_done(&runner->ready);

@@ -130,6 +130,20 @@ static int current_flow(struct bt_runner *runner, const struct message *message,
     return rc == BT_NOT_FOUND ? BT_OK : rc;
 }
 
+/* Whether a revision bounds how many of its executions run at once. */
+static bool has_limit(struct bt_runner *runner, const struct message *message, uint32_t revision)
+{
+    struct bt_exec of = {.revision = revision};
+    struct bt_flow *flow = NULL;
+    (void)snprintf(of.tenant, sizeof of.tenant, "%s", message->tenant); /* Checked sizes. */
+    (void)snprintf(of.namespace, sizeof of.namespace, "%s", message->flow->namespace);
+    (void)snprintf(of.flow_id, sizeof of.flow_id, "%s", message->flow->id);
+    bool has = flow_of(runner->flows, runner->config.journal, &of, &flow, NULL) == BT_OK &&
+               flow->concurrency > 0;
+    bt_flow_unref(flow);
+    return has;
+}
+
 static int apply_flow(struct bt_runner *runner, struct message *message, struct bt_err *err)
 {
     struct bt_flow *flow = message->flow;
@@ -150,6 +164,7 @@ static int apply_flow(struct bt_runner *runner, struct message *message, struct 
     message->number = flow->revision;
     if (is_same)
         return BT_OK;
+    bool had_limit = source && has_limit(runner, message, revision);
     bt_vec_push(&runner->put_flows, ((struct bt_flow_row){.tenant = message->tenant,
                                                           .namespace = flow->namespace,
                                                           .id = flow->id,
@@ -158,7 +173,7 @@ static int apply_flow(struct bt_runner *runner, struct message *message, struct 
                                                           .created_us = runner->now_us,
                                                           .is_deleted = is_deleted}));
     bt_flow_cache_put(runner->flows, message->tenant, flow);
-    return BT_OK;
+    return is_deleted ? BT_OK : slots_pushed(runner, message->tenant, flow, had_limit, err);
 }
 
 void runner_name(struct bt_runner *runner, struct bt_exec *exec)
@@ -462,7 +477,9 @@ static void apply_effect(struct bt_runner *runner, struct actor *actor, struct b
         actor_put_values(actor, effect->taskrun, BT_TAKE(effect->value), true);
         return;
     case BT_EFFECT_ENDED: children_ended(runner, actor); return;
-    case BT_EFFECT_DRAINED: return;
+    case BT_EFFECT_DRAINED: slots_free(runner, actor); return;
+    case BT_EFFECT_SLOT_ASK: slots_ask(runner, actor); return;
+    case BT_EFFECT_SLOT_TAKE: slots_take(runner, actor); return;
     }
 }
 
