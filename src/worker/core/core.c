@@ -18,6 +18,7 @@ static const struct {
     {"storage.write", core_write},
     {"storage.local_files", core_local_files},
     {"storage.purge_execution", core_purge_execution},
+    {"log.fetch", core_log_fetch},
     {"state.set", core_state_set},
     {"state.get", core_state_get},
     {"state.delete", core_state_delete},

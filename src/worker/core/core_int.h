@@ -13,6 +13,7 @@ int core_delete(struct bt_core *core, struct bt_err *err);
 int core_write(struct bt_core *core, struct bt_err *err);
 int core_local_files(struct bt_core *core, struct bt_err *err);
 int core_purge_execution(struct bt_core *core, struct bt_err *err);
+int core_log_fetch(struct bt_core *core, struct bt_err *err);
 int core_state_set(struct bt_core *core, struct bt_err *err);
 int core_state_get(struct bt_core *core, struct bt_err *err);
 int core_state_delete(struct bt_core *core, struct bt_err *err);
