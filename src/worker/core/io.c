@@ -108,7 +108,7 @@ int bt_out_init(struct bt_out *out, struct bt_file_writer *writer, const _Atomic
                 struct bt_err *err)
 {
     *out = (struct bt_out){.writer = writer, .is_over = is_over};
-    if ((out->block = malloc(BT_IO_BLOCK)))
+    if ((out->block = malloc(BT_OUT_BLOCK)))
         return BT_OK;
     bt_out_done(out);
     return bt_fail_mem(err, "a file");
@@ -126,12 +126,12 @@ int bt_out_add(struct bt_out *out, struct bt_str text, struct bt_err *err)
 {
     assert(out->writer);
     while (text.len > 0) {
-        size_t room = BT_IO_BLOCK - out->len;
+        size_t room = BT_OUT_BLOCK - out->len;
         size_t len = text.len < room ? text.len : room;
         memcpy(out->block + out->len, text.at, len);
         out->len += len;
         text = bt_str_slice(text, len, text.len);
-        if (out->len == BT_IO_BLOCK)
+        if (out->len == BT_OUT_BLOCK)
             BT_TRY(flush(out, err));
     }
     return BT_OK;
@@ -141,7 +141,7 @@ int bt_out_copy(struct bt_out *out, int fd, struct bt_err *err)
 {
     assert(out->writer);
     for (;;) {
-        ssize_t got = read(fd, out->block + out->len, BT_IO_BLOCK - out->len);
+        ssize_t got = read(fd, out->block + out->len, BT_OUT_BLOCK - out->len);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -149,7 +149,7 @@ int bt_out_copy(struct bt_out *out, int fd, struct bt_err *err)
         if (got == 0)
             return BT_OK;
         out->len += (size_t)got;
-        if (out->len == BT_IO_BLOCK)
+        if (out->len == BT_OUT_BLOCK)
             BT_TRY(flush(out, err));
     }
 }

@@ -4,7 +4,7 @@
 #include "base/own.h"
 #include "files/files.h"
 
-enum { BT_IO_BLOCK = 256 << 10 };
+enum { BT_IO_BLOCK = 256 << 10, BT_OUT_BLOCK = 64 << 10 };
 
 /* Ends of lines are \n, \r\n and \r, as the original reads them. */
 struct bt_rows {
