@@ -3,8 +3,6 @@
 #include "sys/fs.h"
 #include "worker/core/core_int.h"
 
-#include <inttypes.h>
-
 enum verdict { FAIL, INCLUDE, EXCLUDE };
 
 struct filter {
@@ -32,11 +30,8 @@ static int judge(struct filter *filter, const struct bt_value *row, bool *ret_is
 {
     BT_VALUE text = NULL;
     int rc = core_expr_render(&filter->expr, row, &text, err);
-    if (rc < 0 && (is_fatal(rc) || filter->on_error == FAIL)) {
-        if (!is_fatal(rc) && err && !err->hint[0])
-            (void)bt_hint(err, "line %" PRIu64 " of the file", filter->expr.line); /* The code. */
+    if (rc < 0 && (is_fatal(rc) || filter->on_error == FAIL))
         return rc;
-    }
     if (rc < 0)
         *ret_is_kept = filter->on_error == INCLUDE;
     else

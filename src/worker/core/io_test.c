@@ -243,6 +243,22 @@ static void test_many_partitions(void **state)
     bt_buf_done(&want);
 }
 
+static void test_partitions_limit(void **state)
+{
+    (void)state;
+    for (int64_t more = -1; more <= 1; more++) {
+        BT_FD fd = file_of(BT_STR("1\n"), 0);
+        struct bt_split split = {.fd = fd,
+                                 .partitions = BT_SPLIT_PARTITIONS_MAX + more,
+                                 .separator = BT_STR("\n"),
+                                 .sink = {NULL, open_batch, batch_stored}};
+        stored = 0;
+        assert_int_equal(bt_split(&split, NULL), more > 0 ? BT_LIMIT : BT_OK);
+        if (more <= 0)
+            bt_buf_done(&batches[0]);
+    }
+}
+
 static void test_no_mode(void **state)
 {
     (void)state;
@@ -292,6 +308,7 @@ int main(void)
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_split),
         cmocka_unit_test(test_many_partitions),
+        cmocka_unit_test(test_partitions_limit),
         cmocka_unit_test(test_no_mode),
         cmocka_unit_test(test_bytes),
     };

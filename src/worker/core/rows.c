@@ -92,5 +92,7 @@ int core_expr_render(struct core_expr *expr, const struct bt_value *row, struct 
     expr->row = row;
     int rc = bt_dyn_render(expr->dyn, &expr->scope, ret_text, err);
     expr->row = NULL;
+    if (rc == BT_INVALID && err && !err->hint[0])
+        (void)bt_hint(err, "line %" PRIu64 " of the file", expr->line); /* Gives the code. */
     return rc;
 }

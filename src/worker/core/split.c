@@ -132,6 +132,9 @@ static int run_partitions(const struct bt_split *split, struct bt_err *err)
 {
     BT_CLEANUP(group_done) struct group group = {0};
     uint64_t count = (uint64_t)split->partitions;
+    if (split->partitions > BT_SPLIT_PARTITIONS_MAX)
+        return bt_fail(err, BT_LIMIT, "a file is split into at most %d partitions",
+                       BT_SPLIT_PARTITIONS_MAX);
     while (group.first < count && !group.is_last) {
         uint64_t left = count - group.first;
         group.count = left < BT_SPLIT_OPEN_MAX ? left : BT_SPLIT_OPEN_MAX;
