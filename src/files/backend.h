@@ -31,8 +31,8 @@ struct bt_files_ops {
                 struct bt_err *err);
     bool (*drop_empty)(struct bt_files *files, const char *tenant, struct bt_str uri);
     /* NULL: it is done with list, remove and drop_empty. */
-    int (*purge)(struct bt_files *files, const char *tenant, const struct bt_files_purge *purge,
-                 struct bt_err *err);
+    int (*walk)(struct bt_files *files, const char *tenant, const struct bt_files_walk *walk,
+                bool deletes, struct bt_err *err);
 };
 
 /* Backends embed these first. */

@@ -19,6 +19,8 @@ int bt_files_uri(struct bt_str path, struct bt_buf *out);
 /* Appends a path; what may not stand in a URI is written %XX, and a file is stored under that very
  * name. */
 int bt_files_add_escaped(struct bt_str path, struct bt_buf *out);
+/* The other way round: appends the path that a stored name stands for. */
+int bt_files_add_unescaped(struct bt_str name, struct bt_buf *out);
 /* The path part of a URI, checked. Borrowed from `uri`. */
 int bt_files_path(struct bt_str uri, struct bt_str *ret_path, struct bt_err *err);
 
@@ -69,14 +71,17 @@ bool bt_files_drop_empty(struct bt_files *files, const char *tenant, struct bt_s
 
 int bt_files_delete(struct bt_files *files, const char *tenant, struct bt_str uri,
                     struct bt_err *err);
-/* Deletes every file beneath a folder, and then the folders in which nothing is left. */
-struct bt_files_purge {
-    struct bt_str uri;                          /* Ends in '/'. Missing is no error. */
-    const char *keep;                           /* A folder directly in it that stays; or NULL. */
-    int (*each)(void *data, struct bt_str uri); /* Told of each; negative ends it. NULL: nobody. */
+/* Tells every file beneath a folder, in no order. */
+struct bt_files_walk {
+    struct bt_str uri; /* Ends in '/'. Missing is no error. */
+    const char *keep;  /* A folder directly in it that is passed by; or NULL. */
+    int (*each)(void *data, struct bt_str uri); /* Negative ends it. NULL: nobody is told. */
     void *data;
 };
-int bt_files_purge(struct bt_files *files, const char *tenant, const struct bt_files_purge *purge,
+int bt_files_walk(struct bt_files *files, const char *tenant, const struct bt_files_walk *walk,
+                  struct bt_err *err);
+/* The same, and deletes each before it is told; then the folders in which nothing is left. */
+int bt_files_purge(struct bt_files *files, const char *tenant, const struct bt_files_walk *walk,
                    struct bt_err *err);
 /* Deletes everything beneath a path prefix ending in '/'. Missing is no error. */
 int bt_files_delete_tree(struct bt_files *files, const char *tenant, struct bt_str uri,

@@ -53,9 +53,9 @@ static void test_nearest(void **state)
 /* Types of which every property may be left out. */
 static bool needs_nothing(const struct bt_type *type)
 {
-    static const char *const names[] = {"storage.local_files", "storage.purge_execution",
-                                        "state.set",           "state.get",
-                                        "state.delete",        "log.fetch"};
+    static const char *const names[] = {
+        "storage.local_files", "storage.purge_execution", "state.set", "state.get", "state.delete",
+        "log.fetch",           "namespace.upload"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(type->name, names[i]) == 0)
             return true;

@@ -72,20 +72,7 @@ int space_uri(const struct bt_space_file *file, bool is_folder, struct bt_buf *o
 
 int space_unescape(struct bt_str name, struct bt_buf *out)
 {
-    static const char digits[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < name.len; i++) {
-        const char *high = i + 2 < name.len && name.at[i] == '%' && name.at[i + 1]
-                               ? strchr(digits, name.at[i + 1])
-                               : NULL;
-        const char *low = high && name.at[i + 2] ? strchr(digits, name.at[i + 2]) : NULL;
-        if (low) {
-            BT_TRY(bt_buf_addc(out, (char)((high - digits) * 16 + (low - digits))));
-            i += 2;
-        } else {
-            BT_TRY(bt_buf_addc(out, name.at[i]));
-        }
-    }
-    return BT_OK;
+    return bt_files_add_unescaped(name, out);
 }
 
 /* --- Looking ---------------------------------------------------------------------------------- */

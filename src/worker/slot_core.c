@@ -30,6 +30,7 @@ static int run(struct slot *slot, struct bt_value *outputs, struct bt_err *err)
                            .asks = &slot->asks,
                            .props = slot->core_props,
                            .stage = &stage,
+                           .capture = &slot->capture,
                            .is_over = &slot->is_core_over,
                            .outputs = outputs,
                            .notes = slot->notes};

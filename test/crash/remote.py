@@ -331,6 +331,10 @@ tasks:
   - {id: files, type: storage.local_files, inputs: {a.txt: "{{ outputs.whole.uri }}"}, outputs: [a.txt]}
   - {id: gone, type: storage.delete, uri: "{{ outputs.whole.uri }}", errorOnMissing: true}
   - {id: missing, type: storage.delete, uri: "{{ outputs.whole.uri }}"}
+  - {id: up, type: namespace.upload, filesMap: {a/x.ion: "{{ outputs.last.uri }}", b.txt: "{{ outputs.last.uri }}"}}
+  - {id: down, type: namespace.download, namespace: test, files: ["a/*.ion"]}
+  - {id: lines, type: log.fetch, level: DEBUG}
+  - {id: away, type: namespace.delete, namespace: test, files: ["**"]}
   - {id: set, type: state.set, data: {a: 1}}
   - {id: get, type: state.get, errorOnMissing: true}
   - {id: forget, type: state.delete, errorOnMissing: true}
@@ -342,7 +346,9 @@ tasks:
       - "{{ outputs.text.value | length == 19 }}"
       - "{{ outputs.missing.deleted == false }}"
       - "{{ outputs.get.data.a == 1 }}"
-      - "{{ outputs.clean.uris | length == 7 }}"
+      - "{{ outputs.down.files | keys | first == '/a/x.ion' }}"
+      - "{{ outputs.down.files | length == 1 }}"
+      - "{{ outputs.clean.uris | length == 9 }}"
 """
 
 

@@ -4,6 +4,7 @@
  * is to end. It touches nothing of its slot but what stands here. */
 #pragma once
 #include "worker/asks.h"
+#include "worker/runner/protocol.h"
 #include "worker/runner/stage.h"
 
 struct bt_core {
@@ -13,6 +14,7 @@ struct bt_core {
     struct bt_asks *asks;         /* Of expressions that are rendered for each line. */
     const struct bt_value *props; /* Rendered; those that are `x-late` are not among them. */
     const struct bt_stage *stage; /* Its working directory, not made yet. */
+    struct bt_capture *capture;   /* Takes metrics. */
     const _Atomic bool *is_over;  /* It was killed, or its time has passed. */
     /* What comes of it: owned by the caller. */
     struct bt_value *outputs;    /* A map that runs put their outputs into. */

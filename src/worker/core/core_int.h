@@ -13,6 +13,9 @@ int core_delete(struct bt_core *core, struct bt_err *err);
 int core_write(struct bt_core *core, struct bt_err *err);
 int core_local_files(struct bt_core *core, struct bt_err *err);
 int core_purge_execution(struct bt_core *core, struct bt_err *err);
+int core_space_upload(struct bt_core *core, struct bt_err *err);
+int core_space_download(struct bt_core *core, struct bt_err *err);
+int core_space_delete(struct bt_core *core, struct bt_err *err);
 int core_log_fetch(struct bt_core *core, struct bt_err *err);
 int core_state_set(struct bt_core *core, struct bt_err *err);
 int core_state_get(struct bt_core *core, struct bt_err *err);
@@ -25,6 +28,8 @@ int core_state_delete(struct bt_core *core, struct bt_err *err);
 struct bt_str core_text(const struct bt_core *core, const char *name);
 /* Takes the value. */
 int core_put(struct bt_core *core, const char *name, struct bt_value *value, struct bt_err *err);
+/* A metric of the task run. */
+int core_count(struct bt_core *core, const char *name, size_t count);
 /* ".csv" of a URI, as it stands there, else ".tmp". */
 struct bt_str core_extension(struct bt_str uri);
 /* Opens the file that the property names. */

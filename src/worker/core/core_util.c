@@ -19,6 +19,15 @@ int core_put(struct bt_core *core, const char *name, struct bt_value *value, str
     return bt_map_puts(core->outputs, name, value) < 0 ? bt_fail_mem(err, "outputs") : BT_OK;
 }
 
+int core_count(struct bt_core *core, const char *name, size_t count)
+{
+    BT_VALUE metric = bt_map_new(3);
+    int rc = bt_map_puts(metric, "name", bt_value_cstr(name));
+    rc |= bt_map_puts(metric, "type", bt_value_cstr("counter"));
+    rc |= bt_map_puts(metric, "value", bt_value_int((int64_t)count));
+    return rc == BT_OK && bt_capture_metric(core->capture, metric, "type") ? BT_OK : BT_NO_MEM;
+}
+
 struct bt_str core_extension(struct bt_str uri)
 {
     const char *slash = uri.len ? memrchr(uri.at, '/', uri.len) : NULL;

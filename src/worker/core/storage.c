@@ -134,7 +134,7 @@ int core_purge_execution(struct bt_core *core, struct bt_err *err)
     BT_TRY(bt_buf_check(&path, "path", err));
     if (!uris || bt_files_uri(bt_buf_str(&path), &uri) < 0)
         return bt_fail_mem(err, "files of the execution");
-    struct bt_files_purge purge = {bt_buf_str(&uri), KEPT_FOLDER, note_uri, uris};
-    BT_TRY(bt_files_purge(core->files, core->job->tenant, &purge, err));
+    struct bt_files_walk walk = {bt_buf_str(&uri), KEPT_FOLDER, note_uri, uris};
+    BT_TRY(bt_files_purge(core->files, core->job->tenant, &walk, err));
     return core_put(core, "uris", BT_TAKE(uris), err);
 }

@@ -40,8 +40,8 @@ enum bt_frame_type {
     BT_FRAME_TEXT,        /* server: {text}: lines to show */
     BT_FRAME_ENDED,       /* server: {code, state, durationUs, outputs}; or {code, diags text} */
     BT_FRAME_FILE_DELETE, /* role "files": {tenant, uri} → FILE_END | FAILED */
-    BT_FRAME_FILE_PURGE,  /* {tenant, uri, keep}: all beneath an execution's folder → FILE_DATA…
-                             with the URIs, each ended by a newline, FILE_END | FAILED */
+    BT_FRAME_FILE_WALK, /* {tenant, uri, keep, deletes}: all beneath a folder → FILE_DATA… with
+                           the URIs, each ended by a newline, FILE_END | FAILED */
     BT_FRAME_TYPE_COUNT,
 };
 

@@ -94,7 +94,7 @@ static int serve_delete(struct transfer *transfer, const char *tenant, struct bt
     return bt_frame_send(transfer->fd, BT_FRAME_FILE_END, NULL, err);
 }
 
-/* …/executions/ID/: nothing else may be deleted as a whole. */
+/* …/executions/ID/: nothing else may be names as a whole. */
 static bool is_execution(struct bt_str uri)
 {
     static const struct bt_str folder = {"/executions/", 12};
@@ -105,43 +105,45 @@ static bool is_execution(struct bt_str uri)
     return id.len > 1 && memchr(id.at, '/', id.len) == id.at + id.len - 1;
 }
 
-/* Names of deleted files, under way to the worker. */
-struct deleted {
+/* Names of files, under way to the worker. */
+struct names {
     int fd;
     struct bt_buf lines;
 };
 
-static int send_deleted(struct deleted *deleted, size_t least)
+static int send_names(struct names *names, size_t least)
 {
-    if (deleted->lines.len < least || deleted->lines.len == 0)
+    if (names->lines.len < least || names->lines.len == 0)
         return BT_OK;
-    int rc = bt_frame_send_bytes(deleted->fd, bt_buf_str(&deleted->lines), NULL);
-    bt_buf_clear(&deleted->lines);
+    int rc = bt_frame_send_bytes(names->fd, bt_buf_str(&names->lines), NULL);
+    bt_buf_clear(&names->lines);
     return rc;
 }
 
-static int note_deleted(void *data, struct bt_str uri)
+static int note_name(void *data, struct bt_str uri)
 {
-    struct deleted *deleted = data;
-    (void)bt_buf_add(&deleted->lines, uri); /* Checked with the next. */
-    BT_TRY(bt_buf_addc(&deleted->lines, '\n'));
-    return send_deleted(deleted, BLOCK_BYTES);
+    struct names *names = data;
+    (void)bt_buf_add(&names->lines, uri); /* Checked with the next. */
+    BT_TRY(bt_buf_addc(&names->lines, '\n'));
+    return send_names(names, BLOCK_BYTES);
 }
 
-static int serve_purge(struct transfer *transfer, const char *tenant,
-                       const struct bt_value *request, struct bt_err *err)
+static int serve_walk(struct transfer *transfer, const char *tenant, const struct bt_value *request,
+                      struct bt_err *err)
 {
     char keep[64];
-    struct deleted deleted = {transfer->fd, BT_BUF_INIT(2 * BLOCK_BYTES)};
+    struct names names = {transfer->fd, BT_BUF_INIT(2 * BLOCK_BYTES)};
     struct bt_str name = bt_map_str(request, "keep"), uri = bt_map_str(request, "uri");
-    if (!is_execution(uri) || name.len >= sizeof keep)
+    bool deletes = bt_value_as_bool(bt_map_gets(request, "deletes"));
+    if ((deletes && !is_execution(uri)) || name.len >= sizeof keep)
         return bt_fail(err, BT_DENIED, "a worker may not delete '%.*s'", BT_FMT(uri));
     (void)snprintf(keep, sizeof keep, "%.*s", BT_FMT(name));
-    struct bt_files_purge purge = {uri, keep, note_deleted, &deleted};
-    int rc = bt_files_purge(transfer->listener->config.files, tenant, &purge, err);
+    struct bt_files_walk walk = {uri, keep, note_name, &names};
+    int rc = deletes ? bt_files_purge(transfer->listener->config.files, tenant, &walk, err)
+                     : bt_files_walk(transfer->listener->config.files, tenant, &walk, err);
     if (rc == BT_OK)
-        rc = send_deleted(&deleted, 0);
-    bt_buf_done(&deleted.lines);
+        rc = send_names(&names, 0);
+    bt_buf_done(&names.lines);
     return rc < 0 ? rc : bt_frame_send(transfer->fd, BT_FRAME_FILE_END, NULL, err);
 }
 
@@ -219,8 +221,8 @@ static int serve(struct transfer *transfer, struct bt_buf *buf)
         rc = serve_size(transfer, tenant, uri, &err);
     else if (rc == BT_OK && frame.type == BT_FRAME_FILE_DELETE)
         rc = serve_delete(transfer, tenant, uri, &err);
-    else if (rc == BT_OK && frame.type == BT_FRAME_FILE_PURGE)
-        rc = serve_purge(transfer, tenant, request, &err);
+    else if (rc == BT_OK && frame.type == BT_FRAME_FILE_WALK)
+        rc = serve_walk(transfer, tenant, request, &err);
     else if (rc == BT_OK && frame.type == BT_FRAME_ASK)
         rc = serve_ask(transfer, tenant, request, &err);
     else if (rc == BT_OK && !is_fetch)

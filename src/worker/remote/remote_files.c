@@ -344,42 +344,42 @@ static int refuse_removal(struct bt_files *files, const char *tenant, struct bt_
     return bt_fail(err, BT_DENIED, "a worker may not delete '%.*s'", BT_FMT(uri));
 }
 
-/* The server's list of what it deleted: lines, told one by one. */
-static int tell_lines(int fd, const struct bt_files_purge *purge, struct bt_err *err)
+/* The server's list: lines, told one by one. */
+static int tell_lines(int fd, const struct bt_files_walk *walk, struct bt_err *err)
 {
     BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(BLOCK_BYTES);
     ssize_t got = 1;
     if (lseek(fd, 0, SEEK_SET) < 0 || bt_buf_reserve(&text, BLOCK_BYTES) < 0)
-        return bt_fail(err, BT_IO, "cannot read what was deleted");
+        return bt_fail(err, BT_IO, "cannot read the names of files");
     while ((got = read(fd, text.at + text.len, BLOCK_BYTES - text.len)) > 0) {
         text.len += (size_t)got;
         struct bt_str rest = bt_buf_str(&text);
         for (const char *end; rest.len && (end = memchr(rest.at, '\n', rest.len));) {
             size_t len = (size_t)(end - rest.at);
-            BT_TRY(purge->each(purge->data, bt_str_slice(rest, 0, len)));
+            BT_TRY(walk->each(walk->data, bt_str_slice(rest, 0, len)));
             rest = bt_str_slice(rest, len + 1, rest.len);
         }
         memmove(text.at, rest.at, rest.len);
         text.len = rest.len;
     }
-    return got < 0 ? bt_fail_errno(err, BT_IO, errno, "cannot read what was deleted") : BT_OK;
+    return got < 0 ? bt_fail_errno(err, BT_IO, errno, "cannot read the names of files") : BT_OK;
 }
 
-static int purge_folder(struct bt_files *files, const char *tenant,
-                        const struct bt_files_purge *purge, struct bt_err *err)
+static int walk_folder(struct bt_files *files, const char *tenant, const struct bt_files_walk *walk,
+                       bool deletes, struct bt_err *err)
 {
     BT_FD to = -1;
     BT_VALUE names = bt_map_new(3);
     BT_TRY(temp_file(files, &to, err));
     if (bt_map_puts(names, "tenant", bt_value_cstr(tenant)) < 0 ||
-        bt_map_puts(names, "uri", bt_value_string(purge->uri)) < 0 ||
-        bt_map_puts(names, "keep", bt_value_cstr(purge->keep ? purge->keep : "")) < 0)
+        bt_map_puts(names, "uri", bt_value_string(walk->uri)) < 0 ||
+        bt_map_puts(names, "keep", bt_value_cstr(walk->keep ? walk->keep : "")) < 0 ||
+        bt_map_puts(names, "deletes", bt_value_bool(deletes)) < 0)
         return bt_fail_mem(err, "file transfer");
-    struct exchange exchange = {
-        .type = BT_FRAME_FILE_PURGE, .request = names, .from = -1, .to = to};
+    struct exchange exchange = {.type = BT_FRAME_FILE_WALK, .request = names, .from = -1, .to = to};
     int rc = ask(files, &exchange, err);
     bt_value_unref(exchange.answer);
-    return rc == BT_OK && purge->each ? tell_lines(to, purge, err) : rc;
+    return rc == BT_OK && walk->each ? tell_lines(to, walk, err) : rc;
 }
 
 static void close_files(struct bt_files *files)
@@ -400,7 +400,7 @@ static const struct bt_files_ops ops = {
     .size = file_size,
     .remove = remove_file,
     .remove_tree = refuse_removal,
-    .purge = purge_folder,
+    .walk = walk_folder,
     .close = close_files,
 };
 
