@@ -50,6 +50,10 @@ struct bt_flow_cond {
     struct bt_str text;
     uint32_t any; /* Of conditions with the same number one is enough; all numbers must hold. */
 };
+bool bt_flow_conds_hold(const struct bt_flow_cond *conds, size_t count, struct bt_str namespace,
+                        struct bt_str id);
+/* The namespace itself or a child of it, whatever the case of letters. */
+bool bt_namespace_is_below(struct bt_str name, struct bt_str namespace);
 
 struct bt_flow_name {
     struct bt_str namespace, id;

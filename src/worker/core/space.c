@@ -116,7 +116,7 @@ static bool fits(const struct space *space, struct bt_str path)
 /* The path of a stored file, "dir/a.py". */
 static int path_of(const struct space *space, struct bt_str uri, struct bt_buf *out)
 {
-    return bt_files_add_unescaped(bt_str_slice(uri, space->root.len, uri.len), out);
+    return bt_files_unescape(bt_str_slice(uri, space->root.len, uri.len), out);
 }
 
 static int note_fitting(void *data, struct bt_str uri)
