@@ -40,6 +40,24 @@ int bt_files_add_escaped(struct bt_str path, struct bt_buf *out)
     return BT_OK;
 }
 
+int bt_files_add_unescaped(struct bt_str name, struct bt_buf *out)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < name.len; i++) {
+        const char *high = i + 2 < name.len && name.at[i] == '%' && name.at[i + 1]
+                               ? strchr(digits, name.at[i + 1])
+                               : NULL;
+        const char *low = high && name.at[i + 2] ? strchr(digits, name.at[i + 2]) : NULL;
+        if (low) {
+            BT_TRY(bt_buf_addc(out, (char)((high - digits) * 16 + (low - digits))));
+            i += 2;
+        } else {
+            BT_TRY(bt_buf_addc(out, name.at[i]));
+        }
+    }
+    return BT_OK;
+}
+
 static bool is_segment_ok(struct bt_str segment)
 {
     if (segment.len == 0 || bt_str_is(segment, ".") || bt_str_is(segment, ".."))

@@ -19,6 +19,8 @@ int bt_files_uri(struct bt_str path, struct bt_buf *out);
 /* Appends a path; what may not stand in a URI is written %XX, and a file is stored under that very
  * name. */
 int bt_files_add_escaped(struct bt_str path, struct bt_buf *out);
+/* Appends what a stored name stands for. */
+int bt_files_add_unescaped(struct bt_str name, struct bt_buf *out);
 /* The path part of a URI, checked. Borrowed from `uri`. */
 int bt_files_path(struct bt_str uri, struct bt_str *ret_path, struct bt_err *err);
 
@@ -38,7 +40,7 @@ int bt_files_open(struct bt_files *files, const char *tenant, struct bt_str uri,
                   struct bt_err *err);
 int bt_files_size(struct bt_files *files, const char *tenant, struct bt_str uri,
                   int64_t *ret_size_bytes, struct bt_err *err);
-/* --- Folders: only where the storage is, not over a worker's connection ----------------------- */
+/* --- Folders: over a worker's connection only stat and list ----------------------------------- */
 
 struct bt_file_info {
     bool is_folder;

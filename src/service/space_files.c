@@ -70,24 +70,6 @@ int space_uri(const struct bt_space_file *file, bool is_folder, struct bt_buf *o
     return bt_files_uri(bt_buf_str(&path), out) < 0 ? bt_buf_check(out, "path", err) : BT_OK;
 }
 
-int space_unescape(struct bt_str name, struct bt_buf *out)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < name.len; i++) {
-        const char *high = i + 2 < name.len && name.at[i] == '%' && name.at[i + 1]
-                               ? strchr(digits, name.at[i + 1])
-                               : NULL;
-        const char *low = high && name.at[i + 2] ? strchr(digits, name.at[i + 2]) : NULL;
-        if (low) {
-            BT_TRY(bt_buf_addc(out, (char)((high - digits) * 16 + (low - digits))));
-            i += 2;
-        } else {
-            BT_TRY(bt_buf_addc(out, name.at[i]));
-        }
-    }
-    return BT_OK;
-}
-
 /* --- Looking ---------------------------------------------------------------------------------- */
 
 static struct bt_value *attributes(struct bt_str name, const struct bt_file_info *info)
@@ -155,7 +137,7 @@ static int add_entry(void *data, struct bt_str name, const struct bt_file_info *
 {
     struct values *values = data;
     BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(4096);
-    if (space_unescape(name, &text) < 0 || values->items.count >= BT_SPACE_FILES_MAX)
+    if (bt_files_add_unescaped(name, &text) < 0 || values->items.count >= BT_SPACE_FILES_MAX)
         return BT_LIMIT;
     struct bt_value *entry = attributes(bt_buf_str(&text), info);
     if (!entry)
@@ -204,7 +186,7 @@ static int visit(void *data, struct bt_str name, const struct bt_file_info *info
     BT_CLEANUP(bt_buf_done) struct bt_buf path = BT_BUF_INIT(BT_PATH_BYTES_MAX);
     (void)bt_buf_add(&path, level->path); /* Checked below. */
     (void)bt_buf_addc(&path, '/');
-    (void)space_unescape(name, &path);
+    (void)bt_files_add_unescaped(name, &path);
     BT_TRY(bt_buf_check(&path, "path", level->walk->err));
     if (info->is_folder) {
         struct bt_value *folder = bt_value_string(bt_buf_str(&path));

@@ -5,8 +5,6 @@
 /* Appends the URI of a path; `is_folder`: with '/' at its end. BT_INVALID: no path for a file. */
 int space_uri(const struct bt_space_file *file, bool is_folder, struct bt_buf *out,
               struct bt_err *err);
-/* Appends the text that a stored name stands for. */
-int space_unescape(struct bt_str name, struct bt_buf *out);
 /* Calls `each` for all files beneath a folder with their paths ("/dir/a.py"), in no order. */
 struct space_walk {
     struct bt_service *service;
