@@ -11,6 +11,10 @@ struct bt_reading {
 
 /* Appends the path of the job's execution, with '/' at its end, as the storage knows it. */
 int bt_job_path(const struct bt_job *job, struct bt_buf *out);
+/* Appends the path of the files of its namespace, with '/' at its end. */
+int bt_job_space_path(const struct bt_job *job, struct bt_buf *out);
+/* Appends the path of what its flow keeps, with '/' at its end. */
+int bt_job_flow_path(const struct bt_job *job, struct bt_buf *out);
 /* read, fileSize, fileExists, isFileEmpty; args: {path}. BT_UNAVAILABLE for another function.
  * Blocks. */
 int bt_reader_call(const struct bt_reading *reading, const char *function, struct bt_str path,

@@ -1,6 +1,6 @@
-/* slot.c — One attempt from its job to its end: plan, files, command, output, files, result. Runs
- * on the worker's thread; only bringing, storing and removing files go to helper threads. Every way
- * through it ends in finish(). */
+/* slot.c — One attempt from its plan (slot_begin.c) to its end: command, output, files, result.
+ * Runs on the worker's thread; only bringing, storing and removing files go to helper threads.
+ * Every way through it ends in finish(). */
 #include "base/limits.h"
 #include "base/own.h"
 #include "sys/fs.h"
@@ -79,12 +79,23 @@ struct bt_stage slot_stage(struct slot *slot)
         .work_name = slot->work_name,
         .fetch_name = slot->fetch_name,
         .output_name = slot->output_name,
+        .is_place = slot->place != NULL,
+        .mark = slot->place ? &slot->place->mark : NULL,
+        .notes = &slot->notes,
     };
 }
 
 static bool has_files(const struct slot *slot)
 {
-    return slot->plan.output_files || slot->plan.has_output_dir;
+    return slot->plan.output_files || slot->plan.has_output_dir || slot->plan.saves_cache;
+}
+
+static int store(struct slot *slot, const struct bt_stage *stage, struct bt_err *err)
+{
+    BT_TRY(bt_stage_store(stage, &slot->uris, err));
+    if (slot->plan.saves_cache)
+        bt_stage_save_cache(stage);
+    return BT_OK;
 }
 
 static void work_run(uv_work_t *work)
@@ -104,7 +115,7 @@ static void work_run(uv_work_t *work)
     if (slot->phase == PHASE_BRINGING)
         slot->work_rc = bt_stage_bring(&stage, &err);
     else if (slot->phase == PHASE_STORING && has_files(slot) && slot->err.code == BT_OK)
-        slot->work_rc = bt_stage_store(&stage, &slot->notes, &slot->uris, &err);
+        slot->work_rc = store(slot, &stage, &err);
     else if (slot->phase == PHASE_REMOVING)
         slot->work_rc = bt_stage_remove(&stage, NULL);
     if (slot->work_rc < 0)
@@ -136,6 +147,7 @@ static void free_slot(struct slot *slot)
 {
     struct bt_worker *worker = slot->worker;
     assert(!slot->host && slot->help == HELP_NONE);
+    place_leave(slot);
     bt_plan_done(&slot->plan);
     slot_host_done(slot);
     bt_buf_done(&slot->notes.text);
@@ -151,15 +163,32 @@ static void free_slot(struct slot *slot)
     worker->busy--;
 }
 
+/* The working directory is gone, or nothing of this attempt is in it. */
+static bool has_tidied(const struct slot *slot)
+{
+    if (slot->plan.fetch_count > 0 || slot->plan.has_output_dir)
+        return false;
+    return slot->place || slot->is_dir_kept ||
+           unlinkat(slot->worker->root, slot->work_name, AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
+/* The script of a task is none of the files that the next one finds. */
+static void drop_script(const struct slot *slot)
+{
+    char path[2 * NAME_SIZE];
+    (void)snprintf(path, sizeof path, "%s/%s", slot->work_name, slot->plan.file_name); /* Fits. */
+    (void)unlinkat(slot->worker->root, path, 0); /* It may be gone. */
+}
+
 /* Tells the result and removes the directories. */
 static void finish(struct slot *slot)
 {
     (void)uv_timer_stop(&slot->timer); /* Never fails. */
-    slot_report(slot);
-    bool is_simple = slot->plan.fetch_count == 0 && !slot->plan.has_output_dir;
-    if (is_simple &&
-        (slot->is_dir_kept || unlinkat(slot->worker->root, slot->work_name, AT_REMOVEDIR) == 0 ||
-         errno == ENOENT))
+    if (slot->place && slot->plan.file_name)
+        drop_script(slot);
+    slot_log_notes(slot);
+    place_ended(slot, slot_report(slot));
+    if (has_tidied(slot))
         free_slot(slot);
     else
         slot_start_work(slot, PHASE_REMOVING);
@@ -186,7 +215,7 @@ void slot_conclude(struct slot *slot)
         finish(slot);
 }
 
-static void fail(struct slot *slot, const struct bt_err *why)
+void slot_fail(struct slot *slot, const struct bt_err *why)
 {
     slot->err = *why;
     assert(slot->err.code != BT_OK);
@@ -306,7 +335,7 @@ void slot_on_event(struct slot *slot, const struct bt_warden_event *event)
         (void)bt_warden_explain(event, slot->plan.argv[0], &err); /* Gives the code. */
         slot->has_run = false;
         finish_streams(slot);
-        fail(slot, &err);
+        slot_fail(slot, &err);
         return;
     case BT_WARDEN_EXITED: on_exited(slot, event); return;
     case BT_WARDEN_ENDED:
@@ -326,7 +355,7 @@ static void on_warden_lost(struct slot *slot, const struct bt_err *why)
     finish_streams(slot);
     if (slot->is_host)
         slot_host_drop(slot);
-    fail(slot, why);
+    slot_fail(slot, why);
 }
 
 void lose_warden(struct bt_worker *worker, const struct bt_err *why)
@@ -385,6 +414,11 @@ void slot_run(struct slot *slot)
         slot_conclude(slot);
         return;
     }
+    if (slot_is_keeper(slot)) {
+        slot->has_run = true;
+        slot_conclude(slot);
+        return;
+    }
     int rc = spawn(slot, &err);
     if (rc == BT_ABORTED) { /* The warden was killed: another one takes its place. */
         finish_streams(slot);
@@ -402,7 +436,7 @@ void slot_run(struct slot *slot)
         return;
     }
     finish_streams(slot);
-    fail(slot, &err);
+    slot_fail(slot, &err);
 }
 
 void slots_go_on(struct bt_worker *worker)
@@ -428,78 +462,11 @@ static void work_done(uv_work_t *work, int status)
     } else if (slot->phase == PHASE_BRINGING) {
         slot_run(slot);
     } else if (slot->phase == PHASE_STORING) {
-        struct bt_str notes = bt_buf_str(&slot->notes.text);
-        for (size_t end; notes.len > 0; notes = bt_str_slice(notes, end + 1, notes.len)) {
-            end = (size_t)((const char *)memchr(notes.at, '\n', notes.len) - notes.at);
-            slot_log(slot, BT_LEVEL_WARN, bt_str_slice(notes, 0, end));
-        }
         finish(slot);
     } else {
         free_slot(slot);
     }
     bt_worker_turn(slot->worker);
-}
-
-static bool is_script(enum bt_op op)
-{
-    return op == BT_OP_SHELL_COMMANDS || op == BT_OP_SHELL_SCRIPT || op == BT_OP_PYTHON_COMMANDS ||
-           op == BT_OP_PYTHON_SCRIPT;
-}
-
-int slot_plan(struct slot *slot)
-{
-    const struct bt_type *type = slot->job->task->type;
-    struct bt_err err = BT_ERR_INIT;
-    slot->is_host = type->plugin != NULL;
-    slot->streams[STREAM_OUT].level = slot->is_host ? BT_LEVEL_DEBUG : BT_LEVEL_INFO;
-    slot->has_dir =
-        slot->is_host && !slot->asks.may_block && !slot->outer && slot_host_take_dir(slot);
-    if (slot->is_host && slot_host_plan(slot, &err) < 0)
-        slot->err = err;
-    if (slot->is_host)
-        return slot->err.code;
-    if (!is_script(type->op))
-        return bt_fail(&slot->err, BT_UNAVAILABLE, "this worker cannot run tasks of type '%s'",
-                       type->name);
-    struct bt_capabilities capabilities = bt_asks_capabilities(&slot->asks);
-    struct bt_plan_place place = {
-        .capabilities = &capabilities,
-        .work_dir = slot->work_dir,
-        .fetch_dir = slot->fetch_dir,
-        .output_dir = slot->output_dir,
-    };
-    int rc = bt_plan_make(&slot->plan, slot->job, &place, &err);
-    if (rc < 0)
-        slot->err = err;
-    return rc;
-}
-
-static void warn_of_dependencies(struct slot *slot)
-{
-    if (bt_task_prop(slot->job->task, "dependencies"))
-        slot_log(slot, BT_LEVEL_WARN,
-                 BT_STR("`dependencies` are not installed: the script runs with the packages of "
-                        "this machine; install others in beforeCommands"));
-}
-
-void slot_set_work_dir(struct slot *slot, const char *name)
-{
-    (void)snprintf(slot->work_name, NAME_SIZE, "%s", name);
-    (void)snprintf(slot->work_dir, PATH_SIZE, "%s/%s", slot->worker->dir, name); /* Both fit. */
-}
-
-void slot_set_paths(struct slot *slot)
-{
-    const struct bt_job *job = slot->job;
-    const char *dir = slot->worker->dir;
-    const char *id = job->taskrun_id[0] ? job->taskrun_id : job->exec_id;
-    char name[NAME_SIZE];
-    (void)snprintf(name, sizeof name, "%s-%" PRIx64, id, job->token);
-    slot_set_work_dir(slot, name);
-    (void)snprintf(slot->fetch_name, NAME_SIZE, "%s-%" PRIx64 "-in", id, job->token);
-    (void)snprintf(slot->output_name, NAME_SIZE, "%s-%" PRIx64 "-out", id, job->token);
-    (void)snprintf(slot->fetch_dir, PATH_SIZE, "%s/%s", dir, slot->fetch_name);
-    (void)snprintf(slot->output_dir, PATH_SIZE, "%s/%s", dir, slot->output_name); /* All fit. */
 }
 
 void slot_reset(struct slot *slot)
@@ -514,46 +481,6 @@ void slot_reset(struct slot *slot)
     slot->capture = (struct bt_capture){.log = on_protocol_log, .data = slot};
     for (int i = 0; i < STREAM_COUNT; i++)
         slot->streams[i].lines.count = 0;
-}
-
-void slot_go_on(struct slot *slot)
-{
-    warn_of_dependencies(slot);
-    slot->phase = PHASE_BRINGING;
-    if (bt_stage_is_heavy(&slot->plan)) {
-        slot_start_work(slot, PHASE_BRINGING);
-        return;
-    }
-    struct bt_stage stage = slot_stage(slot);
-    struct bt_err err = BT_ERR_INIT;
-    if (!slot->has_dir && bt_stage_bring(&stage, &err) < 0)
-        fail(slot, &err);
-    else
-        slot_run(slot);
-}
-
-void slot_begin(struct slot *slot, struct bt_job *job)
-{
-    struct bt_worker *worker = slot->worker;
-    const struct bt_worker_sink *sink = &worker->config.sink;
-    assert(slot->phase == PHASE_FREE && slot->job == job);
-    worker->busy++;
-    slot->is_killed = slot->is_timed_out = slot->is_now = false;
-    slot_reset(slot);
-    slot->has_leftover = false;
-    slot->started_us = bt_clock_wall_us(worker->config.clock);
-    bt_logs_begin(&slot->logs, job);
-    bt_asks_begin(&slot->asks, job);
-    slot_set_paths(slot);
-    if (sink->started)
-        sink->started(sink->data, job, slot->started_us);
-    slot->phase = PHASE_PREPARING;
-    slot->deadline_ms = 0;
-    if (job->timeout_us > 0) {
-        slot_start_timer(slot, (uint64_t)(job->timeout_us + 999) / 1000);
-        slot->deadline_ms = uv_now(&worker->loop) + (uint64_t)(job->timeout_us + 999) / 1000;
-    }
-    slot_prepare(slot);
 }
 
 void slot_kill(struct slot *slot, bool is_now)

@@ -7,11 +7,12 @@
 #include "base/buf.h"
 #include "value/value.h"
 
-enum { BT_REMOTE_VERSION = 1 };
+enum { BT_REMOTE_VERSION = 2 };
 #define BT_FRAME_BYTES_MAX (16u << 20) /* One frame's payload. */
 
 enum bt_frame_type {
-    BT_FRAME_HELLO = 1, /* worker: {v, token, role, id, group, tags, slots, running} */
+    BT_FRAME_HELLO = 1, /* worker: {v, token, role, id, group, tags, slots, running, places}
+                         */
     BT_FRAME_WELCOME,   /* server: {v, heartbeatMs, lostMs, nowUs} */
     BT_FRAME_REFUSED,   /* server: {message}; the connection is closed */
     BT_FRAME_HEARTBEAT, /* worker: {at}; the server sends it back as it is */
@@ -39,6 +40,10 @@ enum bt_frame_type {
     BT_FRAME_RUN,   /* cli: {source, inputs, labels, files: [[input, path]], quiet} */
     BT_FRAME_TEXT,  /* server: {text}: lines to show */
     BT_FRAME_ENDED, /* server: {code, state, durationUs, outputs}; or {code, diags text} */
+    /* Later ones: */
+    BT_FRAME_RELEASE,   /* server: {token}: this place is not wanted any more */
+    BT_FRAME_FILE_STAT, /* {tenant, uri} → FILE_END {entry: [folder?, size, modified, created]} */
+    BT_FRAME_FILE_LIST, /* {tenant, uri} → FILE_END {names, entries: as above} | FAILED */
     BT_FRAME_TYPE_COUNT,
 };
 

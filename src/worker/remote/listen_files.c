@@ -1,6 +1,7 @@
 /* listen_files.c — File transfers of remote workers: one blocking thread a connection, bounded. */
 #include "worker/remote/listen_int.h"
 
+#include "base/limits.h"
 #include "sys/fs.h"
 
 #include <fcntl.h>
@@ -87,6 +88,63 @@ static int serve_size(struct transfer *transfer, const char *tenant, struct bt_s
     return bt_frame_send(transfer->fd, BT_FRAME_FILE_END, map, err);
 }
 
+/* --- What there is ------------------------------------------------------------------------------
+ */
+
+static struct bt_value *info_entry(const struct bt_file_info *info)
+{
+    BT_VALUE entry = bt_list_new(4);
+    int rc = bt_list_push(entry, bt_value_bool(info->is_folder));
+    rc |= bt_list_push(entry, bt_value_int(info->size_bytes));
+    rc |= bt_list_push(entry, bt_value_int(info->modified_us));
+    rc |= bt_list_push(entry, bt_value_int(info->created_us));
+    return rc < 0 ? NULL : BT_TAKE(entry);
+}
+
+static int serve_stat(struct transfer *transfer, const char *tenant, struct bt_str uri,
+                      struct bt_err *err)
+{
+    struct bt_file_info info;
+    BT_TRY(bt_files_stat(transfer->listener->config.files, tenant, uri, &info, err));
+    BT_VALUE map = bt_frame_map1("entry", info_entry(&info));
+    return bt_frame_send(transfer->fd, BT_FRAME_FILE_END, map, err);
+}
+
+struct listing {
+    struct bt_value *names, *entries;
+    struct bt_err *err;
+};
+
+static int on_entry(void *data, struct bt_str name, const struct bt_file_info *info)
+{
+    struct listing *listing = data;
+    if (bt_value_count(listing->names) == BT_SPACE_FILES_MAX)
+        return bt_fail(listing->err, BT_LIMIT, "the folder holds more than %u files",
+                       BT_SPACE_FILES_MAX);
+    if (bt_list_push(listing->names, bt_value_string(name)) < 0 ||
+        bt_list_push(listing->entries, info_entry(info)) < 0)
+        return bt_fail_mem(listing->err, "folder");
+    return BT_OK;
+}
+
+static int serve_list(struct transfer *transfer, const char *tenant, struct bt_str uri,
+                      struct bt_err *err)
+{
+    BT_VALUE map = bt_map_new(2), *names = bt_list_new(0), *entries = bt_list_new(0);
+    struct listing listing = {names, entries, err};
+    const struct bt_folder_sink sink = {on_entry, &listing};
+    if (!map || !names || !entries)
+        return bt_fail_mem(err, "folder");
+    BT_TRY(bt_files_list(transfer->listener->config.files, tenant, uri, &sink, err));
+    if (bt_map_puts(map, "names", BT_TAKE(names)) < 0 ||
+        bt_map_puts(map, "entries", BT_TAKE(entries)) < 0)
+        return bt_fail_mem(err, "folder");
+    return bt_frame_send(transfer->fd, BT_FRAME_FILE_END, map, err);
+}
+
+/* --- Questions ----------------------------------------------------------------------------------
+ */
+
 /* A short text of a request, with its end. */
 static int short_text(const struct bt_value *request, const char *key, char at[200],
                       struct bt_err *err)
@@ -159,6 +217,10 @@ static int serve(struct transfer *transfer, struct bt_buf *buf)
         rc = serve_put(transfer, tenant, uri, &err);
     else if (rc == BT_OK && frame.type == BT_FRAME_FILE_SIZE)
         rc = serve_size(transfer, tenant, uri, &err);
+    else if (rc == BT_OK && frame.type == BT_FRAME_FILE_STAT)
+        rc = serve_stat(transfer, tenant, uri, &err);
+    else if (rc == BT_OK && frame.type == BT_FRAME_FILE_LIST)
+        rc = serve_list(transfer, tenant, uri, &err);
     else if (rc == BT_OK && frame.type == BT_FRAME_ASK)
         rc = serve_ask(transfer, tenant, request, &err);
     else if (rc == BT_OK && !is_fetch)

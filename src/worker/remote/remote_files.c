@@ -196,6 +196,41 @@ static int file_size(struct bt_files *files, const char *tenant, struct bt_str u
     return BT_OK;
 }
 
+/* As the server's info_entry() makes it. */
+static struct bt_file_info read_entry(const struct bt_value *entry)
+{
+    return (struct bt_file_info){.is_folder = bt_value_as_bool(bt_list_at(entry, 0)),
+                                 .size_bytes = bt_value_as_int(bt_list_at(entry, 1)),
+                                 .modified_us = bt_value_as_int(bt_list_at(entry, 2)),
+                                 .created_us = bt_value_as_int(bt_list_at(entry, 3))};
+}
+
+static int file_stat(struct bt_files *files, const char *tenant, struct bt_str uri,
+                     struct bt_file_info *ret_info, struct bt_err *err)
+{
+    struct exchange exchange = {.type = BT_FRAME_FILE_STAT, .from = -1, .to = -1};
+    BT_TRY(ask_file(files, (struct target){tenant, uri}, &exchange, err));
+    *ret_info = read_entry(bt_map_gets(exchange.answer, "entry"));
+    bt_value_unref(exchange.answer);
+    return BT_OK;
+}
+
+static int list_folder(struct bt_files *files, const char *tenant, struct bt_str uri,
+                       const struct bt_folder_sink *sink, struct bt_err *err)
+{
+    struct exchange exchange = {.type = BT_FRAME_FILE_LIST, .from = -1, .to = -1};
+    BT_TRY(ask_file(files, (struct target){tenant, uri}, &exchange, err));
+    const struct bt_value *names = bt_map_gets(exchange.answer, "names");
+    const struct bt_value *entries = bt_map_gets(exchange.answer, "entries");
+    int rc = BT_OK;
+    for (size_t i = 0; rc >= 0 && i < bt_value_count(names); i++) {
+        struct bt_file_info info = read_entry(bt_list_at(entries, i));
+        rc = sink->each(sink->data, bt_value_str(bt_list_at(names, i)), &info);
+    }
+    bt_value_unref(exchange.answer);
+    return rc;
+}
+
 static struct bt_value *fetch_value(const struct bt_fetch_request *request)
 {
     const struct bt_job *job = request->job;
@@ -347,6 +382,8 @@ static const struct bt_files_ops ops = {
     .put_fd = put_fd,
     .open = open_file,
     .size = file_size,
+    .stat = file_stat,
+    .list = list_folder,
     .remove = refuse_removal,
     .remove_tree = refuse_removal,
     .close = close_files,
