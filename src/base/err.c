@@ -7,6 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* These are macros for clang-tidy. */
+#undef bt_fail
+#undef bt_fail_mem
+#undef bt_fail_errno
+
 static void format_into(char *at, size_t size, const char *format, va_list args)
 {
     int len = vsnprintf(at, size, format, args);

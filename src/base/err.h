@@ -62,5 +62,14 @@ int bt_err_prefix(struct bt_err *err, const char *format, ...)
 int bt_fail_errno(struct bt_err *err, enum bt_code code, int errno_value, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* What these return, said to clang-tidy, which sees one file at a time: after BT_TRY() it would go
+ * on with outputs that a failure left unset. */
+#ifdef __clang_analyzer__
+#define bt_fail(err, code, ...) ((void)bt_fail((err), (code), __VA_ARGS__), (int)(code))
+#define bt_fail_mem(err, what) ((void)bt_fail_mem((err), (what)), (int)BT_NO_MEM)
+#define bt_fail_errno(err, code, errno_value, ...)                                                 \
+    ((void)bt_fail_errno((err), (code), (errno_value), __VA_ARGS__), (int)(code))
+#endif
+
 /* The stable name of a code: "invalid", "not_found", … Never NULL. */
 const char *bt_code_name(enum bt_code code);

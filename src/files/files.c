@@ -40,7 +40,7 @@ int bt_files_add_escaped(struct bt_str path, struct bt_buf *out)
     return BT_OK;
 }
 
-int bt_files_add_unescaped(struct bt_str name, struct bt_buf *out)
+int bt_files_unescape(struct bt_str name, struct bt_buf *out)
 {
     static const char digits[] = "0123456789ABCDEF";
     for (size_t i = 0; i < name.len; i++) {

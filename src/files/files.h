@@ -19,8 +19,8 @@ int bt_files_uri(struct bt_str path, struct bt_buf *out);
 /* Appends a path; what may not stand in a URI is written %XX, and a file is stored under that very
  * name. */
 int bt_files_add_escaped(struct bt_str path, struct bt_buf *out);
-/* Appends what a stored name stands for. */
-int bt_files_add_unescaped(struct bt_str name, struct bt_buf *out);
+/* Appends the text that such a name stands for. */
+int bt_files_unescape(struct bt_str name, struct bt_buf *out);
 /* The path part of a URI, checked. Borrowed from `uri`. */
 int bt_files_path(struct bt_str uri, struct bt_str *ret_path, struct bt_err *err);
 

@@ -122,6 +122,9 @@ struct bt_journal_ops {
      * number. */
     int (*list)(struct bt_journal *journal, uint64_t exec, uint32_t task, uint32_t parent,
                 int (*each)(void *data, struct bt_taskrun *run), void *data, struct bt_err *err);
+    /* The same for those that FAILED, were KILLED or CANCELLED. */
+    int (*bad)(struct bt_journal *journal, uint64_t exec, uint32_t task, uint32_t parent,
+               int (*each)(void *data, struct bt_taskrun *run), void *data, struct bt_err *err);
     int (*values)(struct bt_journal *journal, uint64_t exec, uint32_t n,
                   struct bt_value **ret_values, struct bt_err *err);
     /* Timers due at or before `now_us`, earliest first, at most *count; *ret_next_us: the due time
@@ -142,6 +145,13 @@ struct bt_journal_ops {
                 struct bt_err *err);
     int (*children)(struct bt_journal *journal, const struct bt_children_query *query,
                     struct bt_err *err);
+    /* Executions that hold a slot of their flow (named by `of`), or wait for one, by key. */
+    int (*slots)(struct bt_journal *journal, const struct bt_exec *of,
+                 int (*each)(void *data, uint64_t key, enum bt_slot slot), void *data,
+                 struct bt_err *err);
+    /* Executions of a flow that have not ended. */
+    int (*running)(struct bt_journal *journal, const struct bt_exec *of,
+                   int (*each)(void *data, uint64_t key), void *data, struct bt_err *err);
     int (*last_key)(struct bt_journal *journal, uint64_t *ret_key, struct bt_err *err);
     /* The time of the last commit, 0 before the first. */
     int (*last_now)(struct bt_journal *journal, uint64_t *ret_now_us, struct bt_err *err);

@@ -121,6 +121,9 @@ struct bt_output {
     bool is_required;
 };
 
+/* What becomes of an execution when as many of its flow run as may. */
+enum bt_overflow { BT_OVERFLOW_QUEUE, BT_OVERFLOW_CANCEL, BT_OVERFLOW_FAIL };
+
 struct bt_flow {
     const char *id, *namespace;
     uint32_t revision; /* 0 until stored. */
@@ -138,7 +141,9 @@ struct bt_flow {
     const struct bt_task_list *lists; /* The flow's own: TASKS, ERRORS. */
     uint32_t list_count;
     struct bt_retry retry;
-    int64_t timeout_us;          /* Of the execution; 0 = none. */
+    int64_t timeout_us;   /* Of the execution; 0 = none. */
+    uint32_t concurrency; /* Executions that may run at once; 0 = no limit. */
+    enum bt_overflow overflow;
     struct bt_str source;        /* The text as given. */
     const struct bt_value *tree; /* The whole source as a value (for API and storing). */
 };

@@ -59,11 +59,14 @@ void bt_model_triggers(struct parse *parse, const struct place *place)
 
 static void read_behavior(struct parse *parse, const struct place *place)
 {
-    static const char *const names[] = {"QUEUE", "CANCEL", "FAIL"};
+    static const char *const names[] = {"QUEUE", "CANCEL", "FAIL"}; /* As enum bt_overflow. */
     const char *text = bt_read_text(parse, place);
-    for (size_t i = 0; text && i < BT_COUNT(names); i++)
-        if (strcmp(text, names[i]) == 0)
+    for (size_t i = 0; text && i < BT_COUNT(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            parse->box->flow.overflow = (enum bt_overflow)i;
             return;
+        }
+    }
     if (!text)
         return;
     struct bt_diag *diag =
@@ -76,11 +79,13 @@ void bt_model_concurrency(struct parse *parse, const struct place *place)
     static const char *const known[] = {"limit", "behavior"};
     if (!bt_read_is_map(parse, place))
         return;
-    warn_not_yet(parse, place);
     const struct bt_yaml_node *limit = need(parse, place, "limit");
     struct place at = bt_place_in(place, "limit", limit);
     int64_t number;
-    if (limit && bt_read_int(parse, &at, &number) && number < 1) {
+    bool is_number = limit && bt_read_int(parse, &at, &number);
+    if (is_number && number >= 1)
+        parse->box->flow.concurrency = number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
+    if (is_number && number < 1) {
         struct bt_diag *diag =
             bt_model_error(parse, &at, "too-small", "\"limit\" must be at least 1");
         bt_diag_original(parse, diag, "must be greater than or equal to 1");

@@ -271,6 +271,20 @@ static bool fits_pattern(const struct id_rule *rule, const char *id)
     return true;
 }
 
+/* Each part of a namespace is a folder of the internal storage; "_files" is one of ours. */
+static bool has_bad_part(const char *namespace)
+{
+    static const char reserved[] = "_files";
+    for (const char *part = namespace;; part++) {
+        size_t len = strcspn(part, ".");
+        if (!len || (len == sizeof reserved - 1 && memcmp(part, reserved, len) == 0))
+            return true;
+        part += len;
+        if (!*part)
+            return false;
+    }
+}
+
 const char *bt_read_id(struct parse *parse, const struct place *place, enum id_kind kind)
 {
     const struct id_rule *rule = &id_rules[kind];
@@ -299,6 +313,11 @@ const char *bt_read_id(struct parse *parse, const struct place *place, enum id_k
                               kind == ID_NAMESPACE ? "namespace" : "id");
         bt_diag_hint(parse, diag, "%s", rule->words);
         bt_diag_original(parse, diag, "must match \"%s\"", rule->pattern);
+        return NULL;
+    }
+    if (kind == ID_NAMESPACE && has_bad_part(id)) {
+        diag = bt_model_error(parse, place, "bad-id", "\"%s\" is not a valid namespace", id);
+        bt_diag_hint(parse, diag, "no part between the dots may be empty, or \"_files\"");
         return NULL;
     }
     if (bt_yaml_scalar_kind(place->node) == BT_KIND_BOOL && !bt_str_is(place->node->text, "true") &&

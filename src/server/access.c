@@ -8,6 +8,7 @@
 
 #include <nettle/base64.h>
 #include <nettle/memops.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 /* The host without its port. */
@@ -15,17 +16,34 @@ static struct bt_str host_name(struct bt_str host)
 {
     if (host.len && host.at[0] == '[') {
         ptrdiff_t end = bt_str_find(host, BT_STR("]"), 0);
-        return end < 0 ? host : bt_str_slice(host, 1, (size_t)end);
+        bool is_last = end >= 0 && ((size_t)end + 1 == host.len || host.at[end + 1] == ':');
+        return is_last ? bt_str_slice(host, 1, (size_t)end) : host;
     }
     ptrdiff_t colon = bt_str_find(host, BT_STR(":"), 0);
     return colon < 0 ? host : bt_str_slice(host, 0, (size_t)colon);
 }
 
+static bool ends_like(struct bt_str text, struct bt_str with)
+{
+    return text.len >= with.len &&
+           strncasecmp(text.at + text.len - with.len, with.at, with.len) == 0;
+}
+
+/* 127.0.0.1, but not 127.0.0.1.example.org: anybody may have that name lead here. */
+static bool is_loopback_number(struct bt_str name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (name.at[i] != '.' && (name.at[i] < '0' || name.at[i] > '9'))
+            return false;
+    return bt_str_starts(name, BT_STR("127."));
+}
+
 static bool is_this_machine(struct bt_str host)
 {
+    static const struct bt_str local = {"localhost", 9}, below = {".localhost", 10};
     struct bt_str name = host_name(host);
-    return bt_str_is(name, "localhost") || bt_str_ends(name, BT_STR(".localhost")) ||
-           bt_str_starts(name, BT_STR("127.")) || bt_str_is(name, "::1") || host.len == 0;
+    return (name.len == local.len && ends_like(name, local)) || ends_like(name, below) ||
+           is_loopback_number(name) || bt_str_is(name, "::1") || host.len == 0;
 }
 
 static bool is_token(const struct bt_server *server, struct bt_str given)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <unistd.h>
 
 struct bt_form {
@@ -15,13 +16,19 @@ struct bt_form {
     struct bt_buf *texts; /* One a part. */
     size_t count, cap;
     uint64_t text_bytes;
+    bool is_multipart;
     struct bt_err err; /* Why it cannot be taken. */
 };
 
+static bool starts_like(struct bt_str text, struct bt_str with)
+{
+    return text.len >= with.len && strncasecmp(text.at, with.at, with.len) == 0;
+}
+
 bool form_is_wanted(struct bt_str content_type)
 {
-    return bt_str_starts(content_type, BT_STR("multipart/form-data")) ||
-           bt_str_starts(content_type, BT_STR("application/x-www-form-urlencoded"));
+    return starts_like(content_type, BT_STR("multipart/form-data")) ||
+           starts_like(content_type, BT_STR("application/x-www-form-urlencoded"));
 }
 
 static int grow(struct bt_form *form)
@@ -45,6 +52,8 @@ static int open_part(struct exchange *exchange, const char *name, const char *fi
 {
     struct bt_form *form = exchange->form;
     struct bt_part part = {.fd = -1};
+    if (form->is_multipart && !(name && *name))
+        return bt_fail(&form->err, BT_INVALID, "Invalid format: a part of the form has no name");
     if (form->count == BT_FORM_PARTS_MAX)
         return bt_fail(&form->err, BT_LIMIT, "the form has more than %u parts", BT_FORM_PARTS_MAX);
     BT_TRY(grow(form));
@@ -116,6 +125,8 @@ int form_open(struct exchange *exchange, struct bt_err *err)
         return bt_fail_mem(err, "form");
     exchange->form->processor =
         bt_mhd.create_post_processor(exchange->connection, BUFFER_BYTES, on_part, exchange);
+    struct bt_str type = bt_header(&exchange->request, "Content-Type");
+    exchange->form->is_multipart = starts_like(type, BT_STR("multipart/"));
     if (!exchange->form->processor)
         return bt_fail(err, BT_INVALID, "Invalid format: the form has no boundary");
     return BT_OK;
@@ -146,6 +157,10 @@ int form_close(struct exchange *exchange, struct bt_err *err)
     form->processor = NULL;
     if (!form->err.code && is_whole == MHD_NO && exchange->body_bytes)
         (void)bt_fail(&form->err, BT_INVALID, "Invalid format: the form ends early");
+    if (!form->err.code && !form->count && form->is_multipart &&
+        exchange->body_bytes > bt_header(&exchange->request, "Content-Type").len)
+        (void)bt_fail(&form->err, BT_INVALID,
+                      "Invalid format: the form has no part between its boundaries");
     if (form->err.code) {
         *err = form->err;
         return (int)form->err.code;

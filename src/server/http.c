@@ -11,6 +11,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -69,6 +70,26 @@ static enum MHD_Result refuse(struct exchange *exchange, const struct bt_err *er
     return respond_send(exchange);
 }
 
+static enum MHD_Result count_lengths(void *data, enum MHD_ValueKind kind, const char *name,
+                                     const char *value)
+{
+    int *count = data;
+    (void)kind;
+    (void)value;
+    *count += strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0;
+    return MHD_YES;
+}
+
+/* A body that says twice where it ends may hide a request from a proxy before us. */
+static int check_framing(struct exchange *exchange, struct bt_err *err)
+{
+    int count = 0;
+    (void)bt_mhd.get_connection_values(exchange->connection, MHD_HEADER_KIND, count_lengths,
+                                       &count);
+    return count > 1 ? bt_fail(err, BT_INVALID, "Bad Request: the length of the body is told twice")
+                     : BT_OK;
+}
+
 /* Refuses a body that says that it is too long before it was sent. */
 static int check_length(struct exchange *exchange, struct bt_err *err)
 {
@@ -77,6 +98,8 @@ static int check_length(struct exchange *exchange, struct bt_err *err)
     bool is_form =
         request->route->flags & BT_ROUTE_FORM && form_is_wanted(bt_header(request, "Content-Type"));
     uint64_t most = is_form ? BT_HTTP_FORM_MAX : BT_HTTP_BODY_MAX;
+    if (length.len)
+        BT_TRY(check_framing(exchange, err));
     unsigned long long number = length.len && length.len < 20 ? strtoull(length.at, NULL, 10) : 0;
     if (length.len >= 20 || number > most)
         return bt_fail(err, BT_LIMIT, "the body has more than %llu bytes",
@@ -133,6 +156,9 @@ static enum MHD_Result work(struct exchange *exchange)
         rc = bt_fail(&err, BT_LIMIT, "the body has more than %u bytes", BT_HTTP_BODY_MAX);
     else if (exchange->form)
         rc = form_close(exchange, &err);
+    else if (exchange->request.route->flags & BT_ROUTE_FORM && exchange->request.body.len)
+        rc = bt_fail(&err, BT_INVALID,
+                     "Unsupported Media Type: the body must be multipart/form-data");
     else if (!bt_utf8_is_valid(bt_buf_str(&exchange->request.body), NULL))
         rc = bt_fail(&err, BT_INVALID, "Invalid format: the body is no valid UTF-8");
     if (rc < 0)

@@ -38,8 +38,9 @@ static const struct {
 
 /* Messages that already begin with the original's words stay as they are. */
 static const char *const own_words[] = {
-    "Invalid entity: ", "Invalid json: ",       "Invalid format: ",   "Invalid type: ",
-    "Bad Request",      "Resource has expired", "Illegal argument: ", "Illegal state: "};
+    "Invalid entity: ",   "Invalid json: ",  "Invalid format: ",
+    "Invalid type: ",     "Bad Request",     "Resource has expired",
+    "Illegal argument: ", "Illegal state: ", "Unsupported Media Type"};
 
 int bt_respond(struct bt_request *request, int status)
 {
@@ -84,7 +85,8 @@ static bool read_range(struct bt_str text, uint64_t size, uint64_t *ret_from, ui
     struct bt_str first = bt_str_slice(text, 6, (size_t)dash);
     struct bt_str last = bt_str_slice(text, (size_t)dash + 1, text.len);
     if ((first.len && !bt_parse_i64(first, &from)) || (last.len && !bt_parse_i64(last, &to)) ||
-        (!first.len && !last.len) || (first.len && last.len && from > to))
+        (!first.len && !last.len) || (first.len && last.len && from > to) ||
+        bt_str_find(last, BT_STR("-"), 0) >= 0)
         return false;
     if (from < 0) { /* The last bytes. */
         *ret_from = (uint64_t)to < size ? size - (uint64_t)to : 0;
@@ -227,6 +229,8 @@ int bt_respond_failure(struct bt_request *request, const struct bt_err *err)
         status = 410;
     if (bt_str_starts(msg, BT_STR("Bad Request")))
         status = 400;
+    if (bt_str_starts(msg, BT_STR("Unsupported Media Type")))
+        status = 415;
     if (status == 429)
         bt_respond_header(request, "Retry-After", "1");
     char text[1400];

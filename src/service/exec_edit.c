@@ -10,6 +10,12 @@
 
 /* --- Labels ----------------------------------------------------------------------------------- */
 
+static bool is_blank(const struct bt_value *text)
+{
+    return bt_value_is(text, BT_KIND_NULL) ||
+           (bt_value_is(text, BT_KIND_STRING) && !bt_value_str(text).len);
+}
+
 int bt_service_read_labels(const struct bt_value *pairs, struct bt_value **ret_labels,
                            struct bt_err *err)
 {
@@ -21,7 +27,8 @@ int bt_service_read_labels(const struct bt_value *pairs, struct bt_value **ret_l
     for (size_t i = 0; i < bt_value_count(pairs); i++) {
         const struct bt_value *pair = bt_list_at(pairs, i);
         struct bt_str key = bt_map_str(pair, "key"), text = bt_map_str(pair, "value");
-        if (!key.len && !text.len && bt_value_is(pair, BT_KIND_MAP))
+        if (is_blank(bt_map_gets(pair, "key")) && is_blank(bt_map_gets(pair, "value")) &&
+            bt_value_is(pair, BT_KIND_MAP))
             continue;
         if (!key.len || !text.len)
             return bt_fail(err, BT_INVALID, "each label needs a key and a value that are texts");

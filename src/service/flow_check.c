@@ -22,8 +22,7 @@ static int add_findings(struct bt_value *check, const struct bt_diags *diags)
     int rc = BT_OK;
     if (diags->errors) {
         bt_shape_violations_text(diags, &text);
-        struct bt_str words = bt_str_trim(bt_buf_str(&text));
-        rc |= bt_map_puts(check, "constraints", bt_value_string(words));
+        rc |= bt_map_puts(check, "constraints", bt_value_string(bt_buf_str(&text)));
         rc |= bt_map_puts(check, "violations", bt_shape_violations(diags));
     } else {
         rc |= bt_map_puts(check, "deprecationPaths", bt_list_new(0));

@@ -110,7 +110,7 @@ struct pushing {
 static void complain(const struct pushing *pushing, const char *path, const char *text)
 {
     struct bt_diag *diag = bt_diags_add(pushing->pushes->diags, BT_SEVERITY_ERROR, "push",
-                                        (struct bt_mark){1, 1, 0}, "%s", text);
+                                        (struct bt_mark){0}, "%s", text);
     if (diag) {
         diag->original = diag->msg;
         diag->path = path;

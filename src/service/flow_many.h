@@ -4,10 +4,13 @@
 
 /* Which flows. Empty strings and NULLs do not filter. */
 struct bt_flow_filter {
-    struct bt_str namespace;       /* This one and its children. */
-    struct bt_str text;            /* Words that occur in the namespace or the id. */
-    const struct bt_value *labels; /* List of "key:value". */
-    enum { BT_SCOPE_ALL, BT_SCOPE_USER, BT_SCOPE_SYSTEM } scope;
+    struct bt_str namespace;          /* This one and its children; in lower case. */
+    struct bt_str text;               /* Words that occur in the namespace or the id. */
+    const struct bt_value *labels;    /* Map of texts; all must be there. */
+    const struct bt_value *no_labels; /* Map of texts; none may be there. */
+    const struct bt_flow_cond *conds;
+    size_t cond_count;
+    bool is_nothing; /* None. */
 };
 bool bt_flow_matches(const struct bt_flow_filter *filter, const struct bt_flow *flow);
 /* Live flows that match, by namespace and id. */
@@ -18,6 +21,7 @@ int bt_service_find_flows(struct bt_service *service, const struct bt_principal 
 /* The names of some flows. */
 struct bt_owned_name {
     char *namespace, *id; /* Owned. */
+    uint32_t revision;    /* Of those that were found. */
 };
 struct bt_flow_names {
     struct bt_owned_name *items;
@@ -25,7 +29,9 @@ struct bt_flow_names {
 };
 void bt_flow_names_add(struct bt_flow_names *names, struct bt_str namespace, struct bt_str id);
 void bt_flow_names_done(struct bt_flow_names *names);
-/* Those that match; BT_LIMIT beyond BT_BULK_MAX. */
+enum bt_flow_sort { BT_FLOW_SORT_NAMESPACE, BT_FLOW_SORT_ID, BT_FLOW_SORT_REVISION };
+void bt_flow_names_sort(struct bt_flow_names *names, enum bt_flow_sort sort, bool is_descending);
+/* Those that match; refused beyond BT_BULK_MAX. */
 int bt_service_name_flows(struct bt_service *service, const struct bt_principal *principal,
                           const struct bt_flow_filter *filter, struct bt_flow_names *names,
                           struct bt_err *err);

@@ -45,28 +45,30 @@ static bool has_words(struct bt_str text, const struct bt_flow *flow)
     return true;
 }
 
-static bool has_labels(const struct bt_value *wanted, const struct bt_flow *flow)
+static bool has_label(const struct bt_flow *flow, const struct bt_value *labels, size_t index)
 {
-    for (size_t i = 0; i < bt_value_count(wanted); i++) {
-        struct bt_str pair = bt_value_str(bt_list_at(wanted, i));
-        ptrdiff_t colon = bt_str_find(pair, BT_STR(":"), 0);
-        if (colon < 0)
+    struct bt_value *name = NULL;
+    const struct bt_value *wanted = bt_map_at(labels, index, &name);
+    const struct bt_value *have = bt_map_get(flow->labels, bt_value_str(name));
+    return have && bt_str_eq(bt_value_str(have), bt_value_str(wanted));
+}
+
+static bool labels_match(const struct bt_flow_filter *filter, const struct bt_flow *flow)
+{
+    for (size_t i = 0; i < bt_value_count(filter->labels); i++)
+        if (!has_label(flow, filter->labels, i))
             return false;
-        const struct bt_value *have =
-            bt_map_get(flow->labels, bt_str_slice(pair, 0, (size_t)colon));
-        if (!have || !bt_str_eq(bt_value_str(have),
-                                bt_str_trim(bt_str_slice(pair, (size_t)colon + 1, pair.len))))
+    for (size_t i = 0; i < bt_value_count(filter->no_labels); i++)
+        if (has_label(flow, filter->no_labels, i))
             return false;
-    }
     return true;
 }
 
 bool bt_flow_matches(const struct bt_flow_filter *filter, const struct bt_flow *flow)
 {
-    bool is_system = strcmp(flow->namespace, "system") == 0;
-    if (filter->scope != BT_SCOPE_ALL && is_system != (filter->scope == BT_SCOPE_SYSTEM))
-        return false;
-    return has_words(filter->text, flow) && has_labels(filter->labels, flow);
+    struct bt_str namespace = bt_str_of(flow->namespace), id = bt_str_of(flow->id);
+    return !filter->is_nothing && has_words(filter->text, flow) && labels_match(filter, flow) &&
+           bt_flow_conds_hold(filter->conds, filter->cond_count, namespace, id);
 }
 
 struct finding {
@@ -96,7 +98,7 @@ int bt_service_find_flows(struct bt_service *service, const struct bt_principal 
 
 void bt_flow_names_add(struct bt_flow_names *names, struct bt_str namespace, struct bt_str id)
 {
-    struct bt_owned_name name = {bt_str_dup(namespace), bt_str_dup(id)};
+    struct bt_owned_name name = {bt_str_dup(namespace), bt_str_dup(id), 0};
     if (!name.namespace || !name.id)
         bt_die("out of memory");
     bt_vec_push(names, name);
@@ -117,6 +119,7 @@ static int name_one(void *data, const struct bt_found_flow *found)
     if (names->count == BT_BULK_MAX)
         return BT_LIMIT;
     bt_flow_names_add(names, bt_str_of(found->flow->namespace), bt_str_of(found->flow->id));
+    names->items[names->count - 1].revision = found->flow->revision;
     return BT_OK;
 }
 
@@ -129,6 +132,42 @@ int bt_service_name_flows(struct bt_service *service, const struct bt_principal 
     return rc == BT_LIMIT ? bt_fail(err, BT_INVALID, "more than %u flows match: narrow the filters",
                                     BT_BULK_MAX)
                           : rc;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct bt_owned_name *one = a, *other = b;
+    int order = strcmp(one->namespace, other->namespace);
+    return order ? order : strcmp(one->id, other->id);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct bt_owned_name *one = a, *other = b;
+    int order = strcmp(one->id, other->id);
+    return order ? order : by_name(a, b);
+}
+
+static int by_revision(const void *a, const void *b)
+{
+    const struct bt_owned_name *one = a, *other = b;
+    int order = (one->revision > other->revision) - (one->revision < other->revision);
+    return order ? order : by_name(a, b);
+}
+
+void bt_flow_names_sort(struct bt_flow_names *names, enum bt_flow_sort sort, bool is_descending)
+{
+    static int (*const orders[])(const void *a,
+                                 const void *b) = {[BT_FLOW_SORT_NAMESPACE] = by_name,
+                                                   [BT_FLOW_SORT_ID] = by_id,
+                                                   [BT_FLOW_SORT_REVISION] = by_revision};
+    if (names->count)
+        qsort(names->items, names->count, sizeof *names->items, orders[sort]);
+    for (size_t i = 0; is_descending && i < names->count / 2; i++) {
+        struct bt_owned_name first = names->items[i];
+        names->items[i] = names->items[names->count - 1 - i];
+        names->items[names->count - 1 - i] = first;
+    }
 }
 
 /* --- Words in sources ------------------------------------------------------------------------- */

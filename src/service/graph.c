@@ -14,6 +14,7 @@
 /* Where a run stands, and how it looks. */
 struct graph_run {
     uint32_t n, task, parent;
+    struct bt_id id;
     struct bt_value *value; /* STRING or NULL. Owned, both. */
     struct bt_value *json;
 };
@@ -162,9 +163,11 @@ static const struct graph_run *find_run(const struct builder *builder, uint32_t 
 }
 
 /* Id, type and children, without properties. */
-static struct bt_value *bare_task(const struct bt_task *task)
+static struct bt_value *bare_task(const struct bt_task *task, const struct bt_value *source)
 {
     BT_VALUE map = bt_map_new(2);
+    if (source)
+        return bt_shape_task_brief(source);
     if (bt_map_puts(map, "id", bt_value_cstr(task->id)) < 0 ||
         bt_map_puts(map, "type", bt_value_cstr(task->type->class_name)) < 0)
         return NULL;
@@ -178,9 +181,9 @@ static struct bt_value *task_node(struct builder *builder, const struct scope *s
     const struct bt_value *source = bt_map_gets(builder->sources, task->id);
     size_t depth = bt_value_count(scope->values);
     struct bt_str value = bt_value_str(depth ? bt_list_at(scope->values, depth - 1) : NULL);
-    check(builder,
-          bt_map_puts(node, "task",
-                      builder->has_runs || !source ? bare_task(task) : bt_value_ref(source)));
+    check(builder, bt_map_puts(node, "task",
+                               builder->has_runs || !source ? bare_task(task, source)
+                                                            : bt_value_ref(source)));
     if (builder->has_runs) {
         const struct graph_run *run = find_run(builder, task->index, scope->run, value);
         if (run)
@@ -356,7 +359,9 @@ static void build_triggers(struct builder *builder, const struct bt_value *trigg
         (void)snprintf(uid, sizeof uid, "root.Triggers.%.*s",
                        BT_FMT(bt_map_str(trigger, "id"))); /* Cut when it is longer. */
         struct bt_value *node = new_node(builder, &scope, uid, TYPE("GraphTrigger"));
-        check(builder, bt_map_puts(node, "triggerDeclaration", bt_value_ref(trigger)));
+        check(builder, bt_map_puts(node, "triggerDeclaration",
+                                   builder->has_runs ? bt_shape_task_brief(trigger)
+                                                     : bt_value_ref(trigger)));
         add_node(builder, &scope, uid, node);
         add_edge(builder, &(struct way_in){.from = "root.Triggers._start"}, uid);
         add_edge(builder, &(struct way_in){.from = uid}, "root.Triggers._end");
@@ -414,6 +419,7 @@ static int build(struct builder *builder, struct bt_value **ret_graph, struct bt
     else {
         note_sources(builder, bt_map_gets(tree, "tasks"), 0);
         note_sources(builder, bt_map_gets(tree, "errors"), 0);
+        note_sources(builder, bt_map_gets(tree, "finally"), 0);
         if (bt_value_count(triggers))
             build_triggers(builder, triggers);
         build_root(builder);
@@ -430,6 +436,22 @@ int bt_service_flow_graph(const struct bt_flow *flow, struct bt_value **ret_grap
 
 /* --- An execution ----------------------------------------------------------------------------- */
 
+/* Runs come by number: a parent before its children. */
+static const struct bt_id *parent_id(const struct builder *builder, uint32_t n)
+{
+    for (size_t low = 0, high = builder->runs.count; low < high;) {
+        size_t middle = (low + high) / 2;
+        const struct graph_run *run = &builder->runs.items[middle];
+        if (run->n == n)
+            return &run->id;
+        if (run->n < n)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
 static int keep_run(void *data, const struct bt_taskrun *run, const char *task_id)
 {
     struct builder *builder = data;
@@ -437,8 +459,9 @@ static int keep_run(void *data, const struct bt_taskrun *run, const char *task_i
     struct bt_run_shape shape = {.exec = builder->exec,
                                  .run = run,
                                  .task_id = task_id,
+                                 .parent = parent_id(builder, run->parent),
                                  .now_us = bt_clock_wall_us(bt_clock_system())};
-    struct graph_run kept = {.n = run->n, .task = run->task, .parent = run->parent};
+    struct graph_run kept = {.n = run->n, .task = run->task, .parent = run->parent, .id = run->id};
     bt_shape_run(&shape, &text);
     if (text.failed || bt_json_parse(bt_buf_str(&text), NULL, &kept.json, NULL) < 0)
         return BT_NO_MEM;

@@ -19,15 +19,17 @@ void bt_grid_times_of(struct bt_grid_times *times)
         times->from_us = 1;
 }
 
+/* Whole days and hours count: the last 24 hours until some moments later are hours, no days. */
 static enum bt_grid_unit unit_of(int64_t length_us)
 {
-    if (length_us > 365 * DAY_US)
+    int64_t days = length_us / DAY_US, hours = length_us / HOUR_US;
+    if (days > 365)
         return BT_GRID_MONTH;
-    if (length_us > 180 * DAY_US)
+    if (days > 180)
         return BT_GRID_WEEK;
-    if (length_us > DAY_US)
+    if (days > 1)
         return BT_GRID_DAY;
-    return length_us > 6 * HOUR_US ? BT_GRID_HOUR : BT_GRID_MINUTE;
+    return hours > 6 ? BT_GRID_HOUR : BT_GRID_MINUTE;
 }
 
 /* The begin of the period that has the instant, or of the one after it. */

@@ -121,9 +121,10 @@ static int read_one(struct bt_service *service, const struct bt_exec *exec, uint
 
 static int write_parent(void *data, const struct bt_taskrun *run, const char *task_id)
 {
-    struct bt_buf *out = data;
-    (void)bt_buf_addf(out, "{\"id\":\"%s\",\"n\":%u,\"taskId\":", run->id.text,
-                      run->n); /* As above. */
+    struct writing *writing = data;
+    struct bt_buf *out = writing->out;
+    (void)bt_buf_addf(out, "{\"id\":\"%s\",\"n\":%u,\"lane\":%u,\"taskId\":", run->id.text, run->n,
+                      lane_of(&writing->siblings, run)); /* As above. */
     (void)bt_json_write_str(bt_str_of(task_id), out);
     if (run->value) {
         (void)bt_buf_adds(out, ",\"value\":");
@@ -139,7 +140,7 @@ int bt_service_run_look(struct bt_service *service, const struct bt_principal *p
     enum { DEPTH_MAX = 64 }; /* More than a flow may nest. */
     BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
-    struct brief run, chain[DEPTH_MAX];
+    struct brief run = {0}, chain[DEPTH_MAX];
     size_t depth = 0;
     BT_TRY(bt_service_exec(service, principal, name->exec, &exec, err));
     BT_TRY(find(service, exec, name->run, &run, err));
@@ -159,7 +160,9 @@ int bt_service_run_look(struct bt_service *service, const struct bt_principal *p
     BT_TRY(read_one(service, exec, run.n, (struct bt_run_sink){write_run, &writing}, err));
     (void)bt_buf_adds(out, ",\"parents\":["); /* Checked below. */
     for (size_t i = depth; i-- > 0;) {
-        BT_TRY(read_one(service, exec, chain[i].n, (struct bt_run_sink){write_parent, out}, err));
+        writing.siblings.lanes = i + 1 < depth ? chain[i + 1].lanes : exec->group.lanes;
+        BT_TRY(
+            read_one(service, exec, chain[i].n, (struct bt_run_sink){write_parent, &writing}, err));
         (void)bt_buf_adds(out, i ? "," : "");
     }
     (void)bt_buf_adds(out, "]}");

@@ -147,7 +147,10 @@ static int read_chart(struct charting *charting, const struct bt_principal *prin
         return bt_fail_mem(err, "the statistics");
     if (charting->request->words.len)
         return read_lines(charting, &of, err);
-    return store->ops->log_counts(store, &of, &(struct bt_line_stat_sink){add_stat, charting}, err);
+    struct bt_stat_query query = {
+        .of = &of, .unit = charting->grid.unit >= BT_GRID_DAY ? BT_UNIT_DAY : BT_UNIT_HOUR};
+    return store->ops->log_counts(store, &query, &(struct bt_line_stat_sink){add_stat, charting},
+                                  err);
 }
 
 int bt_service_log_stats(struct bt_service *service, const struct bt_principal *principal,

@@ -41,7 +41,7 @@ static void find_kind(struct preview *preview, struct bt_str name)
         dot--;
     if (dot && name.at[dot - 1] == '.')
         preview->extension = bt_str_slice(name, dot, name.len);
-    for (size_t i = 0; i < BT_COUNT(kinds); i++)
+    for (size_t i = 0; preview->extension.len && i < BT_COUNT(kinds); i++)
         if (preview->extension.len == strlen(kinds[i].extension) &&
             strncasecmp(preview->extension.at, kinds[i].extension, preview->extension.len) == 0)
             preview->kind = kinds[i].kind;
@@ -68,6 +68,8 @@ static int read_start(struct preview *preview, int fd, size_t most, struct bt_er
 
 /* --- Text ------------------------------------------------------------------------------------- */
 
+static const char replacement[3] = {'\xEF', '\xBF', '\xBD'}; /* U+FFFD */
+
 /* Recodes what can be; what is no text becomes U+FFFD. */
 static int decode(const struct preview *preview, struct bt_buf *out, struct bt_err *err)
 {
@@ -87,11 +89,11 @@ static int decode(const struct preview *preview, struct bt_buf *out, struct bt_e
     char *at = out->at;
     while (rc == BT_OK && in_left &&
            iconv(converter, &in, &in_left, &at, &out_left) == (size_t)-1) {
-        if (errno != EILSEQ || !in_left || out_left < 3)
+        if (errno != EILSEQ || !in_left || out_left < sizeof replacement)
             break; /* The last character was cut. */
         in++, in_left--;
-        memcpy(at, "\xEF\xBF\xBD", 3);
-        at += 3, out_left -= 3;
+        memcpy(at, replacement, sizeof replacement);
+        at += sizeof replacement, out_left -= sizeof replacement;
     }
     if (rc == BT_OK)
         out->len = (size_t)(at - out->at);

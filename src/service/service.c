@@ -156,7 +156,8 @@ static int check_labels(const struct bt_value *labels, struct bt_err *err)
     for (size_t i = 0; i < bt_value_count(labels); i++) {
         struct bt_value *key = NULL;
         const struct bt_value *val = bt_map_at(labels, i, &key);
-        if (bt_str_starts(bt_value_str(key), BT_STR("system.")))
+        if (bt_str_starts(bt_value_str(key), BT_STR("system.")) &&
+            !bt_str_is(bt_value_str(key), "system.correlationId"))
             return bt_fail(err, BT_INVALID,
                            "System labels can only be set by Kestra itself, offending label: "
                            "%.*s=%.*s",

@@ -147,6 +147,20 @@ static void attempt(struct bt_buf *out, const struct bt_attempt *at, int64_t now
     (void)bt_buf_addc(out, '}');
 }
 
+/* A run that never ran has null, one that has ended without outputs an empty map. */
+static void outputs(struct bt_buf *out, const struct bt_taskrun *run)
+{
+    bool has_run = false;
+    for (uint32_t i = 0; i < run->histories.count; i++)
+        has_run |= bt_histories_at(&run->histories, i)->state == BT_RUNNING;
+    if (run->outputs || run->is_spilled || !has_run || !bt_state_is_ended(run->state)) {
+        value(out, "outputs", run->outputs);
+        return;
+    }
+    key(out, "outputs");
+    (void)bt_buf_adds(out, "{}");
+}
+
 static void run_shape(const struct bt_run_shape *shape, bool is_light, struct bt_buf *out)
 {
     const struct bt_exec *exec = shape->exec;
@@ -168,7 +182,7 @@ static void run_shape(const struct bt_run_shape *shape, bool is_light, struct bt
         (void)bt_buf_addc(out, ']');
     }
     if (!is_light)
-        value(out, "outputs", run->outputs);
+        outputs(out, run);
     key(out, "state");
     state(out, &run->histories, run->state, shape->now_us);
     (void)bt_buf_addc(out, '}');

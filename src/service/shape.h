@@ -34,7 +34,11 @@ int bt_shape_flow(const struct bt_flow *flow, bool is_deleted, bool has_source,
 /* A flow for somebody who runs it: tasks with their ids and types only. */
 int bt_shape_flow_brief(const struct bt_flow *flow, bool is_deleted, struct bt_value **ret_value,
                         struct bt_err *err);
+/* Likewise one task or trigger, a map as it was written, with what is in it. NULL without memory.
+ */
+struct bt_value *bt_shape_task_brief(const struct bt_value *task);
 /* Diagnostics as the original lists violations: [{message, path}]. NULL without memory. */
 struct bt_value *bt_shape_violations(const struct bt_diags *diags);
-/* The same as one text, "path: message" a line. */
+/* The same as one text, "path: message" a line; what is wrong with the YAML, and types that are not
+ * known, without a path. */
 void bt_shape_violations_text(const struct bt_diags *diags, struct bt_buf *out);

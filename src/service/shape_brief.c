@@ -65,10 +65,15 @@ static struct bt_value *brief_tasks(const struct bt_value *tasks, int depth)
     return BT_TAKE(list);
 }
 
+struct bt_value *bt_shape_task_brief(const struct bt_value *task)
+{
+    return brief_task(task, 0);
+}
+
 int bt_shape_flow_brief(const struct bt_flow *flow, bool is_deleted, struct bt_value **ret_value,
                         struct bt_err *err)
 {
-    static const char *const kept[] = {"id", "namespace", "revision", "inputs", "labels"};
+    static const char *const kept[] = {"id", "namespace", "revision", "inputs"};
     BT_VALUE whole = NULL, *map = bt_map_new(10);
     BT_TRY(bt_shape_flow(flow, is_deleted, false, &whole, err));
     int rc = map ? BT_OK : BT_NO_MEM;

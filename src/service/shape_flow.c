@@ -70,10 +70,26 @@ int bt_shape_flow(const struct bt_flow *flow, bool is_deleted, bool has_source,
     return BT_OK;
 }
 
+#define YAML_WORDS "Illegal flow yaml: "
+
+/* Found by the reader of YAML, before there was a flow. */
+static bool is_of_yaml(const struct bt_diag *diag)
+{
+    return strcmp(diag->code, "yaml-syntax") == 0;
+}
+
+/* What the original says with neither a path before it nor a line's end behind it. */
+static bool is_bare(const struct bt_diag *diag)
+{
+    return is_of_yaml(diag) || strncmp(diag->original, "Invalid type: ", 14) == 0;
+}
+
 /* The original's words where there are some, else ours with the place. */
 static struct bt_value *violation_text(const struct bt_diag *diag)
 {
     BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(8192);
+    if (strncmp(diag->original, YAML_WORDS, sizeof YAML_WORDS - 1) == 0)
+        return bt_value_cstr(diag->original + sizeof YAML_WORDS - 1);
     if (diag->original[0])
         return bt_value_cstr(diag->original);
     (void)bt_buf_addf(&text, "%s", diag->msg); /* Cut when it is too long. */
@@ -94,27 +110,46 @@ struct bt_value *bt_shape_violations(const struct bt_diags *diags)
             continue;
         rc |= bt_map_puts(item, "message", violation_text(diag));
         rc |= bt_map_puts(item, "logref", bt_value_null());
-        rc |= bt_map_puts(item, "path", bt_value_cstr(diag->path));
+        rc |= bt_map_puts(item, "path", bt_value_cstr(is_of_yaml(diag) ? "yaml" : diag->path));
         rc |= bt_map_puts(item, "_links", bt_map_new(0));
         rc |= bt_map_puts(item, "_embedded", bt_map_new(0));
-        rc |= bt_map_puts(item, "line", bt_value_int(diag->at.line));
-        rc |= bt_map_puts(item, "column", bt_value_int(diag->at.col));
+        if (diag->at.line) {
+            rc |= bt_map_puts(item, "line", bt_value_int(diag->at.line));
+            rc |= bt_map_puts(item, "column", bt_value_int(diag->at.col));
+        }
         if (rc != BT_OK || bt_list_push(list, BT_TAKE(item)) < 0)
             return NULL;
     }
     return BT_TAKE(list);
 }
 
+/* Whether an earlier one said the same: a type that is not known is told once. */
+static bool is_told(const struct bt_diags *diags, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (diags->items[i].severity == BT_SEVERITY_ERROR && is_bare(&diags->items[i]) &&
+            strcmp(diags->items[i].original, diags->items[index].original) == 0)
+            return true;
+    return false;
+}
+
 void bt_shape_violations_text(const struct bt_diags *diags, struct bt_buf *out)
 {
+    bool is_open = false; /* A line without its end. */
     for (size_t i = 0; i < diags->count; i++) {
         const struct bt_diag *diag = &diags->items[i];
-        if (diag->severity != BT_SEVERITY_ERROR)
+        if (diag->severity != BT_SEVERITY_ERROR || (is_bare(diag) && is_told(diags, i)))
             continue;
         BT_VALUE text = violation_text(diag);
-        if (diag->path[0])
-            (void)bt_buf_addf(out, "%s: ", diag->path); /* Sticky: cut when it is too long. */
+        if (is_open)
+            (void)bt_buf_addc(out, '\n');          /* Sticky: cut when it is too long. */
+        is_open = is_bare(diag) || !diag->at.line; /* No place: not of a source. */
+        if (!is_bare(diag) && diag->path[0])
+            (void)bt_buf_addf(out, "%s: ", diag->path);
+        else if (is_of_yaml(diag))
+            (void)bt_buf_adds(out, YAML_WORDS);
         (void)bt_buf_add(out, bt_value_str(text));
-        (void)bt_buf_addc(out, '\n');
+        if (!is_open)
+            (void)bt_buf_addc(out, '\n');
     }
 }

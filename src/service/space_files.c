@@ -27,6 +27,7 @@ static int check_path(struct bt_str path, struct bt_err *err)
         return bt_fail(err, BT_INVALID, "Illegal argument: '/_flows' is kept for flows");
     if (path.len > BT_PATH_BYTES_MAX / 4 || !bt_utf8_is_valid(path, NULL))
         return bt_fail(err, BT_INVALID, "Illegal argument: the path is too long, or no text");
+    size_t depth = 0;
     for (size_t at = 0; at < path.len;) {
         ptrdiff_t slash = bt_str_find(path, BT_STR("/"), at);
         size_t end = slash < 0 ? path.len : (size_t)slash;
@@ -35,6 +36,9 @@ static int check_path(struct bt_str path, struct bt_err *err)
                            "Illegal argument: '%.*s' is no path of a file: no empty parts, '.', "
                            "'..' or '\\'",
                            BT_FMT(path));
+        if (++depth > BT_WALK_DEPTH_MAX)
+            return bt_fail(err, BT_LIMIT, "folders are nested more than %d deep",
+                           BT_WALK_DEPTH_MAX);
         at = end + 1;
     }
     return BT_OK;
@@ -137,7 +141,7 @@ static int add_entry(void *data, struct bt_str name, const struct bt_file_info *
 {
     struct values *values = data;
     BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(4096);
-    if (bt_files_add_unescaped(name, &text) < 0 || values->items.count >= BT_SPACE_FILES_MAX)
+    if (bt_files_unescape(name, &text) < 0 || values->items.count >= BT_SPACE_FILES_MAX)
         return BT_LIMIT;
     struct bt_value *entry = attributes(bt_buf_str(&text), info);
     if (!entry)
@@ -186,7 +190,7 @@ static int visit(void *data, struct bt_str name, const struct bt_file_info *info
     BT_CLEANUP(bt_buf_done) struct bt_buf path = BT_BUF_INIT(BT_PATH_BYTES_MAX);
     (void)bt_buf_add(&path, level->path); /* Checked below. */
     (void)bt_buf_addc(&path, '/');
-    (void)bt_files_add_unescaped(name, &path);
+    (void)bt_files_unescape(name, &path);
     BT_TRY(bt_buf_check(&path, "path", level->walk->err));
     if (info->is_folder) {
         struct bt_value *folder = bt_value_string(bt_buf_str(&path));

@@ -50,6 +50,10 @@ struct bt_flow_cond {
     struct bt_str text;
     uint32_t any; /* Of conditions with the same number one is enough; all numbers must hold. */
 };
+bool bt_flow_conds_hold(const struct bt_flow_cond *conds, size_t count, struct bt_str namespace,
+                        struct bt_str id);
+/* The namespace itself or a child of it, whatever the case of letters. */
+bool bt_namespace_is_below(struct bt_str name, struct bt_str namespace);
 
 struct bt_flow_name {
     struct bt_str namespace, id;
@@ -158,9 +162,9 @@ struct bt_child_query {
     uint64_t skip, limit;
 };
 
-/* Lines that were logged within an hour, or some of them. */
+/* Lines that were logged within an hour or a day, or some of them. */
 struct bt_line_stat {
-    int64_t from_us; /* Begin of the hour. */
+    int64_t from_us; /* Within that hour or day. */
     int64_t counts[BT_LEVEL_COUNT];
 };
 struct bt_line_stat_sink {
@@ -208,8 +212,9 @@ struct bt_store_ops {
                         const struct bt_metric_name_sink *sink, struct bt_err *err);
     int (*metric_sums)(struct bt_store *store, const struct bt_metric_of *of,
                        const struct bt_metric_sink *sink, struct bt_err *err);
-    /* Of which flows (names, text), and which times; hours that they cut are whole. */
-    int (*log_counts)(struct bt_store *store, const struct bt_exec_query *of,
+    /* Log lines of flows (names, text) and times; hours that they cut are whole. Of the query the
+     * unit matters, hour or day. */
+    int (*log_counts)(struct bt_store *store, const struct bt_stat_query *query,
                       const struct bt_line_stat_sink *sink, struct bt_err *err);
     /* Lines in order. */
     int (*logs)(struct bt_store *store, const struct bt_log_query *query,

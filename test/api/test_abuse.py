@@ -49,6 +49,21 @@ def test_requests(server):
     alive(server)
 
 
+def test_framing(server):
+    """A request must not hide behind another, whatever a proxy before us reads."""
+    hidden = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    head = b"POST /api/v1/flows/validate HTTP/1.1\r\nHost: localhost\r\n"
+    for text in [b"Content-Length: 3\r\nContent-Length: 45\r\n\r\nid:",
+                 b"content-length: 3\r\nCONTENT-LENGTH: 3\r\n\r\nid:",
+                 b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+                 b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"]:
+        answer = server.raw(head + text + hidden, timeout=2)
+        assert status(answer) == 400 and b"pong" not in answer, (text, answer)
+    plain = server.raw(head + b"Content-Length: 3\r\n\r\nid:" + hidden, timeout=0.5)
+    assert status(plain) == 200 and plain.endswith(b"pong"), plain
+    alive(server)
+
+
 def test_sizes(server):
     head = b"POST /api/v1/flows HTTP/1.1\r\nHost: localhost\r\n"
     answer = server.raw(head + b"Content-Length: 900000000\r\n\r\n", timeout=2)
@@ -90,6 +105,13 @@ def test_hosts_and_origins(server):
     # A page of another site, or a name that points here, must not drive the server.
     assert server.get("/api/v1/configs", headers={"Host": "evil.example"}).status == 403
     assert server.get("/health", headers={"Host": "evil.example"}).status == 200
+    for host in ["127.0.0.1.evil.example", "127.0.0.1.evil.example:80", "127.evil", "localhost.evil.example",
+                 "evil-localhost", "127.0.0.1@evil.example", "0x7f.1", "[::1].evil.example"]:
+        assert server.get("/api/v1/configs", headers={"Host": host}).status == 403, host
+        both = {"Host": host, "Origin": "http://" + host}
+        assert server.post("/api/v1/flows", SIMPLE, headers=both).status == 403, host
+    for host in ["LOCALHOST", "localhost:99", "127.0.0.1", "127.3.2.1:8", "[::1]", "[::1]:80", "a.Localhost"]:
+        assert server.get("/api/v1/configs", headers={"Host": host}).status == 200, host
     for headers in [{"Origin": "http://evil.example"}, {"Origin": "null"},
                     {"Sec-Fetch-Site": "cross-site"}]:
         assert server.post("/api/v1/flows", SIMPLE, headers=headers).status == 403, headers

@@ -132,6 +132,10 @@ def test_execution_refused(server):
     assert off.json["message"] == "Illegal state: Requested Flow is disabled."
     assert server.form("/api/v1/executions/demo.team/hello?labels=x").status == 422
     assert server.form("/api/v1/executions/demo.team/hello?labels=system.x:y").status == 422
+    chained = server.form("/api/v1/executions/demo.team/hello?labels=system.correlationId:mine")
+    assert chained.status == 200, chained
+    assert [label["value"] for label in chained.json["labels"]
+            if label["key"] == "system.correlationId"] == ["mine"]
     assert server.get("/api/v1/executions/absent").json["message"] == "Not Found"
     assert server.get("/api/v1/nope").json["_links"]["self"]["href"] == "/api/v1/nope"
 
@@ -210,3 +214,8 @@ def test_kill(server):
     assert server.delete(f"/api/v1/executions/{begun['id']}/kill").status == 202
     events = list(server.stream(f"/api/v1/executions/{begun['id']}/follow"))
     assert json.loads(events[-1][2])["state"]["current"] == "KILLED"
+    for action in ("kill", "actions/kill"):
+        path = f"/api/v1/executions/{begun['id']}/{action}"
+        assert server.delete(path).status in (200, 202), action
+        answer = server.delete(path + "?isOnKillCascade=false")
+        assert answer.status == 409 and answer.json["message"].startswith("Illegal state: "), answer

@@ -59,6 +59,9 @@ def test_labels(server):
     refused = server.post(f"{API}/{running['id']}/labels", [{"key": "b", "value": "x"}])
     assert refused.status == 400, refused
     assert server.post(url + "/labels", [{"key": "system.x", "value": "y"}]).status == 422
+    for pair in ({"key": 1, "value": 2}, {"key": "", "value": 2}, {"key": {}, "value": []}):
+        assert server.post(url + "/labels", [pair]).status == 422, pair
+    assert server.post(url + "/labels", [{"key": "", "value": ""}, {"key": None}, {}]).status == 200
     assert server.post(url + "/labels", {"key": "x"}).status == 422
     assert server.post(url + "/labels", "[").status == 422
     assert server.post(f"{API}/0000000000000000000000/labels", []).status == 404

@@ -1,5 +1,6 @@
 """Lists and charts: filters in all dialects, totals, statistics in the original's shapes."""
 import datetime
+import json
 import time
 import urllib.parse
 
@@ -95,6 +96,8 @@ def test_bad_filters(server):
     for query in ("state=NOPE", "labels=x", "labels=x:", "timeRange=soon", "scope=ALL",
                   "childFilter=x", "startDate=x", "timeRange=PT1H&startDate=2026-01-01T00:00:00Z",
                   "startDate=2026-01-02T00:00:00Z&endDate=2026-01-01T00:00:00Z",
+                  "filters[scope][CONTAINS]=USER", "filters[timeRange][GREATER_THAN]=PT1H",
+                  "filters[childFilter][NOT_EQUALS]=MAIN",
                   "filters[nothing][EQUALS]=1", "filters[flowId][REGEX]=.*", "filters[flowId]=x",
                   "filters[and][x][flowId][EQUALS]=x", "filters[or][99][flowId][EQUALS]=x",
                   "filters[or][0][labels][EQUALS]=a:b", "filters[", "filters[a", "sort=x",
@@ -137,6 +140,8 @@ def test_daily(server):
         return (now - datetime.timedelta(**keys)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     for unit, start, count in (("minute", ago(hours=2), 121), ("hour", ago(hours=12), 13),
+                               ("minute", ago(hours=6, minutes=59), 420), ("hour", ago(hours=7), 8),
+                               ("hour", ago(days=1), 25), ("hour", ago(hours=47), 48),
                                ("day", ago(days=7), 8), ("week", ago(days=200), None),
                                ("month", ago(days=400), None)):
         rows = daily({"namespace": "shop", "startDate": start})
@@ -181,6 +186,12 @@ def test_latest_and_summary(server):
     assert server.post("/api/v1/stats/summary", {}).json == {"flows": 4, "triggers": 1}
     assert server.post("/api/v1/stats/summary", {"namespace": "shop"}).json == {"flows": 2,
                                                                               "triggers": 0}
+    trigger = "io.kestra.plugin.core.trigger"
+    server.push("id: asked\nnamespace: hooks\ntasks: [{id: t, type: log, message: x}]\ntriggers:\n"
+                f"  - {{id: hook, type: {trigger}.Webhook, key: k}}\n"
+                f"  - {{id: cron, type: {trigger}.Schedule, cron: '0 0 1 1 *'}}\n")
+    assert server.post("/api/v1/stats/summary", {"namespace": "hooks"}).json == {"flows": 1,
+                                                                               "triggers": 1}
 
 
 def test_light(server):
@@ -337,6 +348,7 @@ def test_lanes(server):
     assert look == server.get(f"{path}/taskruns/{look['n']}").json
     assert [(one["taskId"], one.get("value")) for one in look["parents"]] == [("each", None), ("x", "5")]
     assert look["parents"][0]["group"]["lanes"] == 7 and look["parents"][0]["n"] == 1
+    assert [one["lane"] for one in look["parents"]] == [0, 4] and look["lane"] == 0
     assert {key: look[key] for key in leaf} == leaf and leaf["outputs"]
     assert server.get(f"{path}/taskruns/1").json["parents"] == []
     for query in ("lanes?parent=nobody", "lanes?parent=99", "taskruns/nobody", "taskruns/0",
@@ -360,6 +372,37 @@ def test_long_list_left_out(server):
         assert head == {**{k: v for k, v in whole.items() if k != "taskRunList"},
                         "taskRunCount": count}
     assert server.get(f"{path}?taskRuns=x").status == 422
+    # What starts or changes one answers likewise.
+    for query in ("taskRuns=0&wait=true", "wait=true&taskRuns=0"):
+        short = server.post(f"/api/v1/executions/shop/loop?{query}").json
+        assert short["taskRunCount"] == count and "taskRunList" not in short and short["url"], short
+    before = server.get("/api/v1/executions/search?flowId=loop").json["total"]
+    assert server.post("/api/v1/executions/shop/loop?taskRuns=x").status == 422
+    assert server.get("/api/v1/executions/search?flowId=loop").json["total"] == before
+    labels = [{"key": "a", "value": "b"}]
+    short = server.post(f"{path}/labels?taskRuns=0", labels).json
+    assert short["taskRunCount"] == count and "taskRunList" not in short
+    assert {"key": "a", "value": "b"} in short["labels"]
+    assert server.post(f"{path}/labels?taskRuns=x", [{"key": "c", "value": "d"}]).status == 422
+    whole = server.post(f"{path}/labels", [{"key": "e", "value": "f"}]).json
+    assert len(whole["taskRunList"]) == count and len(whole["labels"]) == len(short["labels"]) + 1
+    assert whole == server.get(path).json
+
+
+def test_too_large_to_tell(server):
+    """What was done is told, also where all of it would be more than an answer may hold."""
+    server.push("id: wide\nnamespace: shop\ntasks:\n  - id: each\n    type: foreach\n"
+                "    values: '{{ range(1, 100000) }}'\n    concurrencyLimit: 0\n    tasks:\n"
+                "      - {id: x, type: return, format: " + "x" * 200 + "}\n")
+    made = server.post("/api/v1/executions/shop/wide?wait=true")
+    assert made.status == 200 and "taskRunList" not in made.json, made
+    path = f"/api/v1/executions/{made.json['id']}"
+    assert made.json["state"]["current"] == "SUCCESS" and made.json["taskRunCount"] == 100001
+    assert server.get(path).status == 413
+    labelled = server.post(f"{path}/labels", [{"key": "a", "value": "b"}])
+    assert labelled.status == 200 and labelled.json["taskRunCount"] == 100001, labelled
+    page = server.get(f"{path}/lanes?parent=1&page=20000&size=5").json
+    assert [lane["value"] for lane in page["results"]] == [str(n) for n in range(99996, 100001)]
 
 
 def test_log_search(server):
@@ -389,7 +432,97 @@ def test_log_search(server):
     assert find("flowId=talk&size=1&page=9") == {"results": [], "total": 4}
     assert find("startDate=2100-01-01T00:00:00Z")["total"] == 0
     assert find("endDate=2000-01-01T00:00:00Z")["total"] == 0
-    assert server.get("/api/v1/logs/search?minLevel=LOUD").status == 422
+    for query, want in {
+        "filters[level][EQUALS]=WARN": 2, "filters[level][GREATER_THAN_OR_EQUAL_TO]=INFO": 4,
+        "filters[minLevel][EQUALS]=ERROR": 0, "filters[namespace][STARTS_WITH]=sho": 4,
+        "filters[namespace][EQUALS]=shop": 0, "filters[namespace][PREFIX]=SHOP": 4,
+        "filters[flowId][IN]=talk,nope": 4, "filters[flowId][NOT_EQUALS]=talk&q=pear": 0,
+        "filters[or][0][flowId][EQUALS]=nope&filters[or][1][namespace][EQUALS]=shop.sales&q=pear": 2,
+        "filters[timeRange][EQUALS]=PT1H": 4, "filters[q][EQUALS]=pear": 2,
+        "filters[startDate][GREATER_THAN]=2100-01-01T00:00:00Z": 0, "sort=timestamp:desc": 4,
+    }.items():
+        others = "" if "flowId" in query else "&filters[flowId][CONTAINS]=talk"
+        assert find(query + others)["total"] == want, query
+    for query in ["minLevel=LOUD", "filters[level][EQUALS]=LOUD", "filters[level][LESS_THAN]=WARN",
+                  "filters[bogus][EQUALS]=1", "filters[flowId][REGEX]=x", "sort=timestamp",
+                  "sort=timestamp:asc", "sort=message:desc",
+                  "startDate=2030-01-01T00:00:00Z&endDate=2020-01-01T00:00:00Z"]:
+        assert server.get("/api/v1/logs/search?" + query).status == 422, query
+    assert server.get("/api/v1/executions/search?filters[level][EQUALS]=WARN").status == 422
+    for path in (f"/api/v1/metrics/{first}", "/api/v1/taskruns/search"):
+        assert server.get(path + "?sort=id").status == 422, path
+        assert server.get(path + "?sort=id:asc:x").status == 422, path
+    run = server.get(f"/api/v1/executions/{first}").json["taskRunList"][1]["id"]
+    for query, want in {
+        "": 2, "minLevel=WARN": 1, "filters[level][EQUALS]=WARN": 1, "filters[minLevel][EQUALS]=WARN": 1,
+        "filters[level][GREATER_THAN_OR_EQUAL_TO]=INFO": 2, "filters[taskId][EQUALS]=one": 1,
+        f"filters[taskRunId][EQUALS]={run}": 1, "filters[attemptNumber][EQUALS]=0": 2,
+        "filters[attemptNumber][EQUALS]=1": 0, "filters[q][EQUALS]=PEAR": 1, "taskId=one&attempt=1": 0,
+    }.items():
+        assert len(server.get(f"/api/v1/logs/{first}?{query}").json) == want, query
+        text = server.get(f"/api/v1/logs/{first}/download?{query}").text
+        assert len(text.splitlines()) == want, (query, text)
+    for query in ["filters[level][LESS_THAN]=INFO", "filters[taskId][IN]=one", "filters[bogus][EQUALS]=1",
+                  "filters[", "filters[level][EQUALS]=LOUD", "filters[attemptNumber][EQUALS]=x"]:
+        for path in ("", "/download", "/follow"):
+            assert server.get(f"/api/v1/logs/{first}{path}?{query}").status == 422, (path, query)
+    kept = [json.loads(data)["message"] for kind, _, data in server.stream(
+        f"/api/v1/logs/{first}/follow?filters[level][GREATER_THAN_OR_EQUAL_TO]=WARN") if kind == "progress"]
+    assert kept == ["green pear"], kept
+
+
+def test_flow_search(server):
+    for i, (namespace, flow) in enumerate([("a", "x"), ("a.b", "y"), ("b", "x"), ("system", "s")]):
+        server.push(f"id: {flow}\nnamespace: {namespace}\nlabels: {{team: t{i}, both: 'u:v'}}\n"
+                    "tasks: [{id: t, type: log, message: x}]\n")
+    server.put("/api/v1/flows/b/x", "id: x\nnamespace: b\nlabels: {team: t2}\n"
+               "tasks: [{id: t, type: log, message: y}]\n")
+
+    def find(query):
+        answer = server.get("/api/v1/flows/search?" + query)
+        assert answer.status == 200, (query, answer)
+        rows = [f"{flow['namespace']}/{flow['id']}" for flow in answer.json["results"]]
+        return rows, answer.json["total"]
+
+    every = ["a/x", "a.b/y", "b/x", "system/s"]
+    for query, want in {
+        "sort=namespace:asc": every, "sort=namespace:desc": every[::-1], "sort=namespace:up": every[::-1],
+        "sort=id:asc": ["system/s", "a/x", "b/x", "a.b/y"],
+        "sort=id:desc": ["a.b/y", "b/x", "a/x", "system/s"],
+        "sort=revision:desc": ["b/x", "system/s", "a.b/y", "a/x"],
+        "namespace=A": every[:2], "namespace=a&sort=id:desc": ["a.b/y", "a/x"],
+        "filters[namespace][EQUALS]=a": ["a/x"], "filters[namespace][NOT_EQUALS]=a": every[1:],
+        "filters[namespace][PREFIX]=a": every[:2], "filters[namespace][IN]=a,b": ["a/x", "b/x"],
+        "filters[namespace][NOT_IN]=a,b": ["a.b/y", "system/s"],
+        "filters[namespace][CONTAINS]=b": ["a.b/y", "b/x"],
+        "filters[namespace][ENDS_WITH]=.b": ["a.b/y"],
+        "filters[flowId][EQUALS]=x": ["a/x", "b/x"], "filters[flowId][STARTS_WITH]=y": ["a.b/y"],
+        "filters[labels][EQUALS][team]=t1": ["a.b/y"], "filters[labels][EQUALS]=team:t1": ["a.b/y"],
+        "filters[labels][NOT_EQUALS][team]=t1": ["a/x", "b/x", "system/s"],
+        "labels=both:u:v": ["a/x", "a.b/y", "system/s"], "labels=team:t1&labels=team:t2": [],
+        "labels=team:t1&labels=both:u:v": ["a.b/y"],
+        "filters[scope][EQUALS]=SYSTEM": ["system/s"], "filters[scope][NOT_EQUALS]=SYSTEM": every[:3],
+        "filters[scope][IN]=SYSTEM,USER": every, "filters[scope][NOT_IN]=SYSTEM,USER": [],
+        "filters[q][EQUALS]=x": ["a/x", "b/x"],
+        "filters[and][0][namespace][EQUALS]=b": ["b/x"],
+        "filters[or][0][namespace][EQUALS]=b&filters[or][1][flowId][EQUALS]=y": ["a.b/y", "b/x"],
+        "filters[and][0][flowId][EQUALS]=x&filters[and][1][or][0][namespace][EQUALS]=a"
+        "&filters[and][1][or][1][namespace][EQUALS]=system": ["a/x"],
+        "state=RUNNING&unknown=1": every,
+    }.items():
+        assert find(query) == (want, len(want)), (query, find(query))
+    assert find("sort=id:desc&size=2&page=2") == (["a/x", "system/s"], 4)
+    assert find("sort=id:desc&size=2&page=3") == ([], 4)
+    for query in ["sort=id", "sort=a:b:c", "sort=:", "sort=nope:asc", "filters[flowId][REGEX]=x",
+                  "filters[bogus][EQUALS]=x", "filters[namespace]=a", "filters[state][EQUALS]=FAILED",
+                  "filters[labels][CONTAINS][team]=t", "filters[scope][CONTAINS]=USER"]:
+        assert server.get("/api/v1/flows/search?" + query).status == 422, query
+    for query in ["flowId=x", "filters[flowId][EQUALS]=", "filters[startDate][EQUALS]=2024-01-01T00:00:00Z"]:
+        assert server.post("/api/v1/flows/disable/by-query?" + query).status == 422, query
+    assert server.post("/api/v1/flows/disable/by-query?filters[flowId][EQUALS]=y").json == {"count": 1}
+    assert server.delete("/api/v1/flows/delete/by-query?filters[namespace][NOT_IN]=a,b,system"
+                         ).json == {"count": 1}
+    assert find("") == (["a/x", "b/x", "system/s"], 3)
 
 
 def test_run_search(server):

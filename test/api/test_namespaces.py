@@ -19,10 +19,19 @@ def test_list(server):
     assert page["results"][1] == {"disabled": True, "id": "io.kestra", "deleted": False}
     rest = server.get("/api/v1/namespaces/search?size=3&page=2").json["results"]
     assert [n["id"] for n in rest] == ["io.other", "system"]
+    last = server.get("/api/v1/namespaces/search?size=2&sort=id:desc").json["results"]
+    assert [n["id"] for n in last] == ["system", "io.other"]
+    for sort in ["id", "id:a:b", "nope:asc"]:
+        assert server.get("/api/v1/namespaces/search?sort=" + sort).status == 422, sort
     assert server.get("/api/v1/namespaces/search?existing=true").json["total"] == 2
     assert server.get("/api/v1/namespaces/search?q=KES").json["total"] == 2
     assert server.post("/api/v1/namespaces/autocomplete", {"q": "oth"}).json == ["io.other"]
     assert server.get("/api/v1/namespaces/a%2fb").status == 422
+    for name in ("a..b", "a.", "a._files", "a._files.b"):
+        assert server.post("/api/v1/flows", simple("f", name)).status == 422, name
+        assert server.put(f"/api/v1/namespaces/{name}/kv/k", "1").status == 422, name
+        assert server.get(f"/api/v1/namespaces/{name}/files/directory").status == 422, name
+    assert server.put("/api/v1/namespaces/a.files_/kv/k", "1").status == 200
 
 
 def test_key_values(server):
@@ -116,6 +125,26 @@ def test_files(server):
     assert server.form(url + "?path=/x", [("fileContent", "no file")]).status == 422
     assert put_file(server, "..", "/x", b"x").status == 422
     assert put_file(server, "a%2f..%2fb", "/x", b"x").status == 422
+    # What is in the way is told; nothing is made on the way to a refusal.
+    assert put_file(server, "io.team", "/w/file", b"1").status == 200
+    for path in ["/w", "/w/", "/w/file/below"]:
+        assert put_file(server, "io.team", path, b"2").status == 422, path
+    for path in ["/w/file", "/w/file/below"]:
+        assert server.call("POST", url + "/directory?path=" + path).status == 422, path
+    for source, target, status in [("/w/file", "/w/file/x", 422), ("/w", "/w/new/deep", 422),
+                                   ("/none", "/made/none", 404), ("/w", "/w/file", 422),
+                                   ("/w/file", "/w/file", 200), ("/w", "/w", 200)]:
+        answer = server.call("PUT", f"{url}?from={source}&to={target}")
+        assert answer.status == status and b"main/" not in answer.body, (source, target, answer)
+    assert server.get(url + "/directory?path=/w").json[0]["fileName"] == "file"
+    assert server.get(url + "/stats?path=/made").status == 404
+    assert server.get(url + "/stats?path=/w/new").status == 404
+    # One path that is too deep must not hide all others.
+    assert put_file(server, "io.team", "/".join(["n"] * 64), b"1").status == 200
+    assert put_file(server, "io.team", "/".join(["n"] * 65), b"1").status == 413
+    assert server.call("POST", url + "/directory?path=" + "/n" * 65).status == 413
+    assert "/w/file" in server.get(url + "/search").json
+    assert server.get(url + "/export").status == 200
     # read() finds them.
     put_file(server, "io.team", "/q.txt", b"hello")
     server.push("id: r\nnamespace: io.team\ntasks:\n- {id: t, type: return, format: \"{{ read('q.txt') }}\"}\n")

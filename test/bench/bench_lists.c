@@ -1,9 +1,12 @@
-/* bench_lists.c — `make bench-lists`: a million executions, written through the journal, and the
- * queries of docs/queries.md over them. Prints p50 and p99 of each. */
+/* bench_lists.c — `make bench-lists`: a million executions with log lines and metrics, written
+ * through the journal, and the queries of docs/queries.md over them. Prints p50 and p99 of each; of
+ * charts of log lines and metrics also how much longer they take than bare SQLite. */
 #include "base/own.h"
 #include "base/rng.h"
 #include "base/vec.h"
 #include "journal/sqlite/sqlite.h"
+#include "service/log_stats.h"
+#include "service/metrics.h"
 #include "store/store.h"
 #include "sys/clock.h"
 
@@ -14,7 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FLOWS = 200, NAMESPACES = 40, BATCH = 1000, DAYS = 90, ROUNDS = 200 };
+enum { FLOWS = 200, NAMESPACES = 40, BATCH = 1000, DAYS = 90, ROUNDS = 200, LOGGED = 1 };
+#define HOUR_US INT64_C(3600000000)
 #define DAY_US INT64_C(86400000000)
 #define BEGIN_US (INT64_C(19000) * DAY_US)
 
@@ -65,12 +69,45 @@ static struct bt_exec *make_exec(size_t number)
     return exec;
 }
 
+static struct bt_value *make_metrics(void)
+{
+    static const char *const names[] = {"rows", "seconds"};
+    struct bt_value *metrics = bt_list_new(BT_COUNT(names));
+    for (size_t i = 0; i < BT_COUNT(names); i++) {
+        struct bt_value *item = bt_map_new(3);
+        (void)bt_map_puts(item, "name", bt_value_cstr(names[i]));
+        (void)bt_map_puts(item, "type", bt_value_cstr("counter"));
+        (void)bt_map_puts(item, "value", bt_value_double(below(100000) / 8.0));
+        (void)bt_list_push(metrics, item);
+    }
+    return metrics;
+}
+
+/* The index row of five lines or so: their text is in no segment, and nothing here asks for it. */
+static struct bt_log_chunk make_chunk(const struct bt_exec *exec)
+{
+    int64_t start_us = bt_histories_at(&exec->histories, 0)->at_us;
+    struct bt_log_chunk chunk = {
+        .exec = exec->key, .from_us = start_us, .to_us = start_us, .length = 1, .hour_count = 1};
+    struct bt_log_hour *hour = &chunk.hours[0];
+    hour->hour = start_us / HOUR_US;
+    hour->counts[BT_LEVEL_DEBUG] = (uint32_t)below(3);
+    hour->counts[BT_LEVEL_INFO] = 3;
+    hour->counts[BT_LEVEL_ERROR] = exec->state == BT_FAILED;
+    for (int level = 0; level < BT_LEVEL_COUNT; level++) {
+        chunk.lines += hour->counts[level];
+        chunk.levels |= (uint32_t)(hour->counts[level] > 0) << level;
+    }
+    return chunk;
+}
+
 static struct bt_taskrun *make_run(const struct bt_exec *exec)
 {
     struct bt_taskrun *run = bt_taskrun_new();
     run->n = 1;
     run->id = exec->id;
     run->state = exec->state;
+    run->metrics = make_metrics();
     for (uint32_t i = 0; i < exec->histories.count; i++)
         (void)bt_histories_add(&run->histories, bt_histories_at(&exec->histories, i)->at_us,
                                bt_histories_at(&exec->histories, i)->state);
@@ -81,16 +118,22 @@ static void fill_batch(struct bt_journal *journal, size_t from, size_t count)
 {
     const struct bt_exec *made[BATCH];
     struct bt_run_row rows[BATCH];
+    struct bt_log_chunk chunks[BATCH];
+    size_t chunk_count = 0;
     for (size_t i = 0; i < count; i++) {
         struct bt_exec *exec = make_exec(from + i);
         made[i] = exec;
         rows[i] = (struct bt_run_row){exec->key, make_run(exec), "task"};
+        if (exec->key != LOGGED)
+            chunks[chunk_count++] = make_chunk(exec);
     }
     struct bt_batch batch = {.now_us = bt_histories_at(&made[count - 1]->histories, 0)->at_us,
                              .execs = made,
                              .exec_count = count,
                              .runs = rows,
-                             .run_count = count};
+                             .run_count = count,
+                             .chunks = chunks,
+                             .chunk_count = chunk_count};
     struct bt_err err = BT_ERR_INIT;
     if (journal->ops->commit(journal, &batch, &err) < 0)
         bt_die(err.msg);
@@ -112,7 +155,7 @@ static void add_flows(struct bt_journal *journal)
 }
 
 /* One execution with 20,000 lines, of which one in a hundred is an error. */
-static uint64_t add_logs(struct bt_journal *journal, struct bt_logs *logs)
+static void add_logs(struct bt_journal *journal, struct bt_logs *logs)
 {
     enum { LINES = 20000 };
     BT_VEC(struct bt_log_entry) entries = {0};
@@ -130,17 +173,17 @@ static uint64_t add_logs(struct bt_journal *journal, struct bt_logs *logs)
         if (bt_logs_append(logs, entries.items + done, entries.count - done, &chunk, &used, NULL) <
             0)
             bt_die("cannot write logs");
-        chunk.exec = 1;
+        chunk.exec = LOGGED;
         chunk.first_line = done;
         done += used;
         bt_vec_push(&chunks, chunk);
     }
     struct bt_batch batch = {.chunks = chunks.items, .chunk_count = chunks.count};
     (void)bt_logs_sync(logs, NULL);
-    (void)journal->ops->commit(journal, &batch, NULL);
+    if (journal->ops->commit(journal, &batch, NULL) < 0)
+        bt_die("cannot write the logs' rows");
     bt_vec_done(&entries);
     bt_vec_done(&chunks);
-    return 1;
 }
 
 /* --- Queries ---------------------------------------------------------------------------------- */
@@ -287,10 +330,133 @@ static void failing(void)
 
 static void errors(void)
 {
-    struct bt_log_query query = {.exec = 1, .levels = 1u << BT_LEVEL_ERROR};
+    struct bt_log_query query = {.exec = LOGGED, .levels = 1u << BT_LEVEL_ERROR};
     if (store->ops->logs(store, &query, &(struct bt_log_sink){drop_line, NULL}, NULL) < 0)
         bt_die("logs");
 }
+
+/* --- Charts as the API answers them ----------------------------------------------------------- */
+
+static const struct bt_principal principal = {"main", "local"};
+static struct bt_service service;
+
+static struct bt_grid_times days_30(void)
+{
+    int64_t from_us = BEGIN_US + below(DAYS - 30) * DAY_US;
+    return (struct bt_grid_times){from_us, from_us + 30 * DAY_US};
+}
+
+/* Those that do not begin with 0. */
+static void count_parts(const struct bt_buf *out, struct bt_str key)
+{
+    struct bt_str text = bt_buf_str(out);
+    ptrdiff_t at = bt_str_find(text, key, 0);
+    while (at >= 0) {
+        got += text.at[(size_t)at + key.len] != '0';
+        at = bt_str_find(text, key, (size_t)at + 1);
+    }
+}
+
+static void log_chart(struct bt_str namespace)
+{
+    BT_CLEANUP(bt_buf_done) struct bt_buf out = BT_BUF_INIT(1 << 20);
+    struct bt_err err = BT_ERR_INIT;
+    struct bt_log_stats request = {.of.namespace = namespace, .times = days_30()};
+    if (bt_service_log_stats(&service, &principal, &request, &out, &err) < 0)
+        bt_die(err.msg);
+    count_parts(&out, BT_STR("\"INFO\":")); /* Of each day. */
+}
+
+static void log_lines(void)
+{
+    log_chart(BT_STR_NONE);
+}
+
+static void log_lines_below(void)
+{
+    static const char *const names[] = {"company", "company.sales", "company.web.team7"};
+    log_chart(bt_str_of(names[below(3)]));
+}
+
+static struct bt_metric_of metric_of(struct bt_exec *names)
+{
+    name_flow(below(FLOWS), names);
+    return (struct bt_metric_of){.namespace = bt_str_of(names->namespace),
+                                 .flow_id = bt_str_of(names->flow_id),
+                                 .task_id = below(2) ? BT_STR("task") : BT_STR_NONE,
+                                 .name = BT_STR("rows")};
+}
+
+static void metric_chart(void)
+{
+    BT_CLEANUP(bt_buf_done) struct bt_buf out = BT_BUF_INIT(1 << 20);
+    struct bt_err err = BT_ERR_INIT;
+    struct bt_exec names = {0};
+    struct bt_metric_chart chart = {.of = metric_of(&names), .times = days_30()};
+    chart.aggregation = (enum bt_metric_aggregation)below(4);
+    if (bt_service_metric_chart(&service, &principal, &chart, &out, &err) < 0)
+        bt_die(err.msg);
+    count_parts(&out, BT_STR("\"value\":"));
+}
+
+static void metric_names(void)
+{
+    BT_CLEANUP(bt_buf_done) struct bt_buf out = BT_BUF_INIT(1 << 20);
+    struct bt_err err = BT_ERR_INIT;
+    struct bt_exec names = {0};
+    struct bt_metric_list list = {.of = metric_of(&names)};
+    if (bt_service_metric_list(&service, &principal, &list, &out, &err) < 0)
+        bt_die(err.msg);
+    got += bt_str_is(bt_buf_str(&out), "[\"rows\",\"seconds\"]");
+}
+
+/* The same answer by one statement of bare SQLite, added up there. */
+static sqlite3 *bare;
+static sqlite3_stmt *bare_lines, *bare_metrics;
+
+static void open_bare(const char *path)
+{
+    static const char lines[] = "SELECT hour/24,sum(trace),sum(debug),sum(info),sum(warn),"
+                                "sum(error) FROM log_lines WHERE flow=?1 AND hour>=?2 AND"
+                                " hour<=?3 GROUP BY hour/24";
+    static const char metrics[] = "SELECT hour/24,sum(count),sum(whole),sum(nanos),min(least),"
+                                  "max(greatest) FROM metrics WHERE flow=?1 AND hour>=?2 AND"
+                                  " hour<=?3 AND task='task' AND name='rows' GROUP BY hour/24";
+    if (sqlite3_open_v2(path, &bare, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(bare, lines, -1, &bare_lines, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(bare, metrics, -1, &bare_metrics, NULL) != SQLITE_OK)
+        bt_die(sqlite3_errmsg(bare));
+}
+
+static void close_bare(void)
+{
+    (void)sqlite3_finalize(bare_lines);
+    (void)sqlite3_finalize(bare_metrics);
+    (void)sqlite3_close(bare);
+}
+
+static void ask_bare(sqlite3_stmt *statement, int flow)
+{
+    struct bt_grid_times times = days_30();
+    (void)sqlite3_bind_int(statement, 1, flow);
+    (void)sqlite3_bind_int64(statement, 2, times.from_us / HOUR_US);
+    (void)sqlite3_bind_int64(statement, 3, times.to_us / HOUR_US);
+    while (sqlite3_step(statement) == SQLITE_ROW)
+        got += sqlite3_column_int64(statement, 3) != 0;
+    (void)sqlite3_reset(statement); /* Done with. */
+}
+
+static void log_lines_bare(void)
+{
+    ask_bare(bare_lines, 0);
+}
+
+static void metric_chart_bare(void)
+{
+    ask_bare(bare_metrics, 1 + below(FLOWS));
+}
+
+/* --- Measuring -------------------------------------------------------------------------------- */
 
 static int compare_double(const void *a, const void *b)
 {
@@ -310,8 +476,8 @@ static double cpu_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* Of the processor's time as well: that of a busy machine says more. */
-static void measure(const char *name, void (*query)(void), double reach_ms)
+/* Of the processor's time as well: that of a busy machine says more. Returns its p50. */
+static double measure(const char *name, void (*query)(void), double reach_ms)
 {
     double times[ROUNDS], cpu_times[ROUNDS];
     got = 0;
@@ -330,22 +496,37 @@ static void measure(const char *name, void (*query)(void), double reach_ms)
                  reach_ms, cpu_times[ROUNDS * 99 / 100], got / ROUNDS, (long long)total.count,
                  total.is_capped ? "+" : "");
     (void)fflush(stdout);
+    return cpu_times[ROUNDS / 2];
+}
+
+static void measure_charts(void)
+{
+    total = (struct bt_total){0};
+    double lines = measure("log lines by day, 30 days", log_lines, 100);
+    double bound = measure("  the same by bare SQLite", log_lines_bare, 100);
+    (void)measure("the same of a namespace", log_lines_below, 100);
+    double chart = measure("metric of a flow by day, 30 days", metric_chart, 100);
+    double chart_bound = measure("  the same by bare SQLite", metric_chart_bare, 100);
+    (void)measure("names of a flow's metrics", metric_names, 20);
+    (void)printf("processor p50, times bare SQLite: log lines %.1f, metric %.1f\n", lines / bound,
+                 chart / chart_bound);
+    (void)fflush(stdout); /* What follows replaces the process. */
 }
 
 static void measure_all(void)
 {
-    measure("newest executions", newest, 20);
-    measure("by namespace prefix", by_namespace, 20);
-    measure("by flow", by_flow, 20);
-    measure("by state set", by_states, 20);
-    measure("by label", by_label, 20);
-    measure("by text", by_text, 20);
-    measure("by time range sorted by duration", by_duration, 20);
-    measure("page 1,000 of a list", page_1000, 20);
-    measure("counts by state and day", by_day, 100);
-    measure("last 20 runs of each of 25 flows", latest, 20);
-    measure("top failing flows", failing, 100);
-    measure("logs of one execution by level", errors, 20);
+    (void)measure("newest executions", newest, 20);
+    (void)measure("by namespace prefix", by_namespace, 20);
+    (void)measure("by flow", by_flow, 20);
+    (void)measure("by state set", by_states, 20);
+    (void)measure("by label", by_label, 20);
+    (void)measure("by text", by_text, 20);
+    (void)measure("by time range sorted by duration", by_duration, 20);
+    (void)measure("page 1,000 of a list", page_1000, 20);
+    (void)measure("counts by state and day", by_day, 100);
+    (void)measure("last 20 runs of each of 25 flows", latest, 20);
+    (void)measure("top failing flows", failing, 100);
+    (void)measure("logs of one execution by level", errors, 20);
 }
 
 int main(int argc, char **argv)
@@ -373,7 +554,11 @@ int main(int argc, char **argv)
         fill_batch(journal, done, execs - done < BATCH ? execs - done : BATCH);
     add_logs(journal, logs);
     (void)printf("%zu executions written in %.1f s\n", execs, (now_ms() - start) / 1e3);
+    service.store = store;
+    open_bare(path);
     measure_all();
+    measure_charts();
+    close_bare();
     store->ops->close(store);
     bt_logs_close(logs);
     journal->ops->close(journal);

@@ -140,3 +140,53 @@ tasks:
     tasks:
       - {id: resize, type: log, message: "picture {{ taskrun.value }}"}
 `;
+
+export const measured = (gate) => `id: load-orders
+namespace: shop.orders
+description: Loads orders of each table and counts them.
+tasks:
+  - id: tables
+    type: foreach
+    values: [orders, lines, customers]
+    tasks:
+      - id: load
+        type: shell
+        commands:
+          - >-
+            echo '::{"metrics":[{"name":"rows","type":"counter","value":1204.5,"tags":{"table":"{{ taskrun.value }}"}},
+            {"name":"query","type":"timer","value":1.25},{"name":"lag","type":"gauge","value":0.00004}]}::'
+  - id: last
+    type: shell
+    commands:
+      - ${wait(gate)}
+      - echo '::{"metrics":[{"name":"size","type":"counter","value":123456789}]}::'
+`;
+
+/** Three of its last values fail: late, so that all have begun. */
+const resize = '{id: resize, type: log, message: "picture {{ taskrun.value }}"}';
+export const large = (values, task = resize) => `id: large
+namespace: shop.media
+tasks:
+  - {id: begin, type: log, message: begins}
+  - id: each
+    type: foreach
+    values: "{{ range(1, ${values}) }}"
+    concurrencyLimit: 0
+    tasks:
+      - ${task}
+      - {id: check, type: fail, condition: "{{ ['${values - 30}', '${values - 20}', '${values - 10}'] contains taskrun.value }}"}
+`;
+
+export const conditional = `id: deploy
+namespace: shop.web
+inputs:
+  - {id: where, type: SELECT, values: [test, production]}
+  - id: reason
+    type: STRING
+    validator: "[A-Z]+-[0-9]+"
+    dependsOn: {inputs: [where], condition: "{{ inputs.where == 'production' }}"}
+  - {id: copies, type: INT, min: 1, max: 9}
+  - {id: contact, type: EMAIL}
+tasks:
+  - {id: show, type: log, message: "{{ inputs.where }} {{ inputs.copies }}"}
+`;

@@ -10,7 +10,7 @@ const server = await startServer(resolve(binary));
 const browser = await startBrowser();
 
 async function fill() {
-  for (const source of [flows.loop, flows.failing, flows.slow, flows.allInputs, flows.fanOut,
+  for (const source of [flows.loop, flows.failing, flows.slow, flows.allInputs, flows.fanOut, flows.conditional, flows.measured("/"),
     flows.hello("sync-stock", "shop.orders", "{team: orders}"), flows.hello("rotate-keys", "ops", "{tier: gold}"),
     flows.hello("warm-caches", "shop.web")]) await server.push(source);
   const all = [["shop.orders", "sync-stock"], ["ops", "rotate-keys"], ["shop.web", "warm-caches"], ["shop.reports", "nightly-report"]];
@@ -20,8 +20,9 @@ async function fill() {
   for (let round = 0; round < 2; round++) await server.run("shop.orders", "import-orders", {}, "?wait=true");
   const failed = await server.run("shop.orders", "import-orders", {}, "?wait=true&labels=run:nightly");
   const fan = await server.run("shop.media", "thumbnails", {}, "?wait=true");
+  const measured = await server.run("shop.orders", "load-orders", {}, "?wait=true");
   const live = await server.run("ops", "backup");
-  return { loop, failed, fan, live };
+  return { loop, failed, fan, live, measured };
 }
 
 async function shoot(theme, width, suffix, pages) {
@@ -39,7 +40,7 @@ async function shoot(theme, width, suffix, pages) {
 
 try {
   await shoot("light", 1440, "light", [["empty-flows", "flows"], ["empty-executions", "executions"]]);
-  const { loop, failed, fan, live } = await fill();
+  const { loop, failed, fan, live, measured } = await fill();
   const at = ({ namespace, flowId, id }) => `executions/${namespace}/${flowId}/${id}`;
   const pages = [
     ["flows", "flows"],
@@ -48,13 +49,39 @@ try {
       await page.locator("[data-filter=line]").pressSequentially("orders state:");
       await page.getByRole("option").first().waitFor();
     }],
+    ["executions-bulk", "executions", async (page) => {
+      for (const at of [1, 2, 4]) await page.locator("tbody input[type=checkbox]").nth(at).check();
+    }],
+    ["executions-bulk-delete", "executions?state=SUCCESS", async (page) => {
+      await page.locator("thead input[type=checkbox]").check();
+      await page.getByRole("toolbar").getByRole("button", { name: "Delete…" }).click();
+      await page.locator("dialog .danger").waitFor();
+    }],
     ["flow", "flows/shop.reports/nightly-report"],
     ["run", "flows/demo/every-input?run=1"],
+    ["run-wrong", "flows/shop.web/deploy?run=1", async (page) => {
+      await page.locator("dialog [data-input=where]").selectOption("production");
+      await page.locator("dialog [data-input=copies]").fill("12");
+      await page.locator("dialog [data-input=contact]").fill("nobody");
+      await page.keyboard.press("Control+Enter");
+      await page.locator("dialog .problem").nth(2).waitFor();
+    }],
     ["execution", at(loop)],
     ["execution-failed", at(failed)],
     ["execution-live", at(live)],
     ["execution-loop", at(fan)],
     ["execution-outputs", `${at(loop)}?tab=outputs`],
+    ["execution-metrics", `${at(measured)}?tab=metrics`],
+    ["execution-more", at(loop), (page) => page.keyboard.press(".")],
+    ["execution-labels", at(loop), async (page) => {
+      await page.keyboard.press(".");
+      await page.keyboard.press("Enter");
+      await page.locator("dialog [data-label=key]").last().waitFor();
+    }],
+    ["execution-delete", at(loop), async (page) => {
+      await page.getByRole("button", { name: "More", exact: true }).click();
+      await page.getByRole("menuitem", { name: "Delete…" }).click();
+    }],
     ["execution-source", `${at(failed)}?tab=source`],
     ["palette", "flows", async (page) => {
       await page.keyboard.press("Control+k");
@@ -64,7 +91,7 @@ try {
   ];
   await shoot("light", 1440, "light", pages);
   await shoot("dark", 1440, "dark", pages);
-  await shoot("light", 820, "narrow", pages.slice(0, 7));
+  await shoot("light", 820, "narrow", pages.filter(([name]) => !/-/.test(name) || name === "execution-live"));
   await server.call(`executions/${live.id}/kill`, { method: "DELETE" });
 } finally {
   await browser.close();

@@ -3,6 +3,14 @@ import { count } from "./logic/format";
 
 const plural = (number: number, one: string, many: string) => `${count(number)} ${number === 1 ? one : many}`;
 
+interface Reach {
+  number: number;
+  others: number;
+  isCapped: boolean;
+}
+const many = ({ number, isCapped }: Reach) => `${isCapped ? "at least " : ""}${plural(number, "execution", "executions")}`;
+const others = ({ others: number }: Reach, why: string) => (number ? ` ${plural(number, "other has", "others have")} ${why} and ${number === 1 ? "stays" : "stay"} as ${number === 1 ? "it is" : "they are"}.` : "");
+
 export const text = {
   product: "Baton",
   close: "Close",
@@ -111,11 +119,17 @@ export const text = {
     killTitle: "Kill this execution?",
     killBody: (id: string, flow: string, running: number) =>
       `${id} of ${flow} stops now. ${running ? `${plural(running, "task is", "tasks are")} under way and will be ended.` : "No task is under way."}`,
-    keep: "Keep it running", copyId: "Copy the execution's id",
+    keep: "Keep it running", more: "More", moreKey: "More actions (.)",
+    delete: "Delete…", deleteTitle: "Delete this execution?", deleteNow: "Delete", keepIt: "Keep it",
+    deleteBody: (id: string, flow: string, isLive: boolean) =>
+      `1 execution, ${id} of ${flow}, goes for good with its task runs, log lines, outputs and files.${isLive ? " It has not ended: it is killed first." : ""}`,
+    gone: "This execution has been deleted. What you see is what was read before.", copyId: "Copy the execution's id",
     tasks: "Task runs", task: "Task", panel: "Details",
-    tabs: { logs: "Logs", outputs: "Outputs", inputs: "Inputs", attempts: "Attempts", source: "Source" },
-    noTasks: "No task has started yet.", iterations: (number: number) => `${count(number)} runs`,
-    open: "Open", shut: "Shut", noOutputs: "There are no outputs.",
+    tabs: { logs: "Logs", outputs: "Outputs", inputs: "Inputs", metrics: "Metrics", attempts: "Attempts", source: "Source" },
+    noTasks: "No task has started yet.", runs: (number: number) => plural(number, "run", "runs"),
+    values: (number: number) => plural(number, "value", "values"), lane: (number: number) => `#${number}`,
+    failed: (number: number) => `${count(number)} failed`, onlyFailed: "Show only the failed ones, or all",
+    notBegun: "Not begun", open: "Open", shut: "Shut", noOutputs: "There are no outputs.",
     noOutputsRun: (task: string) => `${task} has no outputs.`, noInputs: "This execution has no inputs.",
     noSource: "The flow of this revision is not there any more.",
     flowOutputs: "Outputs of the flow", runOutputs: (task: string) => `Outputs of ${task}`,
@@ -123,8 +137,45 @@ export const text = {
     failedAt: (task: string) => `${task} failed`, nextFailure: "Next failure", line: (number: number) => `line ${number}`,
     variables: "Variables", bar: (state: string, took: string) => `${state}, took ${took}`,
     barAfter: (state: string, took: string, wait: string) => `${state}, took ${took} after waiting ${wait}`,
-    keys: "Keys: j k move, Enter opens, l o i a s panels, f next failure",
+    keys: "Keys: j k move, Enter opens, l o i m a s panels, f next failure, . more",
     whole: "Whole execution",
+  },
+  labels: {
+    title: "Labels", edit: "Labels…", key: "Key of a label", value: "Value", valueOf: (key: string) => `Value of ${key}`,
+    keyExample: "New key", valueExample: "Value", another: "One more", save: "Save the labels",
+    merged: "A key that is there gets the new value; labels are never taken away.",
+    of: (id: string) => `Of ${id}.`, noValue: (key: string) => `The label ${key} has no value.`,
+    noKey: (value: string) => `The value ${value} has no key.`, twice: (key: string) => `The key ${key} is there twice.`,
+    notEnded: "when it has ended",
+  },
+  bulk: {
+    label: "What is chosen", chosen: (number: number) => `${count(number)} chosen`, clear: "Choose none",
+    all: (number: number, isCapped: boolean) => `All ${isCapped ? "of at least " : ""}${count(number)} that match`,
+    chooseAll: (number: number, isCapped: boolean) => `Choose all ${isCapped ? "of at least " : ""}${count(number)} that match`,
+    page: "Choose all of this page", row: (id: string) => `Choose ${id}`, counting: "Counting…",
+    acts: { kill: "Kill…", delete: "Delete…", labels: "Labels…" },
+    now: { kill: (reach: Reach) => `Kill ${count(reach.number)}`, delete: (reach: Reach) => `Delete ${count(reach.number)}`, labels: () => "" },
+    titles: {
+      kill: (reach: Reach) => `Kill ${many(reach)}?`, delete: (reach: Reach) => `Delete ${many(reach)}?`,
+      labels: (reach: Reach) => `Labels of ${many(reach)}`,
+    },
+    bodies: {
+      kill: (reach: Reach) => `${many(reach)} ${reach.number === 1 ? "stops" : "stop"} now: what is under way is ended.${others(reach, "ended already")}`,
+      delete: (reach: Reach) => `${many(reach)} ${reach.number === 1 ? "goes" : "go"} for good, with task runs, log lines, outputs and files.${others(reach, "not ended")}`,
+      labels: (reach: Reach) => `Of ${many(reach)}.${others(reach, "not ended")}`,
+    },
+    nobody: {
+      kill: "All of these have ended: there is nothing to kill.", delete: "None of these has ended: kill them first.",
+      labels: "None of these has ended: labels can be changed afterwards.",
+    },
+  },
+  metrics: {
+    name: "Metric", task: "Task", value: "Value", at: "Since start", none: "Nothing was measured.", noneYet: "Nothing is measured yet.",
+    how: "A task reports numbers with a line that it prints:",
+    example: `::{"metrics":[{"name":"rows","type":"counter","value":3,"tags":{"table":"orders"}}]}::`,
+    types: { counter: "Counter", timer: "Timer, in seconds", gauge: "Gauge" } as Record<string, string>,
+    tooMany: (name: string, number: number) => `${name} holds ${plural(number, "task run", "task runs")}: choose one of them, or`,
+    whole: "see the whole execution",
   },
   logs: {
     level: "Level", levels: { TRACE: "All levels", DEBUG: "Debug +", INFO: "Info +", WARN: "Warnings +", ERROR: "Errors" },

@@ -231,6 +231,7 @@ int on_timer(struct bt_step *step, const struct bt_event *event)
     case BT_TIMER_PAUSE: pause_timer(step, run, event->timer); return BT_OK;
     case BT_TIMER_LOOP: loop_timer(step, run); return BT_OK;
     case BT_TIMER_HELD:
+    case BT_TIMER_BEGIN:
     case BT_TIMER_KIND_COUNT: return BT_OK;
     case BT_TIMER_TIMEOUT:
         if (step_task(step, run)->type->op == BT_OP_PAUSE)

@@ -15,7 +15,8 @@ static struct bt_value *merge_labels(const struct bt_value *flow, const struct b
             return NULL;
     }
     struct bt_str first = given->correlation.len ? given->correlation : own;
-    if (bt_map_puts(labels, "system.correlationId", bt_value_string(first)) < 0)
+    bool is_given = !given->correlation.len && bt_map_gets(labels, "system.correlationId");
+    if (!is_given && bt_map_puts(labels, "system.correlationId", bt_value_string(first)) < 0)
         return NULL;
     return BT_TAKE(labels);
 }

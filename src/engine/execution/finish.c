@@ -5,12 +5,73 @@
 
 #include <assert.h>
 
+/* For its date, or for its flow to let it run. */
+static bool must_wait(struct bt_step *step)
+{
+    const struct bt_exec *exec = step->exec;
+    if (exec->is_killing || exec->is_forced)
+        return false;
+    if (exec->schedule_us > step->env.now_us) {
+        struct bt_effect *effect = step_effect(step, BT_EFFECT_TIMER_SET);
+        effect->timer = BT_TIMER_BEGIN;
+        effect->due_us = exec->schedule_us;
+        return true;
+    }
+    if (step->flow->concurrency == 0 || exec->slot == BT_SLOT_HELD)
+        return false;
+    if (exec->slot == BT_SLOT_NONE)
+        (void)step_effect(step, BT_EFFECT_SLOT_ASK);
+    return true;
+}
+
+/* What the flow says of its concurrency; the slot itself is kept by whoever asked it. */
+int on_slot(struct bt_step *step, const struct bt_event *event, struct bt_err *err)
+{
+    struct bt_exec *exec = step->exec;
+    bool is_waiting = exec->group.list == BT_NO_TASK || exec->is_restarting;
+    if (!is_waiting || exec->is_killing || bt_state_is_ended(exec->state))
+        return BT_OK;
+    if (event->state == BT_QUEUED)
+        exec_move(step, BT_QUEUED);
+    else if (event->state == BT_RUNNING && exec->is_restarting)
+        return on_restart_group(step, &(struct bt_event){.kind = BT_EVENT_RESTART}, err);
+    else if (event->state == BT_RUNNING)
+        return on_begin(step, err);
+    else
+        exec_stop(step, event->state,
+                  event->state == BT_FAILED ? "Flow is FAILED due to concurrency limit exceeded"
+                                            : NULL);
+    return BT_OK;
+}
+
+int on_force(struct bt_step *step, struct bt_err *err)
+{
+    struct bt_exec *exec = step->exec;
+    bool is_waiting = exec->group.list == BT_NO_TASK || exec->is_restarting;
+    if (!is_waiting || exec->is_killing || bt_state_is_ended(exec->state))
+        return BT_OK;
+    if (exec->is_restarting) {
+        (void)step_effect(step, BT_EFFECT_SLOT_TAKE);
+        step_event(step, BT_EVENT_RESTART, 0, 0);
+        return BT_OK;
+    }
+    step_changed(step, NULL);
+    exec->is_forced = true;
+    struct bt_effect *effect = step_effect(step, BT_EFFECT_TIMER_CLEAR);
+    effect->timer = BT_TIMER_BEGIN;
+    if (step->flow->concurrency && exec->slot != BT_SLOT_HELD)
+        (void)step_effect(step, BT_EFFECT_SLOT_TAKE);
+    return on_begin(step, err);
+}
+
 int on_begin(struct bt_step *step, struct bt_err *err)
 {
     (void)err;
     struct bt_exec *exec = step->exec;
     if (exec->group.list != BT_NO_TASK || bt_state_is_ended(exec->state))
         return BT_OK; /* Repeated. */
+    if (must_wait(step))
+        return BT_OK;
     const struct bt_task_list *tasks =
         bt_lists_find(step->flow->lists, step->flow->list_count, BT_BRANCH_TASKS, BT_STR_NONE);
     step_changed(step, NULL);
@@ -50,6 +111,13 @@ void exec_stop(struct bt_step *step, enum bt_state state, const char *why)
     (void)step_effect(step, BT_EFFECT_KILL_JOBS);
     (void)step_effect(step, BT_EFFECT_KILL_TIMERS);
     (void)step_effect(step, BT_EFFECT_CASCADE);
+    if (exec->group.list == BT_NO_TASK) { /* It has not begun: nothing else would end it. */
+        step_event(step, BT_EVENT_BEGIN, 0, 0);
+    } else if (exec->is_restarting) { /* Nor this. */
+        exec->is_restarting = false;
+        exec->is_finishing = true;
+        step_event(step, BT_EVENT_FINISH, 0, 0);
+    }
 }
 
 int on_kill(struct bt_step *step, const char *failure)

@@ -82,7 +82,14 @@ static bool is_name(struct bt_str text)
 
 int bt_kv_check_namespace(struct bt_str name, struct bt_err *err)
 {
-    if (name.len <= BT_NAMESPACE_BYTES_MAX && is_name(name))
+    bool is_right = name.len <= BT_NAMESPACE_BYTES_MAX && is_name(name);
+    for (size_t at = 0; is_right && at <= name.len;) {
+        ptrdiff_t dot = bt_str_find(name, BT_STR("."), at);
+        size_t end = dot < 0 ? name.len : (size_t)dot;
+        is_right = end > at && !bt_str_is(bt_str_slice(name, at, end), "_files");
+        at = end + 1;
+    }
+    if (is_right)
         return BT_OK;
     return bt_fail(err, BT_INVALID, "'%.*s' is no name of a namespace", BT_FMT(name));
 }

@@ -171,12 +171,15 @@ static int move_into_place(struct local_writer *writer, unsigned *ret_made, stru
         int rc = bt_fs_open(files->root, above, O_PATH | O_DIRECTORY | O_NOFOLLOW, &dir, err);
         if (rc == BT_OK && renameat(files->temp, writer->name, dir, slash + 1) == 0)
             return BT_OK;
+        if (rc == BT_OK && errno == EISDIR)
+            return bt_fail(err, BT_INVALID, "cannot store '%s': a directory has this name",
+                           slash + 1);
         if (rc == BT_OK && errno != ENOENT)
             return bt_fs_fail(err, errno, "cannot store", slash + 1);
         if (rc < 0 && rc != BT_NOT_FOUND)
             return rc;
         if (tries > 3)
-            return bt_fail(err, BT_DENIED, "cannot store '%s': what is no directory is in its way",
+            return bt_fail(err, BT_INVALID, "cannot store '%s': what is no directory is in its way",
                            slash + 1);
         *ret_made += missing_above(files->root, writer->path);
         BT_TRY(bt_fs_mkdirs(files->root, above, err));
@@ -387,25 +390,50 @@ static int make_folder(struct bt_files *files, const char *tenant, struct bt_str
                        struct bt_err *err)
 {
     char path[PATH_SIZE];
+    BT_FD dir = -1;
     BT_TRY(place_path(tenant, uri, path, err));
-    return bt_fs_mkdirs(local(files)->root, path, err);
+    int rc = bt_fs_mkdirs(local(files)->root, path, err);
+    if (rc == BT_OK) /* What was there before may be no directory. */
+        rc = bt_fs_open(local(files)->root, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, &dir, err);
+    return rc == BT_NOT_FOUND
+               ? bt_fail(err, BT_INVALID, "'%.*s': what is no directory is in its way", BT_FMT(uri))
+               : rc;
+}
+
+static bool is_inside(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+    return strncmp(path, folder, len) == 0 && path[len] == '/';
+}
+
+static int refuse_move(const struct bt_file_move *move, struct bt_err *err)
+{
+    return bt_fail(err, BT_INVALID, "'%.*s' cannot be moved there: '%.*s' is in the way",
+                   BT_FMT(move->from), BT_FMT(move->to));
 }
 
 static int move_one(struct bt_files *files, const char *tenant, const struct bt_file_move *move,
                     struct bt_err *err)
 {
     char from[PATH_SIZE], to[PATH_SIZE];
+    struct bt_file_info info;
     BT_FD from_dir = -1, to_dir = -1;
     BT_TRY(place_path(tenant, move->from, from, err));
     BT_TRY(open_place(files, from, move->from, &from_dir, err));
     BT_TRY(file_path(tenant, move->to, to, err));
-    BT_TRY(bt_fs_mkdirs_above(local(files)->root, to, err));
-    BT_TRY(open_above(local(files), to, &to_dir, err));
+    if (look_at(from_dir, strrchr(from, '/') + 1, &info) < 0)
+        return fail_uri(err, errno, "cannot move", move->from);
+    if (is_inside(to, from)) /* No folder is made for it. */
+        return refuse_move(move, err);
+    int rc = bt_fs_mkdirs_above(local(files)->root, to, err);
+    if (rc == BT_OK)
+        rc = open_above(local(files), to, &to_dir, err);
+    if (rc < 0)
+        return rc == BT_NOT_FOUND ? refuse_move(move, err) : rc;
     if (renameat(from_dir, strrchr(from, '/') + 1, to_dir, strrchr(to, '/') + 1) < 0) {
         if (errno == EISDIR || errno == ENOTDIR || errno == ENOTEMPTY || errno == EEXIST ||
             errno == EINVAL)
-            return bt_fail(err, BT_INVALID, "'%.*s' cannot be moved there: '%.*s' is in the way",
-                           BT_FMT(move->from), BT_FMT(move->to));
+            return refuse_move(move, err);
         return fail_uri(err, errno, "cannot move", move->from);
     }
     BT_TRY(bt_fs_sync_above(local(files)->root, from, 0, err));

@@ -5,7 +5,12 @@
 
 #include <assert.h>
 
-enum { ROWS_MAX_DEFAULT = 20000, ACTOR_ROWS_KEPT = 256, RETRY_US = 200000 };
+enum {
+    ROWS_MAX_DEFAULT = 20000,
+    FLOWS_WITH_SLOTS_MAX = 10000,
+    ACTOR_ROWS_KEPT = 256,
+    RETRY_US = 200000
+};
 
 bool runner_has_changes(const struct bt_runner *runner)
 {
@@ -281,6 +286,8 @@ static void clear_batch(struct bt_runner *runner)
     runner->jobs_clear.count = 0;
     runner->events_drop.count = 0;
     runner->entered.count = 0;
+    if (runner->slots.count > FLOWS_WITH_SLOTS_MAX)
+        slots_clear(runner);
     spaces_clear(runner);
 }
 
@@ -459,6 +466,7 @@ static void drop_actors(struct bt_runner *runner)
         bt_job_free(runner->submits.items[i]);
     runner->submits.count = 0;
     runner->kill_execs.count = 0;
+    slots_clear(runner);
 }
 
 /* Messages with somebody waiting are refused; the others (results, logs) go back to the inbox. */

@@ -198,6 +198,30 @@ int bt_runner_drop_logs(struct bt_runner *runner, uint64_t key, struct bt_reply 
     return post_about(runner, MESSAGE_DROP_LOGS, key, reply);
 }
 
+static int post_event(struct bt_runner *runner, uint64_t key, struct bt_event event,
+                      struct bt_reply *reply)
+{
+    struct message *message = message_new(MESSAGE_EVENT);
+    message->exec_key = key;
+    message->event = event;
+    message->reply = reply;
+    post(runner, message);
+    return BT_OK;
+}
+
+int bt_runner_restart(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)
+{
+    return post_event(runner, key, (struct bt_event){.kind = BT_EVENT_RESTART}, reply);
+}
+
+int bt_runner_change(struct bt_runner *runner, uint64_t key, uint32_t n, enum bt_state state,
+                     struct bt_reply *reply)
+{
+    struct bt_event event = {
+        .kind = n ? BT_EVENT_CHANGE : BT_EVENT_STATUS, .taskrun = n, .state = state};
+    return post_event(runner, key, event, reply);
+}
+
 int bt_runner_kill(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)
 {
     struct message *message = message_new(MESSAGE_EVENT);
@@ -339,6 +363,7 @@ struct bt_runner *bt_runner_free(struct bt_runner *runner)
     bt_flow_cache_free(runner->flows);
     for (size_t i = 0; i < runner->submits.count; i++)
         bt_job_free(runner->submits.items[i]);
+    slots_clear(runner);
     spaces_clear(runner);
     bt_map64_done(&runner->space_rows);
     bt_vec_done(&runner->ready);

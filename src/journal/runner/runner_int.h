@@ -120,8 +120,9 @@ void actor_forget(struct actor *actor);
 /* Fetches what a step needs. */
 int actor_fetch(struct actor *actor, const struct sources *sources, const struct bt_need *need,
                 struct bt_err *err);
-/* Removes all runs below run `n`. */
-int actor_drop_runs(struct actor *actor, const struct sources *sources, uint32_t n,
+/* Removes all runs below run `n` (0: the execution); is_side: only those of branches beside its
+ * main list. */
+int actor_drop_runs(struct actor *actor, const struct sources *sources, uint32_t n, bool is_side,
                     struct bt_err *err);
 /* Spilled outputs leave memory. */
 void actor_drop_outputs(struct actor *actor);
@@ -187,6 +188,7 @@ struct bt_runner {
     BT_VEC(struct bt_job *) submits;
     BT_VEC(uint64_t) kill_execs;
     BT_VEC(struct entered) entered; /* Executions made in this batch by others. */
+    struct bt_map64 slots;          /* slots.c; a hash → a chain of flows with a limit. */
     struct bt_map64 space_rows;     /* spaces.c; a hash → a chain of rows. */
     struct bt_kv *space_read;       /* The row that the last look-up gave. */
 };
@@ -218,6 +220,15 @@ void spaces_clear(struct bt_runner *runner);
 int edit_labels(struct bt_runner *runner, const struct message *message, struct bt_err *err);
 int edit_drop(struct bt_runner *runner, const struct message *message, struct bt_err *err);
 int edit_drop_logs(struct bt_runner *runner, const struct message *message, struct bt_err *err);
+/* slots.c */
+void slots_ask(struct bt_runner *runner, struct actor *actor);
+void slots_take(struct bt_runner *runner, struct actor *actor);
+/* It has drained: the next one may run. */
+void slots_free(struct bt_runner *runner, struct actor *actor);
+/* A revision of a flow is put; whether the one before it had a limit. */
+int slots_pushed(struct bt_runner *runner, const char *tenant, const struct bt_flow *flow,
+                 bool had_limit, struct bt_err *err);
+void slots_clear(struct bt_runner *runner);
 /* children.c */
 /* Makes the execution that a Subflow asks for. */
 void children_effect(struct bt_runner *runner, struct actor *super, const struct bt_effect *effect);

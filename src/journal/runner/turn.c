@@ -130,6 +130,20 @@ static int current_flow(struct bt_runner *runner, const struct message *message,
     return rc == BT_NOT_FOUND ? BT_OK : rc;
 }
 
+/* Whether a revision bounds how many of its executions run at once. */
+static bool has_limit(struct bt_runner *runner, const struct message *message, uint32_t revision)
+{
+    struct bt_exec of = {.revision = revision};
+    struct bt_flow *flow = NULL;
+    (void)snprintf(of.tenant, sizeof of.tenant, "%s", message->tenant); /* Checked sizes. */
+    (void)snprintf(of.namespace, sizeof of.namespace, "%s", message->flow->namespace);
+    (void)snprintf(of.flow_id, sizeof of.flow_id, "%s", message->flow->id);
+    bool has = flow_of(runner->flows, runner->config.journal, &of, &flow, NULL) == BT_OK &&
+               flow->concurrency > 0;
+    bt_flow_unref(flow);
+    return has;
+}
+
 static int apply_flow(struct bt_runner *runner, struct message *message, struct bt_err *err)
 {
     struct bt_flow *flow = message->flow;
@@ -150,6 +164,7 @@ static int apply_flow(struct bt_runner *runner, struct message *message, struct 
     message->number = flow->revision;
     if (is_same)
         return BT_OK;
+    bool had_limit = source && has_limit(runner, message, revision);
     bt_vec_push(&runner->put_flows, ((struct bt_flow_row){.tenant = message->tenant,
                                                           .namespace = flow->namespace,
                                                           .id = flow->id,
@@ -158,7 +173,7 @@ static int apply_flow(struct bt_runner *runner, struct message *message, struct 
                                                           .created_us = runner->now_us,
                                                           .is_deleted = is_deleted}));
     bt_flow_cache_put(runner->flows, message->tenant, flow);
-    return BT_OK;
+    return is_deleted ? BT_OK : slots_pushed(runner, message->tenant, flow, had_limit, err);
 }
 
 void runner_name(struct bt_runner *runner, struct bt_exec *exec)
@@ -308,10 +323,17 @@ void turn_timers(struct bt_runner *runner)
 
 /* --- Effects ---------------------------------------------------------------------------------- */
 
+/* Which timers are taken from an execution. */
+enum take {
+    TAKE_ALL,    /* All: what waits is killed. */
+    TAKE_HELD,   /* What is held, and it starts. */
+    TAKE_PAUSED, /* That, and pauses, which are resumed. */
+};
+
 struct kill_ctx {
     struct bt_runner *runner;
     struct actor *actor;
-    bool is_release;       /* Only what is held, and it starts. */
+    enum take take;
     size_t cleared_before; /* Timers cleared in this batch, stored or not, are skipped. */
 };
 
@@ -322,7 +344,10 @@ static bool is_same_timer(const struct bt_timer *a, const struct bt_timer *b)
 
 static bool is_meant(const struct kill_ctx *ctx, const struct bt_timer *timer)
 {
-    return timer->exec == ctx->actor->key && (!ctx->is_release || timer->kind == BT_TIMER_HELD);
+    if (timer->exec != ctx->actor->key)
+        return false;
+    return ctx->take == TAKE_ALL || timer->kind == BT_TIMER_HELD ||
+           (ctx->take == TAKE_PAUSED && timer->kind == BT_TIMER_PAUSE);
 }
 
 static void take_timer(const struct kill_ctx *ctx, const struct bt_timer *timer)
@@ -331,7 +356,9 @@ static void take_timer(const struct kill_ctx *ctx, const struct bt_timer *timer)
     if (timer->taskrun == 0)
         return; /* The execution's own timeout. */
     runner_send(ctx->runner, ctx->actor,
-                (struct bt_event){.kind = ctx->is_release ? BT_EVENT_START : BT_EVENT_TIMER_KILLED,
+                (struct bt_event){.kind = ctx->take == TAKE_ALL           ? BT_EVENT_TIMER_KILLED
+                                          : timer->kind == BT_TIMER_PAUSE ? BT_EVENT_RESUME
+                                                                          : BT_EVENT_START,
                                   .taskrun = timer->taskrun,
                                   .timer = timer->kind},
                 0);
@@ -348,9 +375,9 @@ static int kill_stored_timer(void *data, const struct bt_timer *timer)
     return BT_OK;
 }
 
-static void effect_kill_timers(struct bt_runner *runner, struct actor *actor, bool is_release)
+static void effect_kill_timers(struct bt_runner *runner, struct actor *actor, enum take take)
 {
-    struct kill_ctx ctx = {runner, actor, is_release, runner->timers_clear.count};
+    struct kill_ctx ctx = {runner, actor, take, runner->timers_clear.count};
     struct bt_journal *journal = runner->config.journal;
     struct bt_err err = BT_ERR_INIT;
     if (journal->ops->timers_of(journal, actor->key, kill_stored_timer, &ctx, &err) < 0)
@@ -413,11 +440,12 @@ static void effect_submit(struct bt_runner *runner, struct actor *actor, struct 
 }
 
 /* Removes what is below a run, which is all in the journal or in memory. */
-static void effect_drop_runs(struct bt_runner *runner, struct actor *actor, uint32_t n)
+static void effect_drop_runs(struct bt_runner *runner, struct actor *actor,
+                             const struct bt_effect *effect)
 {
     const struct sources sources = {runner->config.journal, runner->config.files};
     struct bt_err err = BT_ERR_INIT;
-    if (actor_drop_runs(actor, &sources, n, &err) < 0)
+    if (actor_drop_runs(actor, &sources, effect->taskrun, effect->token, &err) < 0)
         runner->read_err = err; /* The batch is given up. */
 }
 
@@ -452,9 +480,11 @@ static void apply_effect(struct bt_runner *runner, struct actor *actor, struct b
     case BT_EFFECT_KILL_JOBS: bt_vec_push(&runner->kill_execs, actor->key); return;
     case BT_EFFECT_CASCADE: children_kill(runner, actor, effect->token); return;
     case BT_EFFECT_CHILD: children_effect(runner, actor, effect); return;
-    case BT_EFFECT_KILL_TIMERS: effect_kill_timers(runner, actor, false); return;
-    case BT_EFFECT_RELEASE: effect_kill_timers(runner, actor, true); return;
-    case BT_EFFECT_DROP_RUNS: effect_drop_runs(runner, actor, effect->taskrun); return;
+    case BT_EFFECT_KILL_TIMERS: effect_kill_timers(runner, actor, TAKE_ALL); return;
+    case BT_EFFECT_RELEASE:
+        effect_kill_timers(runner, actor, effect->token ? TAKE_PAUSED : TAKE_HELD);
+        return;
+    case BT_EFFECT_DROP_RUNS: effect_drop_runs(runner, actor, effect); return;
     case BT_EFFECT_TIMER_SET:
     case BT_EFFECT_TIMER_CLEAR: effect_timer(runner, actor, effect); return;
     case BT_EFFECT_LOG: effect_log(runner, actor, effect); return;
@@ -462,7 +492,9 @@ static void apply_effect(struct bt_runner *runner, struct actor *actor, struct b
         actor_put_values(actor, effect->taskrun, BT_TAKE(effect->value), true);
         return;
     case BT_EFFECT_ENDED: children_ended(runner, actor); return;
-    case BT_EFFECT_DRAINED: return;
+    case BT_EFFECT_DRAINED: slots_free(runner, actor); return;
+    case BT_EFFECT_SLOT_ASK: slots_ask(runner, actor); return;
+    case BT_EFFECT_SLOT_TAKE: slots_take(runner, actor); return;
     }
 }
 

@@ -17,13 +17,15 @@ static const char sql_add_flow[] =
     "INSERT INTO flows(tenant,namespace,id,revision,is_deleted,updated_us)"
     " VALUES(?1,?2,?3,0,1,0)";
 static const char sql_old[] =
-    "SELECT flow,state,start_us,duration_us,is_drained,labels_hash FROM executions WHERE key=?1";
+    "SELECT flow,state,start_us,duration_us,is_drained,labels_hash,slot FROM executions WHERE "
+    "key=?1";
 static const char sql_insert[] =
-    "INSERT INTO executions(key,state,end_us,is_drained,duration_us,labels_hash,record,tenant,id,"
+    "INSERT INTO "
+    "executions(key,state,end_us,is_drained,duration_us,labels_hash,record,slot,tenant,id,"
     "namespace,flow_id,revision,start_us,flow,day,parent,super)"
-    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)";
+    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)";
 static const char sql_update[] = "UPDATE executions SET state=?2,end_us=?3,is_drained=?4,"
-                                 "duration_us=?5,labels_hash=?6,record=?7 WHERE key=?1";
+                                 "duration_us=?5,labels_hash=?6,record=?7,slot=?8 WHERE key=?1";
 static const char sql_update_record[] = "UPDATE executions SET record=?2 WHERE key=?1";
 static const char sql_old_record[] = "SELECT record FROM executions WHERE key=?1";
 static const char sql_put_label[] =
@@ -173,7 +175,7 @@ static int drop_labels(struct sqlite_journal *self, uint64_t key, struct bt_err 
 /* The columns that lists look at. */
 struct columns {
     struct roll_row roll;
-    int64_t end_us, labels_hash;
+    int64_t end_us, labels_hash, slot;
     bool is_drained;
 };
 
@@ -195,6 +197,7 @@ static int read_old(struct sqlite_journal *self, uint64_t key, struct columns *r
                  .duration_us = has_ended ? sqlite3_column_int64(statement, 3) : -1},
         .is_drained = sqlite3_column_int(statement, 4) != 0,
         .labels_hash = sqlite3_column_int64(statement, 5),
+        .slot = sqlite3_column_int64(statement, 6),
     };
     bool is_known = bt_state_parse(bt_db_text(statement, 1), &ret_old->roll.state);
     (void)sqlite3_reset(statement); /* Done with. */
@@ -207,6 +210,7 @@ static struct columns columns_of(const struct bt_exec *exec, int64_t flow)
     struct columns columns = {
         .roll = {flow, bt_histories_at(histories, 0)->at_us, exec->state, -1},
         .labels_hash = hash_labels(exec->labels),
+        .slot = exec->slot,
         .is_drained = exec->is_drained,
     };
     if (!bt_state_is_ended(exec->state))
@@ -232,6 +236,10 @@ static void bind_columns(struct sqlite_journal *self, sqlite3_stmt *statement,
     (void)sqlite3_bind_int64(statement, 4, columns->is_drained);
     (void)sqlite3_bind_int64(statement, 6, columns->labels_hash);
     bt_db_bind(statement, 7, bt_buf_str(&self->record));
+    if (columns->slot)
+        (void)sqlite3_bind_int64(statement, 8, columns->slot);
+    else
+        (void)sqlite3_bind_null(statement, 8);
 }
 
 static int insert_exec(struct sqlite_journal *self, const struct bt_exec *exec,
@@ -241,22 +249,22 @@ static int insert_exec(struct sqlite_journal *self, const struct bt_exec *exec,
     struct bt_str parent = bt_map_str(bt_map_gets(exec->trigger, "variables"), "executionId");
     BT_TRY(bind_key(self, sql_insert, exec->key, &statement, err));
     bind_columns(self, statement, columns);
-    bt_db_bind(statement, 8, bt_str_of(exec->tenant));
-    bt_db_bind(statement, 9, bt_id_str(&exec->id));
-    bt_db_bind(statement, 10, bt_str_of(exec->namespace));
-    bt_db_bind(statement, 11, bt_str_of(exec->flow_id));
-    (void)sqlite3_bind_int64(statement, 12, exec->revision);
-    (void)sqlite3_bind_int64(statement, 13, columns->roll.start_us);
-    (void)sqlite3_bind_int64(statement, 14, columns->roll.flow);
-    (void)sqlite3_bind_int64(statement, 15, columns->roll.start_us / BT_DAY_US);
+    bt_db_bind(statement, 9, bt_str_of(exec->tenant));
+    bt_db_bind(statement, 10, bt_id_str(&exec->id));
+    bt_db_bind(statement, 11, bt_str_of(exec->namespace));
+    bt_db_bind(statement, 12, bt_str_of(exec->flow_id));
+    (void)sqlite3_bind_int64(statement, 13, exec->revision);
+    (void)sqlite3_bind_int64(statement, 14, columns->roll.start_us);
+    (void)sqlite3_bind_int64(statement, 15, columns->roll.flow);
+    (void)sqlite3_bind_int64(statement, 16, columns->roll.start_us / BT_DAY_US);
     if (parent.len)
-        bt_db_bind(statement, 16, parent);
-    else
-        (void)sqlite3_bind_null(statement, 16);
-    if (exec->super.key)
-        (void)sqlite3_bind_int64(statement, 17, (int64_t)exec->super.key);
+        bt_db_bind(statement, 17, parent);
     else
         (void)sqlite3_bind_null(statement, 17);
+    if (exec->super.key)
+        (void)sqlite3_bind_int64(statement, 18, (int64_t)exec->super.key);
+    else
+        (void)sqlite3_bind_null(statement, 18);
     BT_TRY(bt_db_run(self->db, statement, err));
     return write_labels(self, sql_put_label, exec->key, exec->labels, err);
 }
@@ -269,7 +277,7 @@ static int update_exec(struct sqlite_journal *self, const struct bt_exec *exec,
         BT_TRY(drop_labels(self, exec->key, err));
         BT_TRY(write_labels(self, sql_put_label, exec->key, exec->labels, err));
     } else if (columns->roll.state == old->roll.state && columns->is_drained == old->is_drained &&
-               columns->roll.duration_us == old->roll.duration_us) {
+               columns->slot == old->slot && columns->roll.duration_us == old->roll.duration_us) {
         BT_TRY(bind_key(self, sql_update_record, exec->key, &statement, err));
         bt_db_bind(statement, 2, bt_buf_str(&self->record));
         return bt_db_run(self->db, statement, err);

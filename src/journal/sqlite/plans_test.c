@@ -21,7 +21,35 @@ struct bench {
     struct bt_store *store;
 };
 
-enum { EXECS = 2000, FLOWS = 20 };
+enum { EXECS = 2000, FLOWS = 80 };
+
+static void add_labels(struct bt_exec *exec)
+{
+    exec->labels = bt_map_new(1);
+    assert_int_equal(bt_map_puts(exec->labels, "team", bt_value_cstr("blue")), BT_OK);
+}
+
+/* A run with a child, of the first execution. */
+static void fill_runs(struct bench *bench)
+{
+    struct bt_run_row rows[2];
+    for (uint32_t i = 0; i < BT_COUNT(rows); i++) {
+        struct bt_taskrun *run = bt_taskrun_new();
+        run->n = i + 1;
+        run->parent = i;
+        run->task = i;
+        run->id = bt_id_make(1, i, i);
+        run->state = BT_SUCCESS;
+        assert_int_equal(bt_histories_add(&run->histories, 5, BT_SUCCESS), BT_OK);
+        rows[i] = (struct bt_run_row){1, run, "t"};
+    }
+    struct bt_flow_row flow = {"main", "dev", "load1", 1, BT_STR("id: load1"), 1, false};
+    struct bt_batch batch = {
+        .runs = rows, .run_count = BT_COUNT(rows), .flows = &flow, .flow_count = 1};
+    assert_int_equal(bench->journal->ops->commit(bench->journal, &batch, NULL), BT_OK);
+    for (size_t i = 0; i < BT_COUNT(rows); i++)
+        bt_taskrun_free((struct bt_taskrun *)rows[i].run);
+}
 
 /* The same flow's executions stand apart, so that an index by flow is worth while. */
 static void fill(struct bench *bench)
@@ -36,6 +64,8 @@ static void fill(struct bench *bench)
                        i % FLOWS ? "dev" : "company.sales");
         (void)snprintf(exec->flow_id, sizeof exec->flow_id, "load%zu", i % FLOWS);
         exec->state = i % 7 ? BT_SUCCESS : BT_FAILED;
+        if (i % (EXECS / 4) == 0)
+            add_labels(exec);
         int64_t start_us = BT_HOUR_US * (int64_t)i / 10;
         assert_int_equal(bt_histories_add(&exec->histories, start_us, exec->state), BT_OK);
     }
@@ -57,6 +87,7 @@ static int open_bench(void **state)
     assert_int_equal(bt_db_open(bench.path, BT_DB_TEMPORARY, &bench.db, NULL), BT_OK);
     assert_int_equal(bt_journal_sqlite(&bench.db, &bench.journal, NULL), BT_OK);
     fill(&bench);
+    fill_runs(&bench);
     return 0;
 }
 
@@ -80,6 +111,21 @@ static int drop_exec(void *data, struct bt_exec *exec)
 {
     (void)data;
     bt_exec_free(exec);
+    return BT_OK;
+}
+
+static int drop_flow(void *data, struct bt_stored_flow *flow)
+{
+    (void)data;
+    bt_stored_flow_done(flow);
+    return BT_OK;
+}
+
+static int drop_run(void *data, const struct bt_taskrun *run, const char *task_id)
+{
+    (void)data;
+    (void)run;
+    (void)task_id;
     return BT_OK;
 }
 
@@ -149,7 +195,43 @@ static void by_label(struct bench *bench)
 {
     BT_VALUE labels = bt_map_new(1);
     (void)bt_map_puts(labels, "team", bt_value_cstr("blue"));
-    list(bench, (struct bt_exec_query){.labels = labels});
+    list(bench, (struct bt_exec_query){.labels = labels, .namespace = BT_STR("company")});
+}
+
+static void by_parent(struct bench *bench)
+{
+    list(bench, (struct bt_exec_query){.parent = BT_STR("x"), .child = BT_CHILD_ONLY});
+    list(bench, (struct bt_exec_query){.child = BT_CHILD_NONE});
+}
+
+static void many_flows(struct bench *bench)
+{
+    list(bench, (struct bt_exec_query){.namespace = BT_STR("dev"), .states = 1u << BT_FAILED});
+}
+
+/* Also of what else can be read the other way round. */
+static void oldest(struct bench *bench)
+{
+    BT_VALUE labels = bt_map_new(1);
+    (void)bt_map_puts(labels, "team", bt_value_cstr("blue"));
+    list(bench, (struct bt_exec_query){.is_ascending = true});
+    list(bench, (struct bt_exec_query){.is_ascending = true, .namespace = BT_STR("company")});
+    list(bench, (struct bt_exec_query){.is_ascending = true, .labels = labels});
+    list(bench, (struct bt_exec_query){.is_ascending = true, .parent = BT_STR("x")});
+}
+
+static void by_value(struct bench *bench)
+{
+    static const enum bt_exec_sort sorts[] = {BT_SORT_END, BT_SORT_DURATION, BT_SORT_ID};
+    for (size_t i = 0; i < 2 * BT_COUNT(sorts); i++)
+        list(bench, (struct bt_exec_query){.sort = sorts[i / 2], .is_ascending = i % 2});
+}
+
+static void by_name(struct bench *bench)
+{
+    list(bench, (struct bt_exec_query){.sort = BT_SORT_NAMESPACE});
+    list(bench, (struct bt_exec_query){.sort = BT_SORT_FLOW});
+    list(bench, (struct bt_exec_query){.sort = BT_SORT_STATE});
 }
 
 static void by_text(struct bench *bench)
@@ -165,6 +247,15 @@ static void by_duration(struct bench *bench)
 static void page_1000(struct bench *bench)
 {
     list(bench, (struct bt_exec_query){.skip = 1000}); /* From 200 rows on it is the same way. */
+}
+
+static void by_minute(struct bench *bench)
+{
+    struct bt_exec_query of = {.tenant = "main", .from_us = 1, .to_us = BT_HOUR_US};
+    struct bt_stat_query query = {.of = &of, .unit = BT_UNIT_MINUTE};
+    assert_int_equal(bench->store->ops->stats(bench->store, &query,
+                                              &(struct bt_stat_sink){drop_stat, NULL}, NULL),
+                     BT_OK);
 }
 
 static void stats(struct bench *bench, const struct bt_exec_query *of, bool by_flow)
@@ -202,6 +293,42 @@ static void errors(struct bench *bench)
         BT_OK);
 }
 
+static void one(struct bench *bench)
+{
+    const struct bt_store_ops *ops = bench->store->ops;
+    struct bt_id id = bt_id_make(0, 0, 0);
+    struct bt_exec *exec = NULL;
+    const struct bt_run_sink runs = {drop_run, NULL};
+    int64_t count = 0;
+    assert_int_equal(ops->exec(bench->store, "main", bt_id_str(&id), &exec, NULL), BT_OK);
+    assert_int_equal(exec->key, 1);
+    bt_exec_free(exec);
+    assert_int_equal(
+        ops->runs(bench->store, &(struct bt_run_query){.exec = 1, .limit = 9}, &runs, NULL), BT_OK);
+    struct bt_child_query query = {.exec = 1, .limit = 9};
+    assert_int_equal(ops->children(bench->store, &query, &runs, &count, NULL), BT_OK);
+    assert_int_equal(count, 1);
+    struct bt_id parent = bt_id_make(1, 0, 0);
+    query.parent_id = bt_id_str(&parent);
+    assert_int_equal(ops->children(bench->store, &query, &runs, &count, NULL), BT_OK);
+    assert_int_equal(count, 1);
+}
+
+static void flows(struct bench *bench)
+{
+    const struct bt_store_ops *ops = bench->store->ops;
+    const struct bt_flow_sink sink = {drop_flow, NULL};
+    struct bt_flow_key key = {"main", BT_STR("dev"), BT_STR("load1"), 0};
+    struct bt_stored_flow flow;
+    assert_int_equal(
+        ops->flows(bench->store, &(struct bt_flow_query){.tenant = "main"}, &sink, NULL), BT_OK);
+    assert_int_equal(ops->revisions(bench->store, &key, &sink, NULL), BT_OK);
+    for (key.revision = 0; key.revision < 2; key.revision++) {
+        assert_int_equal(ops->flow(bench->store, &key, &flow, NULL), BT_OK);
+        bt_stored_flow_done(&flow);
+    }
+}
+
 static void metrics(struct bench *bench)
 {
     const struct bt_store_ops *ops = bench->store->ops;
@@ -230,13 +357,20 @@ static int drop_line_stat(void *data, const struct bt_line_stat *stat)
     return BT_OK;
 }
 
-static void log_lines(struct bench *bench)
+static void count_lines(struct bench *bench, struct bt_str namespace)
 {
-    struct bt_exec_query of = {.tenant = "main", .namespace = BT_STR("company")};
+    struct bt_exec_query of = {.tenant = "main", .namespace = namespace};
+    struct bt_stat_query query = {.of = &of, .unit = BT_UNIT_DAY};
     assert_int_equal(
-        bench->store->ops->log_counts(bench->store, &of,
+        bench->store->ops->log_counts(bench->store, &query,
                                       &(struct bt_line_stat_sink){drop_line_stat, NULL}, NULL),
         BT_OK);
+}
+
+static void log_lines(struct bench *bench)
+{
+    count_lines(bench, BT_STR_NONE);
+    count_lines(bench, BT_STR("company"));
 }
 
 /* --- Plans ------------------------------------------------------------------------------------ */
@@ -317,28 +451,39 @@ static void check_plan(void **state, const char *name, void (*query)(struct benc
         check_plan(state, name, function);                                                         \
     }
 CASE(newest, "Newest executions")
+CASE(oldest, "Oldest executions")
 CASE(by_namespace, "By namespace prefix")
+CASE(many_flows, "By a namespace of many flows")
 CASE(by_flow, "By flow")
 CASE(by_states, "By state set")
 CASE(by_label, "By label")
 CASE(by_text, "By text")
+CASE(by_parent, "By parent")
 CASE(by_duration, "By time range sorted by duration")
+CASE(by_value, "Sorted by end, duration, id")
+CASE(by_name, "Sorted by namespace, flow, state")
 CASE(page_1000, "Page 1,000 of a list")
 CASE(by_day, "Counts by state and day")
+CASE(by_minute, "Counts by minute")
 CASE(latest, "Last 20 runs of each of 25 flows")
 CASE(failing, "Top failing flows")
+CASE(one, "One execution and its task runs")
+CASE(flows, "Flows and their revisions")
 CASE(errors, "Logs of one execution by level")
 CASE(metrics, "Metrics of a flow")
-CASE(log_lines, "Log lines by level and hour")
+CASE(log_lines, "Log lines by level and hour or day")
 
 #define ENTRY(function) cmocka_unit_test(test_##function)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ENTRY(newest),  ENTRY(by_namespace), ENTRY(by_flow),   ENTRY(by_states), ENTRY(by_label),
-        ENTRY(by_text), ENTRY(by_duration),  ENTRY(page_1000), ENTRY(by_day),    ENTRY(latest),
-        ENTRY(failing), ENTRY(errors),       ENTRY(metrics),   ENTRY(log_lines),
+        ENTRY(newest),    ENTRY(oldest),      ENTRY(by_namespace), ENTRY(many_flows),
+        ENTRY(by_flow),   ENTRY(by_states),   ENTRY(by_label),     ENTRY(by_text),
+        ENTRY(by_parent), ENTRY(by_duration), ENTRY(by_value),     ENTRY(by_name),
+        ENTRY(page_1000), ENTRY(by_day),      ENTRY(by_minute),    ENTRY(latest),
+        ENTRY(failing),   ENTRY(one),         ENTRY(flows),        ENTRY(errors),
+        ENTRY(metrics),   ENTRY(log_lines),
     };
     return cmocka_run_group_tests(tests, open_bench, close_bench);
 }

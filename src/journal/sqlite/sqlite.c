@@ -14,6 +14,8 @@ static const char sql_find[] = "SELECT record FROM task_runs WHERE exec=?1 AND t
                                " parent=?3 AND value=?4 ORDER BY n DESC LIMIT 1";
 static const char sql_list[] = "SELECT record FROM task_runs WHERE exec=?1 AND task=?2 AND"
                                " parent=?3 ORDER BY n";
+static const char sql_bad[] = "SELECT record FROM task_runs WHERE exec=?1 AND task=?2 AND parent=?3"
+                              " AND state IN ('FAILED','KILLED','CANCELLED') ORDER BY n";
 static const char sql_list_all[] =
     "SELECT record FROM task_runs WHERE exec=?1 AND task=?2 ORDER BY n";
 static const char sql_values[] = "SELECT record FROM iteration_values WHERE exec=?1 AND n=?2";
@@ -26,6 +28,12 @@ static const char sql_jobs[] = "SELECT exec,taskrun,token FROM jobs ORDER BY exe
 static const char sql_live[] = "SELECT key FROM executions WHERE is_drained=0 ORDER BY key";
 static const char sql_children[] = "SELECT key FROM executions WHERE super=?1 AND key>?2 AND"
                                    " is_drained=0 ORDER BY key LIMIT ?3";
+#define OF_FLOW " WHERE flow=(SELECT key FROM flows WHERE tenant=?1 AND namespace=?2 AND id=?3)"
+static const char sql_slots[] =
+    "SELECT key,slot FROM executions" OF_FLOW " AND slot IS NOT NULL ORDER BY key";
+static const char sql_running[] =
+    "SELECT key FROM executions" OF_FLOW " AND state IN ('CREATED','RUNNING','PAUSED','RESTARTED',"
+    "'KILLING','RETRYING') ORDER BY key";
 static const char sql_last_key[] = "SELECT coalesce(max(key),0) FROM executions";
 static const char sql_last_now[] = "SELECT value FROM numbers WHERE name='now_us'";
 static const char sql_log_lines[] = "SELECT first_line+lines FROM log_chunks WHERE exec=?1"
@@ -108,15 +116,10 @@ static int read_find(struct bt_journal *journal, uint64_t exec, uint32_t task, u
     return rc;
 }
 
-static int read_list(struct bt_journal *journal, uint64_t exec, uint32_t task, uint32_t parent,
-                     int (*each)(void *data, struct bt_taskrun *run), void *data,
-                     struct bt_err *err)
+/* Calls `each` for every row of a query that has begun. */
+static int each_run(struct sqlite_journal *self, sqlite3_stmt *statement,
+                    int (*each)(void *data, struct bt_taskrun *run), void *data, struct bt_err *err)
 {
-    struct sqlite_journal *self = (struct sqlite_journal *)journal;
-    sqlite3_stmt *statement;
-    bool is_all = parent == BT_ALL_PARENTS;
-    BT_TRY(open_query(self, is_all ? sql_list_all : sql_list,
-                      (int64_t[]){(int64_t)exec, task, parent}, is_all ? 2 : 3, &statement, err));
     int rc = BT_OK;
     bool is_row = true;
     while (rc == BT_OK && (rc = bt_db_step(self->db, statement, &is_row, err)) == BT_OK && is_row) {
@@ -127,6 +130,27 @@ static int read_list(struct bt_journal *journal, uint64_t exec, uint32_t task, u
     }
     (void)sqlite3_reset(statement);
     return rc;
+}
+
+static int read_list(struct bt_journal *journal, uint64_t exec, uint32_t task, uint32_t parent,
+                     int (*each)(void *data, struct bt_taskrun *run), void *data,
+                     struct bt_err *err)
+{
+    struct sqlite_journal *self = (struct sqlite_journal *)journal;
+    sqlite3_stmt *statement;
+    bool is_all = parent == BT_ALL_PARENTS;
+    BT_TRY(open_query(self, is_all ? sql_list_all : sql_list,
+                      (int64_t[]){(int64_t)exec, task, parent}, is_all ? 2 : 3, &statement, err));
+    return each_run(self, statement, each, data, err);
+}
+
+static int read_bad(struct bt_journal *journal, uint64_t exec, uint32_t task, uint32_t parent,
+                    int (*each)(void *data, struct bt_taskrun *run), void *data, struct bt_err *err)
+{
+    struct sqlite_journal *self = (struct sqlite_journal *)journal;
+    sqlite3_stmt *statement;
+    BT_TRY(open_query(self, sql_bad, (int64_t[]){(int64_t)exec, task, parent}, 3, &statement, err));
+    return each_run(self, statement, each, data, err);
 }
 
 static int read_values(struct bt_journal *journal, uint64_t exec, uint32_t n,
@@ -262,6 +286,46 @@ static int read_children(struct bt_journal *journal, const struct bt_children_qu
     return rc;
 }
 
+static int open_flow(struct sqlite_journal *self, const char *sql, const struct bt_exec *of,
+                     sqlite3_stmt **ret_statement, struct bt_err *err)
+{
+    BT_TRY(bt_db_prepare(self->db, sql, ret_statement, err));
+    bt_db_bind(*ret_statement, 1, bt_str_of(of->tenant));
+    bt_db_bind(*ret_statement, 2, bt_str_of(of->namespace));
+    bt_db_bind(*ret_statement, 3, bt_str_of(of->flow_id));
+    return BT_OK;
+}
+
+static int read_slots(struct bt_journal *journal, const struct bt_exec *of,
+                      int (*each)(void *data, uint64_t key, enum bt_slot slot), void *data,
+                      struct bt_err *err)
+{
+    struct sqlite_journal *self = (struct sqlite_journal *)journal;
+    sqlite3_stmt *statement;
+    BT_TRY(open_flow(self, sql_slots, of, &statement, err));
+    int rc = BT_OK;
+    bool is_row = true;
+    while (rc == BT_OK && (rc = bt_db_step(self->db, statement, &is_row, err)) == BT_OK && is_row)
+        rc = each(data, (uint64_t)sqlite3_column_int64(statement, 0),
+                  (enum bt_slot)sqlite3_column_int(statement, 1));
+    (void)sqlite3_reset(statement);
+    return rc;
+}
+
+static int read_running(struct bt_journal *journal, const struct bt_exec *of,
+                        int (*each)(void *data, uint64_t key), void *data, struct bt_err *err)
+{
+    struct sqlite_journal *self = (struct sqlite_journal *)journal;
+    sqlite3_stmt *statement;
+    BT_TRY(open_flow(self, sql_running, of, &statement, err));
+    int rc = BT_OK;
+    bool is_row = true;
+    while (rc == BT_OK && (rc = bt_db_step(self->db, statement, &is_row, err)) == BT_OK && is_row)
+        rc = each(data, (uint64_t)sqlite3_column_int64(statement, 0));
+    (void)sqlite3_reset(statement);
+    return rc;
+}
+
 static int read_number(struct sqlite_journal *self, const char *sql, const int64_t *argument,
                        uint64_t *ret_number, struct bt_err *err)
 {
@@ -342,6 +406,7 @@ static const struct bt_journal_ops ops = {
     .taskrun = read_taskrun,
     .find = read_find,
     .list = read_list,
+    .bad = read_bad,
     .values = read_values,
     .due = read_due,
     .timers_of = read_timers_of,
@@ -349,6 +414,8 @@ static const struct bt_journal_ops ops = {
     .jobs = read_jobs,
     .live = read_live,
     .children = read_children,
+    .slots = read_slots,
+    .running = read_running,
     .last_key = read_last_key,
     .last_now = read_last_now,
     .log_lines = read_log_lines,

@@ -13,10 +13,31 @@ int bt_paging_of(const struct bt_request *request, struct bt_paging *ret_paging,
     BT_TRY(bt_query_int(request, "page", 1, &ret_paging->page, err));
     BT_TRY(bt_query_int(request, "size", 10, &ret_paging->size, err));
     if (ret_paging->page < 1 || ret_paging->page > 1000000000)
-        return bt_fail(err, BT_INVALID, "Illegal argument: page must be at least 1");
+        return bt_fail(err, BT_INVALID, "Illegal argument: page must be 1 to 1000000000");
     if (ret_paging->size < 1 || ret_paging->size > BT_PAGE_SIZE_MAX)
         return bt_fail(err, BT_INVALID, "Illegal argument: size must be 1 to %u", BT_PAGE_SIZE_MAX);
     return BT_OK;
+}
+
+int bt_sorting_of(const struct bt_request *request, struct bt_sorting *ret_sorting,
+                  struct bt_err *err)
+{
+    struct bt_str text = bt_query(request, "sort");
+    *ret_sorting = (struct bt_sorting){0};
+    if (!text.len)
+        return BT_OK;
+    ptrdiff_t colon = bt_str_find(text, BT_STR(":"), 0);
+    if (colon < 1 || bt_str_find(text, BT_STR(":"), (size_t)colon + 1) >= 0)
+        return bt_fail(err, BT_INVALID, "Illegal argument: sort must be field:asc or field:desc");
+    ret_sorting->field = bt_str_slice(text, 0, (size_t)colon);
+    ret_sorting->is_ascending = bt_str_is(bt_str_slice(text, (size_t)colon + 1, text.len), "asc");
+    return BT_OK;
+}
+
+int bt_sorting_refuse(const struct bt_sorting *sorting, struct bt_err *err)
+{
+    return bt_fail(err, BT_INVALID, "Illegal argument: cannot sort by '%.*s:%s'",
+                   BT_FMT(sorting->field), sorting->is_ascending ? "asc" : "desc");
 }
 
 int bt_exec_form_of(const struct bt_request *request, enum bt_exec_form *ret_form,
@@ -26,6 +47,27 @@ int bt_exec_form_of(const struct bt_request *request, enum bt_exec_form *ret_for
     BT_TRY(bt_query_bool(request, "light", false, &is_light, err));
     *ret_form = is_light ? BT_EXEC_LIGHT : BT_EXEC_WHOLE;
     return BT_OK;
+}
+
+int bt_most_runs_of(const struct bt_request *request, int64_t *ret_most, struct bt_err *err)
+{
+    return bt_query_int(request, "taskRuns", -1, ret_most, err);
+}
+
+int bt_write_exec(struct bt_request *request, const struct bt_exec *exec, struct bt_err *err)
+{
+    struct bt_buf *out = &request->response.body;
+    int64_t most;
+    BT_TRY(bt_most_runs_of(request, &most, err));
+    if (most < 0 || exec->next_n - 1 <= most) {
+        int rc = bt_service_exec_json(request->service, exec, BT_EXEC_WHOLE, out, err);
+        if (rc != BT_LIMIT)
+            return rc;
+        bt_buf_clear(out);
+    }
+    BT_TRY(bt_service_exec_json(request->service, exec, BT_EXEC_HEAD, out, err));
+    (void)bt_buf_addf(out, ",\"taskRunCount\":%u", exec->next_n - 1); /* Checked here. */
+    return bt_buf_check(out, "the execution", err);
 }
 
 struct bt_str bt_filter(const struct bt_request *request, const char *name)
@@ -50,9 +92,12 @@ int bt_query_revision(const struct bt_request *request, uint32_t *ret_revision, 
 
 int bt_levels_of(const struct bt_request *request, uint32_t *ret_levels, struct bt_err *err)
 {
+    static const char *const others[] = {"filters[level][EQUALS]",
+                                         "filters[level][GREATER_THAN_OR_EQUAL_TO]"};
     struct bt_str text = bt_filter(request, "minLevel");
-    return bt_levels_from(text.len ? text : bt_query(request, "filters[level][EQUALS]"), ret_levels,
-                          err);
+    for (size_t i = 0; !text.len && i < BT_COUNT(others); i++)
+        text = bt_query(request, others[i]);
+    return bt_levels_from(text, ret_levels, err);
 }
 
 int bt_levels_from(struct bt_str text, uint32_t *ret_levels, struct bt_err *err)

@@ -20,6 +20,14 @@ struct bt_paging {
 /* "page" from 1 and "size" from 1 (default 10). */
 int bt_paging_of(const struct bt_request *request, struct bt_paging *ret_paging,
                  struct bt_err *err);
+/* "sort=field:asc", everything but asc is descending. An empty field: not asked for. */
+struct bt_sorting {
+    struct bt_str field;
+    bool is_ascending;
+};
+int bt_sorting_of(const struct bt_request *request, struct bt_sorting *ret_sorting,
+                  struct bt_err *err);
+int bt_sorting_refuse(const struct bt_sorting *sorting, struct bt_err *err);
 /* The body and answers of every list: fills skip and limit. */
 static inline uint64_t bt_paging_skip(const struct bt_paging *paging)
 {
@@ -34,6 +42,17 @@ int bt_exec_form_of(const struct bt_request *request, enum bt_exec_form *ret_for
         "light", "boolean",                                                                        \
             "Rows without taskRunList, inputs, outputs, variables and metadata (default false)"    \
     }
+/* "taskRuns": an execution with more task runs than so many is told without them (-1: as it is). */
+int bt_most_runs_of(const struct bt_request *request, int64_t *ret_most, struct bt_err *err);
+#define BT_PARAM_TASK_RUNS                                                                         \
+    {                                                                                              \
+        "taskRuns", "integer",                                                                     \
+            "At most so many in taskRunList: with more of them it is left out, and taskRunCount "  \
+            "tells their number"                                                                   \
+    }
+/* The answer to an act, but for its closing brace: what is done is never refused, so one that is
+ * too large goes without its task runs too. */
+int bt_write_exec(struct bt_request *request, const struct bt_exec *exec, struct bt_err *err);
 /* A filter: "name=value" or "filters[name][EQUALS]=value"; .at is NULL when it is absent. */
 struct bt_str bt_filter(const struct bt_request *request, const char *name);
 /* "revision" of the query; 0: the newest. BT_NOT_FOUND for what no flow can have. */

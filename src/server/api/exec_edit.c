@@ -32,15 +32,19 @@ static int label_one(struct bt_request *request, struct bt_err *err)
 {
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
     BT_VALUE body = NULL, *labels = NULL;
+    int64_t most; /* Refused before anything is changed. */
     BT_TRY(load(request, &exec, err));
+    BT_TRY(bt_most_runs_of(request, &most, err));
     BT_TRY(bt_body_json(request, &body, err));
     BT_TRY(bt_service_read_labels(body, &labels, err));
     int rc = bt_service_label(request->service, &request->principal, exec->key, labels, err);
     if (rc == BT_CONFLICT)
         return bt_fail(err, BT_INVALID, "Bad Request: execution is not terminated");
     BT_TRY(rc);
-    BT_TRY(bt_service_exec_text(request->service, &request->principal, request->params[0],
-                                &request->response.body, err));
+    exec = bt_exec_free(exec);
+    BT_TRY(load(request, &exec, err));
+    BT_TRY(bt_write_exec(request, exec, err));
+    (void)bt_buf_addc(&request->response.body, '}'); /* Checked next. */
     return bt_respond_text(request, "application/json", err);
 }
 
@@ -279,6 +283,7 @@ static int labels_query(struct bt_request *request, struct bt_err *err)
     }
 
 static const struct bt_param filter_queries[] = {FILTERS, {0}};
+static const struct bt_param label_queries[] = {BT_PARAM_TASK_RUNS, {0}};
 static const struct bt_param delete_queries[] = {STORAGE, {0}};
 static const struct bt_param delete_ids_queries[] = {STORAGE, RUNNING, {0}};
 static const struct bt_param delete_filter_queries[] = {FILTERS, STORAGE, RUNNING, {0}};
@@ -298,7 +303,7 @@ const struct bt_route bt_routes_exec_edit[] = {
      "Kill the executions that match", NULL, "Count", filter_queries},
     {BT_POST, "/executions/{executionId}/labels", label_one, 0, "setLabelsOnTerminatedExecution",
      "Executions", "Merge labels into those of an ended execution", JSON " Labels", "Execution",
-     NULL},
+     label_queries},
     {BT_POST, "/executions/labels/by-ids", labels_ids, 0, "setLabelsOnTerminatedExecutionsByIds",
      "Executions", "Merge labels into those of ended executions", JSON " LabelsByIds", "Count",
      NULL},

@@ -72,7 +72,9 @@ static int download(struct bt_request *request, struct bt_err *err)
         return BT_OK;
     BT_TRY(bt_files_size(request->service->files, tenant, file.uri, &size, err));
     BT_TRY(bt_files_open(request->service->files, tenant, file.uri, &fd, err));
-    bt_respond_attachment(request, file.name);
+    BT_CLEANUP(bt_buf_done) struct bt_buf name = BT_BUF_INIT(4096);
+    (void)bt_files_unescape(file.name, &name); /* Cut when it is longer. */
+    bt_respond_attachment(request, bt_buf_str(&name));
     return bt_respond_file(request, "application/octet-stream", fd, (uint64_t)size);
 }
 

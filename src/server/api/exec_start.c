@@ -96,7 +96,7 @@ static int read_labels(struct bt_request *request, struct given *given, struct b
 static int give_created(struct bt_request *request, const struct bt_exec *exec, struct bt_err *err)
 {
     struct bt_buf *out = &request->response.body;
-    BT_TRY(bt_service_exec_json(request->service, exec, BT_EXEC_WHOLE, out, err));
+    BT_TRY(bt_write_exec(request, exec, err));
     (void)bt_buf_addf(out, ",\"url\":\"http://%.*s/ui/executions/%s/%s/%s\"}",
                       BT_FMT(request->host), exec->namespace, exec->flow_id,
                       exec->id.text); /* Checked by what follows. */
@@ -160,7 +160,9 @@ static int start(struct bt_request *request, const struct bt_flow *flow, struct 
                                      .file_count = given->file_count};
     struct bt_start_result result;
     bool waits;
+    int64_t most; /* Read again with the answer: here it is refused before anything is started. */
     BT_TRY(bt_query_bool(request, "wait", false, &waits, err));
+    BT_TRY(bt_most_runs_of(request, &most, err));
     BT_TRY(check_date(request, err));
     BT_TRY(start_once(request, &start, &result, err));
     request->params[0] = bt_arena_str(&request->arena, bt_id_str(&result.id));
@@ -179,7 +181,7 @@ static int refuse_inputs(struct bt_request *request, struct bt_err *err)
     if (to < 0 || !bt_str_starts(msg, BT_STR("Invalid input for ")))
         return BT_INVALID;
     struct bt_diag *diag =
-        bt_diags_add(&diags, BT_SEVERITY_ERROR, "input", (struct bt_mark){1, 1, 0}, "%s", err->msg);
+        bt_diags_add(&diags, BT_SEVERITY_ERROR, "input", (struct bt_mark){0}, "%s", err->msg);
     if (diag) {
         diag->original = diag->msg;
         diag->path = bt_diags_dup(&diags, "%.*s", (int)(to - from - 1), msg.at + from + 1);
@@ -283,6 +285,7 @@ static const struct bt_param create_queries[] = {
     {"wait", "boolean", "Answer when the execution has ended"},
     {"revision", "integer", "Of the flow; the newest by default"},
     {"scheduleDate", "date-time", "Not later than now: starting later is not there yet"},
+    BT_PARAM_TASK_RUNS,
     {0},
 };
 static const struct bt_param check_queries[] = {

@@ -14,24 +14,18 @@ static int load(struct bt_request *request, struct bt_exec **ret_exec, struct bt
                            err);
 }
 
-/* One with more task runs than are wanted: without them, and how many there are. */
-static int get_large(struct bt_request *request, const struct bt_exec *exec, struct bt_err *err)
-{
-    struct bt_buf *out = &request->response.body;
-    BT_TRY(bt_service_exec_json(request->service, exec, BT_EXEC_HEAD, out, err));
-    (void)bt_buf_addf(out, ",\"taskRunCount\":%u}", exec->next_n - 1); /* Checked next. */
-    return bt_respond_text(request, "application/json", err);
-}
-
 static int get(struct bt_request *request, struct bt_err *err)
 {
     int64_t most;
-    BT_TRY(bt_query_int(request, "taskRuns", -1, &most, err));
+    BT_TRY(bt_most_runs_of(request, &most, err));
     if (most >= 0) {
         BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
         BT_TRY(load(request, &exec, err));
-        if (exec->next_n - 1 > most)
-            return get_large(request, exec, err);
+        if (exec->next_n - 1 > most) {
+            BT_TRY(bt_write_exec(request, exec, err));
+            (void)bt_buf_addc(&request->response.body, '}'); /* Checked next. */
+            return bt_respond_text(request, "application/json", err);
+        }
     }
     BT_TRY(bt_service_exec_text(request->service, &request->principal, request->params[0],
                                 &request->response.body, err));
@@ -70,21 +64,19 @@ static int read_sort(struct bt_request *request, struct bt_exec_query *query, st
         {"namespace", BT_SORT_NAMESPACE},     {"flowId", BT_SORT_FLOW},
         {"state.current", BT_SORT_STATE},
     };
-    struct bt_str text = bt_query(request, "sort");
+    struct bt_sorting sorting;
+    BT_TRY(bt_sorting_of(request, &sorting, err));
     query->sort = BT_SORT_START;
-    if (!text.len)
+    query->is_ascending = sorting.is_ascending;
+    if (!sorting.field.len)
         return BT_OK;
-    ptrdiff_t colon = bt_str_find(text, BT_STR(":"), 0);
-    if (colon < 0 || bt_str_find(text, BT_STR(":"), (size_t)colon + 1) >= 0)
-        return bt_fail(err, BT_INVALID, "Illegal argument: sort must be field:asc or field:desc");
-    query->is_ascending = bt_str_is(bt_str_slice(text, (size_t)colon + 1, text.len), "asc");
     for (size_t i = 0; i < BT_COUNT(names); i++) {
-        if (bt_str_is(bt_str_slice(text, 0, (size_t)colon), names[i].name)) {
+        if (bt_str_is(sorting.field, names[i].name)) {
             query->sort = names[i].sort;
             return BT_OK;
         }
     }
-    return bt_fail(err, BT_INVALID, "Illegal argument: cannot sort by '%.*s'", (int)colon, text.at);
+    return bt_sorting_refuse(&sorting, err);
 }
 
 static int list_found(struct bt_request *request, struct bt_exec_query *query, struct bt_err *err)
@@ -121,7 +113,11 @@ static int search(struct bt_request *request, struct bt_err *err)
 static int kill_one(struct bt_request *request, struct bt_err *err)
 {
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    bool has_children;
+    BT_TRY(bt_query_bool(request, "isOnKillCascade", true, &has_children, err));
     BT_TRY(load(request, &exec, err));
+    if (!has_children && bt_state_is_ended(exec->state))
+        return bt_fail(err, BT_CONFLICT, "execution already finished");
     BT_TRY(bt_service_kill(request->service, &request->principal, exec->key, err));
     if (bt_str_find(request->uri, BT_STR("/actions/"), 0) < 0)
         return bt_respond(request, 202);
@@ -136,9 +132,11 @@ static int follow(struct bt_request *request, struct bt_err *err)
 }
 
 static const struct bt_param get_queries[] = {
-    {"taskRuns", "integer",
-     "At most so many in taskRunList: with more of them it is left out, and taskRunCount tells "
-     "their number"},
+    BT_PARAM_TASK_RUNS,
+    {0},
+};
+static const struct bt_param kill_queries[] = {
+    {"isOnKillCascade", "boolean", "false: one that has ended is refused (409)"},
     {0},
 };
 static const struct bt_param search_queries[] = {
@@ -170,6 +168,6 @@ const struct bt_route bt_routes_executions[] = {
     {BT_GET, "/executions/{executionId}/follow", follow, 0, "followExecution", "Executions",
      "Follow an execution (server-sent events)", NULL, "EventStream", NULL},
     {BT_DELETE, "/executions/{executionId}/kill", kill_one, 0, "killExecution", "Executions",
-     "Kill an execution", NULL, NULL, NULL},
+     "Kill an execution", NULL, NULL, kill_queries},
     {0},
 };

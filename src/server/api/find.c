@@ -29,7 +29,7 @@ static int refuse(const struct leaf *leaf, struct bt_err *err)
     (void)bt_fail(err, BT_INVALID, "Illegal argument: the filter '%.*s' with '%.*s'%s is not known",
                   BT_FMT(leaf->field), BT_FMT(leaf->op),
                   leaf->group >= 0 ? " in an 'or' group" : "");
-    (void)bt_hint(err, "see GET /executions/search in /api/v1/openapi.json");
+    (void)bt_hint(err, "see /api/v1/openapi.json");
     return BT_INVALID;
 }
 
@@ -115,11 +115,17 @@ int bt_scope_of(struct bt_str text, struct bt_flow_cond *cond, bool *has_cond, s
 static int add_scope(struct reading *reading, const struct leaf *leaf, struct bt_err *err)
 {
     struct bt_flow_cond cond = {0};
-    bool has_cond = false;
+    bool has_cond = false, is_negated = bt_str_starts(leaf->op, BT_STR("NOT_"));
     size_t at = 0;
     struct bt_str part;
+    struct bt_str op = is_negated ? bt_str_slice(leaf->op, 4, leaf->op.len) : leaf->op;
+    if (!bt_str_is(op, "EQUALS") && !bt_str_is(op, "IN"))
+        return refuse(leaf, err);
     while (next_part(leaf->value, &at, &part))
         BT_TRY(bt_scope_of(part, &cond, &has_cond, err));
+    if (is_negated && !has_cond)
+        reading->find->is_nothing = true;
+    cond.is_negated = cond.is_negated != is_negated;
     if (has_cond)
         bt_vec_push(&reading->find->conds, cond);
     return BT_OK;
@@ -167,7 +173,7 @@ static int add_label(struct reading *reading, const struct leaf *leaf, struct bt
     }
     const struct bt_value *before = bt_map_get(map, key);
     if (before && !bt_str_eq(bt_value_str(before), value) && !is_negated)
-        reading->states = 0; /* No execution has two values of one label. */
+        reading->find->is_nothing = true; /* Nothing has two values of one label. */
     return bt_map_put(map, key, bt_value_string(value)) < 0 ? bt_fail_mem(err, "labels") : BT_OK;
 }
 
@@ -193,6 +199,8 @@ static int add_time(struct reading *reading, const struct leaf *leaf, struct bt_
 static int add_range(struct reading *reading, const struct leaf *leaf, struct bt_err *err)
 {
     struct bt_duration duration;
+    if (!bt_str_is(leaf->op, "EQUALS"))
+        return refuse(leaf, err);
     if (bt_time_duration_parse(leaf->value, &duration, NULL) < 0)
         return bt_fail(err, BT_INVALID, "Invalid format: timeRange must be a duration, not '%.*s'",
                        BT_FMT(leaf->value));
@@ -208,6 +216,8 @@ static int add_range(struct reading *reading, const struct leaf *leaf, struct bt
 
 static int add_child(struct reading *reading, const struct leaf *leaf, struct bt_err *err)
 {
+    if (!bt_str_is(leaf->op, "EQUALS"))
+        return refuse(leaf, err);
     if (bt_str_is(leaf->value, "CHILD"))
         reading->find->query.child = BT_CHILD_ONLY;
     else if (bt_str_is(leaf->value, "MAIN"))
@@ -216,6 +226,19 @@ static int add_child(struct reading *reading, const struct leaf *leaf, struct bt
         return bt_fail(err, BT_INVALID,
                        "Invalid format: childFilter must be CHILD or MAIN, not '%.*s'",
                        BT_FMT(leaf->value));
+    return BT_OK;
+}
+
+/* This level and more severe ones. */
+static int add_level(struct reading *reading, const struct leaf *leaf, struct bt_err *err)
+{
+    if (!reading->find->takes_levels ||
+        (!bt_str_is(leaf->op, "EQUALS") && !bt_str_is(leaf->op, "GREATER_THAN_OR_EQUAL_TO")))
+        return refuse(leaf, err);
+    uint32_t levels;
+    BT_TRY(bt_levels_from(leaf->value, &levels, err));
+    if (levels)
+        reading->find->levels = reading->find->levels ? reading->find->levels & levels : levels;
     return BT_OK;
 }
 
@@ -229,7 +252,8 @@ static int add_leaf(struct reading *reading, const struct leaf *leaf, struct bt_
                   {"state", add_states, true},        {"scope", add_scope, false},
                   {"labels", add_label, false},       {"startDate", add_time, false},
                   {"endDate", add_time, false},       {"timeRange", add_range, false},
-                  {"childFilter", add_child, false}};
+                  {"childFilter", add_child, false},  {"level", add_level, false},
+                  {"minLevel", add_level, false}};
     struct bt_exec_query *query = &reading->find->query;
     for (size_t i = 0; i < BT_COUNT(fields); i++)
         if (bt_str_is(leaf->field, fields[i].field))
@@ -316,6 +340,8 @@ static int read_plain(struct reading *reading, const struct bt_request *request,
         mask |= 1u << state;
     }
     reading->states &= mask ? mask : STATES_ALL;
+    if (reading->find->takes_levels)
+        BT_TRY(bt_levels_from(bt_query(request, "minLevel"), &reading->find->levels, err));
     for (size_t i = 0; i < BT_COUNT(names); i++) {
         struct leaf leaf = {bt_str_of(names[i]), BT_STR("EQUALS"), BT_STR_NONE,
                             bt_query(request, names[i]), -1};
@@ -340,9 +366,9 @@ static int finish(struct reading *reading, struct bt_err *err)
                        "Illegal argument: use either timeRange or startDate, not both");
     if (find->query.from_us && find->query.to_us && find->query.from_us > find->query.to_us)
         return bt_fail(err, BT_INVALID, "Illegal argument: startDate is after endDate");
-    find->query.states = reading->states == STATES_ALL ? 0
-                         : reading->states             ? reading->states
-                                                       : NO_STATE;
+    find->query.states = find->is_nothing || !reading->states ? NO_STATE
+                         : reading->states == STATES_ALL      ? 0
+                                                              : reading->states;
     find->query.conds = find->conds.items;
     find->query.cond_count = find->conds.count;
     find->query.labels = find->labels;

@@ -7,6 +7,9 @@ struct bt_find {
     struct bt_exec_query query; /* Points into what follows and into the request. */
     BT_VEC(struct bt_flow_cond) conds;
     struct bt_value *labels, *no_labels; /* Owned. */
+    bool takes_levels;                   /* Set by who searches lines: "level", "minLevel". */
+    uint32_t levels;                     /* A bit each; 0: all. */
+    bool is_nothing;                     /* Conditions that nothing meets. */
 };
 /* Reads namespace, flowId, q, state, labels, startDate, endDate, timeRange, scope,
  * triggerExecutionId, childFilter, as plain parameters or filters[field][OP]=value, also in groups.

@@ -26,8 +26,8 @@ static int give_flow(struct bt_request *request, const struct bt_found_flow *fou
 static int refuse_existing(struct bt_request *request, struct bt_err *err)
 {
     struct bt_diags diags = BT_DIAGS_INIT;
-    struct bt_diag *diag = bt_diags_add(&diags, BT_SEVERITY_ERROR, "exists",
-                                        (struct bt_mark){1, 1, 0}, "Flow id already exists");
+    struct bt_diag *diag = bt_diags_add(&diags, BT_SEVERITY_ERROR, "exists", (struct bt_mark){0},
+                                        "Flow id already exists");
     if (diag) {
         diag->original = diag->msg;
         diag->path = "flow.id";
@@ -139,11 +139,63 @@ static int list_one(void *data, const struct bt_found_flow *found)
     return bt_list_push(listing->list, value) < 0 ? bt_fail_mem(listing->err, "the answer") : BT_OK;
 }
 
+static int read_sort(const struct bt_request *request, struct bt_sorting *sorting,
+                     enum bt_flow_sort *ret_sort, struct bt_err *err)
+{
+    static const char *const names[] = {[BT_FLOW_SORT_NAMESPACE] = "namespace",
+                                        [BT_FLOW_SORT_ID] = "id",
+                                        [BT_FLOW_SORT_REVISION] = "revision"};
+    BT_TRY(bt_sorting_of(request, sorting, err));
+    for (size_t i = 0; i < BT_COUNT(names); i++) {
+        if (bt_str_is(sorting->field, names[i])) {
+            *ret_sort = (enum bt_flow_sort)i;
+            return BT_OK;
+        }
+    }
+    return sorting->field.len ? bt_sorting_refuse(sorting, err) : BT_OK;
+}
+
+/* The flows of the names that are on the page. One that went meanwhile is left out. */
+static int give_named(struct bt_request *request, const struct bt_flow_names *names,
+                      const struct bt_paging *paging, struct bt_err *err)
+{
+    BT_VALUE list = bt_list_new(0);
+    uint64_t skip = bt_paging_skip(paging);
+    if (!list)
+        return bt_fail_mem(err, "the answer");
+    for (uint64_t i = skip; i < names->count && i - skip < (uint64_t)paging->size; i++) {
+        BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
+        struct bt_value *value = NULL;
+        struct bt_flow_key key = {.namespace = bt_str_of(names->items[i].namespace),
+                                  .id = bt_str_of(names->items[i].id)};
+        int rc = bt_service_live_flow(request->service, &request->principal, &key, &flow, err);
+        if (rc == BT_NOT_FOUND)
+            continue;
+        BT_TRY(rc);
+        BT_TRY(bt_shape_flow(flow, false, false, &value, err));
+        if (bt_list_push(list, value) < 0)
+            return bt_fail_mem(err, "the answer");
+    }
+    return bt_respond_page(request, BT_TAKE(list), (int64_t)names->count, err);
+}
+
 static int give_list(struct bt_request *request, const struct bt_flow_filter *filter,
                      struct bt_err *err)
 {
     struct bt_paging paging;
+    struct bt_sorting sorting;
+    enum bt_flow_sort sort = BT_FLOW_SORT_NAMESPACE;
     BT_TRY(bt_paging_of(request, &paging, err));
+    BT_TRY(read_sort(request, &sorting, &sort, err));
+    if (sorting.field.len) {
+        struct bt_flow_names names = {0};
+        int rc = bt_service_name_flows(request->service, &request->principal, filter, &names, err);
+        bt_flow_names_sort(&names, sort, !sorting.is_ascending);
+        if (rc == BT_OK)
+            rc = give_named(request, &names, &paging, err);
+        bt_flow_names_done(&names);
+        return rc;
+    }
     BT_VALUE list = bt_list_new(0);
     struct listing listing = {
         .list = list, .skip = bt_paging_skip(&paging), .limit = (uint64_t)paging.size, .err = err};
@@ -221,7 +273,7 @@ static int namespaces(struct bt_request *request, struct bt_err *err)
 static const struct bt_param search_queries[] = {
     {"page", "integer", "From 1"},
     {"size", "integer", "Rows of a page"},
-    {"sort", "string", "field:asc or field:desc"},
+    {"sort", "string", "namespace, id or revision, :asc or :desc"},
     {"q", "string", "Words that occur in the namespace or the id"},
     {"namespace", "string", "This namespace and its children"},
     {"scope", "string[]", "USER, SYSTEM"},

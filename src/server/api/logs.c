@@ -2,6 +2,7 @@
 #include "server/api/api.h"
 
 #include "base/own.h"
+#include "server/api/find.h"
 #include "server/follow.h"
 #include "server/router.h"
 
@@ -20,14 +21,43 @@ static int add(void *data, struct bt_str text, uint64_t line)
     return bt_buf_add(writing->out, text);
 }
 
+/* What the newer dialects ask of the lines of one execution; none is ignored. */
+static int check_filters(const struct bt_request *request, const char *const *known,
+                         struct bt_err *err)
+{
+    for (size_t i = 0; i < request->query_count; i++) {
+        struct bt_str name = request->queries[i].name;
+        bool is_known = !bt_str_starts(name, BT_STR("filters["));
+        for (size_t j = 0; !is_known && known[j]; j++)
+            is_known = bt_str_is(name, known[j]);
+        if (!is_known)
+            return bt_fail(err, BT_INVALID, "Illegal argument: the filter '%.*s' is not known",
+                           BT_FMT(name));
+    }
+    return BT_OK;
+}
+
+#define OF_LEVELS                                                                                  \
+    "filters[level][EQUALS]", "filters[level][GREATER_THAN_OR_EQUAL_TO]",                          \
+        "filters[minLevel][EQUALS]"
+
 static int read_filter(struct bt_request *request, struct bt_log_filter *filter, struct bt_err *err)
 {
+    static const char *const known[] = {OF_LEVELS,
+                                        "filters[q][EQUALS]",
+                                        "filters[taskId][EQUALS]",
+                                        "filters[taskRunId][EQUALS]",
+                                        "filters[attemptNumber][EQUALS]",
+                                        NULL};
     int64_t attempt;
+    BT_TRY(check_filters(request, known, err));
     BT_TRY(bt_levels_of(request, &filter->levels, err));
-    BT_TRY(bt_query_int(request, "attempt", -1, &attempt, err));
+    BT_TRY(bt_query_int(request, "filters[attemptNumber][EQUALS]", -1, &attempt, err));
+    BT_TRY(bt_query_int(request, "attempt", attempt, &attempt, err));
     filter->attempt = attempt < -1 || attempt > 1000000 ? 1000000 : (int)attempt;
-    filter->run_id = bt_query(request, "taskRunId");
-    filter->task_id = bt_query(request, "taskId");
+    filter->run_id = bt_filter(request, "taskRunId");
+    filter->task_id = bt_filter(request, "taskId");
+    filter->words = bt_query(request, "filters[q][EQUALS]");
     return BT_OK;
 }
 
@@ -61,25 +91,34 @@ static int download(struct bt_request *request, struct bt_err *err)
 
 static int follow(struct bt_request *request, struct bt_err *err)
 {
+    static const char *const known[] = {OF_LEVELS, NULL};
     struct bt_exec *exec = NULL;
     uint32_t levels;
+    BT_TRY(check_filters(request, known, err));
     BT_TRY(bt_levels_of(request, &levels, err));
     BT_TRY(bt_service_exec(request->service, &request->principal, request->params[0], &exec, err));
     return bt_follow_begin(request, BT_FOLLOW_LOGS, exec, levels, err);
 }
 
-static int search(struct bt_request *request, struct bt_err *err)
+/* Times and words are of the lines, all else is of their executions. */
+static int search_found(struct bt_request *request, const struct bt_find *find, struct bt_err *err)
 {
     struct bt_paging paging;
-    struct bt_log_search search = {.of = {.namespace = bt_filter(request, "namespace"),
-                                          .flow_id = bt_filter(request, "flowId")},
-                                   .lines = {.attempt = -1, .words = bt_filter(request, "q")}};
+    struct bt_sorting sorting;
     BT_TRY(bt_paging_of(request, &paging, err));
-    BT_TRY(bt_levels_of(request, &search.lines.levels, err));
-    BT_TRY(bt_query_time(request, "startDate", &search.lines.from_us, err));
-    BT_TRY(bt_query_time(request, "endDate", &search.lines.to_us, err));
-    search.skip = bt_paging_skip(&paging);
-    search.limit = (uint64_t)paging.size;
+    BT_TRY(bt_sorting_of(request, &sorting, err));
+    if (sorting.field.len && (sorting.is_ascending || !bt_str_is(sorting.field, "timestamp")))
+        return bt_sorting_refuse(&sorting, err);
+    struct bt_log_search search = {.of = find->query,
+                                   .lines = {.attempt = -1,
+                                             .words = find->query.text,
+                                             .levels = find->levels,
+                                             .from_us = find->query.from_us,
+                                             .to_us = find->query.to_us},
+                                   .skip = bt_paging_skip(&paging),
+                                   .limit = (uint64_t)paging.size};
+    search.of.text = BT_STR_NONE;
+    search.of.from_us = 0; /* One that started before may write later. */
     BT_TRY(bt_service_log_search(request->service, &request->principal, &search,
                                  &request->response.body, err));
     return bt_respond_text(request, "application/json", err);
@@ -101,9 +140,20 @@ static int delete_of(struct bt_request *request, struct bt_err *err)
     return bt_respond(request, 200);
 }
 
+static int search(struct bt_request *request, struct bt_err *err)
+{
+    struct bt_find find = {.takes_levels = true};
+    int rc = bt_find_of(request, &find, err);
+    if (rc == BT_OK)
+        rc = search_found(request, &find, err);
+    bt_find_done(&find);
+    return rc;
+}
+
 static const struct bt_param search_queries[] = {
     {"page", "integer", "From 1"},
     {"size", "integer", "Rows of a page"},
+    {"sort", "string", "Always timestamp:desc, by executions"},
     {"q", "string", "Words that are all in the message"},
     {"namespace", "string", "This namespace and its children"},
     {"flowId", "string", "Of the flow"},

@@ -10,7 +10,9 @@ static int of_execution(struct bt_request *request, struct bt_err *err)
 {
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
     struct bt_paging paging;
+    struct bt_sorting ignored; /* They come in the order of their task runs. */
     BT_TRY(bt_paging_of(request, &paging, err));
+    BT_TRY(bt_sorting_of(request, &ignored, err));
     BT_TRY(bt_service_exec(request->service, &request->principal, request->params[0], &exec, err));
     struct bt_metric_query query = {.run_id = bt_filter(request, "taskRunId"),
                                     .task_id = bt_filter(request, "taskId"),

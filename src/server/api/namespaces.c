@@ -73,21 +73,27 @@ static int names_of(struct bt_request *request, struct bt_str text, struct bt_va
 static int search(struct bt_request *request, struct bt_err *err)
 {
     struct bt_paging paging;
+    struct bt_sorting sorting;
     struct bt_str *names = NULL;
     size_t count = 0;
     int64_t total = 0;
     bool only_existing;
     BT_VALUE known = bt_map_new(16), *list = bt_list_new(10);
     BT_TRY(bt_paging_of(request, &paging, err));
+    BT_TRY(bt_sorting_of(request, &sorting, err));
+    if (sorting.field.len && !bt_str_is(sorting.field, "id"))
+        return bt_sorting_refuse(&sorting, err);
+    bool is_descending = sorting.field.len && !sorting.is_ascending;
     BT_TRY(bt_query_bool(request, "existing", false, &only_existing, err));
     int rc = names_of(request, bt_filter(request, "q"), known, &names, &count);
     uint64_t skip = bt_paging_skip(&paging);
     for (size_t i = 0; rc == BT_OK && i < count; i++) {
-        if (only_existing && !bt_value_as_bool(bt_map_get(known, names[i])))
+        struct bt_str name = names[is_descending ? count - 1 - i : i];
+        if (only_existing && !bt_value_as_bool(bt_map_get(known, name)))
             continue;
         uint64_t at = (uint64_t)total++;
         if (at >= skip && at - skip < (uint64_t)paging.size)
-            rc = bt_list_push(list, shape(names[i], true));
+            rc = bt_list_push(list, shape(name, true));
     }
     free(names);
     return rc == BT_OK ? bt_respond_page(request, BT_TAKE(list), total, err)
@@ -114,7 +120,7 @@ static int autocomplete(struct bt_request *request, struct bt_err *err)
 static const struct bt_param search_queries[] = {
     {"page", "integer", "From 1"},
     {"size", "integer", "Rows of a page"},
-    {"sort", "string", "Always by id"},
+    {"sort", "string", "id:asc or id:desc"},
     {"q", "string", "Part of the name"},
     {"existing", "boolean", "Only those with flows"},
     {0},

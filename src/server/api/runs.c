@@ -27,8 +27,11 @@ static int children(struct bt_request *request, struct bt_err *err)
 static int search(struct bt_request *request, struct bt_err *err)
 {
     struct bt_paging paging;
+    struct bt_sorting ignored; /* Those of the newest executions come first. */
     struct bt_find find = {0};
     int rc = bt_paging_of(request, &paging, err);
+    if (rc == BT_OK)
+        rc = bt_sorting_of(request, &ignored, err);
     if (rc == BT_OK)
         rc = bt_find_of(request, &find, err);
     struct bt_run_search search = {.of = find.query,

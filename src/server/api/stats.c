@@ -192,11 +192,24 @@ struct counts {
     size_t flows, triggers;
 };
 
+/* Webhooks and triggers on other flows wait for nothing by themselves: they are not counted. */
+static bool is_counted(const struct bt_value *trigger)
+{
+    static const char *const passive[] = {".Webhook", ".Flow"};
+    struct bt_str type = bt_map_str(trigger, "type");
+    for (size_t i = 0; i < BT_COUNT(passive); i++)
+        if (bt_str_ends(type, bt_str_of(passive[i])))
+            return false;
+    return !bt_str_is(type, "webhook") && !bt_str_is(type, "flow");
+}
+
 static int count_one(void *data, const struct bt_found_flow *found)
 {
     struct counts *counts = data;
     counts->flows++;
-    counts->triggers += bt_value_count(bt_map_gets(found->flow->tree, "triggers"));
+    const struct bt_value *triggers = bt_map_gets(found->flow->tree, "triggers");
+    for (size_t i = 0; i < bt_value_count(triggers); i++)
+        counts->triggers += is_counted(bt_list_at(triggers, i));
     return BT_OK;
 }
 

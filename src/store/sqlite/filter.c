@@ -57,42 +57,6 @@ static bool has_word(struct bt_str text, struct bt_str word)
     return false;
 }
 
-static bool is_below(struct bt_str name, struct bt_str namespace)
-{
-    return starts(name, namespace) && (name.len == namespace.len || name.at[namespace.len] == '.');
-}
-
-static bool cond_holds(const struct bt_flow_cond *cond, struct bt_str name)
-{
-    bool is = false;
-    switch (cond->op) {
-    case BT_OP_IS: is = name.len == cond->text.len && starts(name, cond->text); break;
-    case BT_OP_BELOW: is = is_below(name, cond->text); break;
-    case BT_OP_STARTS: is = bt_str_starts(name, cond->text); break;
-    case BT_OP_ENDS: is = bt_str_ends(name, cond->text); break;
-    case BT_OP_CONTAINS: is = bt_str_find(name, cond->text, 0) >= 0; break;
-    }
-    return is != cond->is_negated;
-}
-
-/* Of each number at least one condition. */
-static bool conds_hold(const struct bt_exec_query *query, struct bt_str namespace, struct bt_str id)
-{
-    for (size_t i = 0; i < query->cond_count; i++) {
-        bool holds = false, is_first = true;
-        for (size_t j = 0; j < query->cond_count; j++) {
-            const struct bt_flow_cond *cond = &query->conds[j];
-            if (cond->any != query->conds[i].any)
-                continue;
-            is_first = is_first && j >= i;
-            holds = holds || cond_holds(cond, cond->field == BT_FIELD_FLOW ? id : namespace);
-        }
-        if (is_first && !holds)
-            return false;
-    }
-    return true;
-}
-
 static bool is_named(const struct bt_exec_query *query, struct bt_str namespace, struct bt_str id)
 {
     for (size_t i = 0; i < query->flow_count; i++)
@@ -108,9 +72,10 @@ static bool flow_matches(const struct bt_exec_query *query, struct bt_str namesp
         return false;
     if (query->namespace.len && query->flow_id.len
             ? !bt_str_eq(query->namespace, namespace)
-            : query->namespace.len && !is_below(namespace, query->namespace))
+            : query->namespace.len && !bt_namespace_is_below(namespace, query->namespace))
         return false;
-    return is_named(query, namespace, id) && conds_hold(query, namespace, id);
+    return is_named(query, namespace, id) &&
+           bt_flow_conds_hold(query->conds, query->cond_count, namespace, id);
 }
 
 /* --- Flows ------------------------------------------------------------------------------------ */

@@ -7,11 +7,9 @@
 #include <stdlib.h>
 
 static const char sql_flow[] = "SELECT key FROM flows WHERE tenant=?1 AND namespace=?2 AND id=?3";
-/* One seek each, however many hours there are. */
-static const char sql_next[] = "SELECT task,name FROM metrics WHERE flow=?1 AND"
-                               " (task,name)>(?2,?3) ORDER BY task,name LIMIT 1";
-static const char sql_next_of_task[] = "SELECT task,name FROM metrics WHERE flow=?1 AND task=?2 AND"
-                                       " name>?3 ORDER BY name LIMIT 1";
+/* One seek each, however many hours there are: comparisons of pairs would pass over all of them. */
+static const char sql_next_name[] =
+    "SELECT name FROM metrics WHERE flow=?1 AND task=?2 AND name>?3 ORDER BY name LIMIT 1";
 static const char sql_next_task[] =
     "SELECT task FROM metrics WHERE flow=?1 AND task>?2 ORDER BY task LIMIT 1";
 static const char sql_sums[] =
@@ -52,36 +50,29 @@ static char *copy(struct bt_str text)
     return made;
 }
 
-/* Adds the name after the last one; *ret_is false: there is none. */
-static int next_name(struct reading *reading, bool *ret_is, struct bt_err *err)
+/* The names of one task. */
+static int read_names_of(struct reading *reading, struct bt_str task, struct bt_err *err)
 {
-    const struct bt_metric_of *of = reading->of;
-    size_t count = reading->names.count;
-    const struct name *last = count ? &reading->names.items[count - 1] : NULL;
     sqlite3_stmt *statement;
-    BT_TRY(
-        bt_db_prepare(reading->db, of->task_id.len ? sql_next_of_task : sql_next, &statement, err));
-    (void)sqlite3_bind_int64(statement, 1, reading->flow);
-    bt_db_bind(statement, 2, last ? bt_str_of(last->task) : of->task_id);
-    bt_db_bind(statement, 3, last ? bt_str_of(last->name) : BT_STR_NONE);
-    BT_TRY(bt_db_step(reading->db, statement, ret_is, err));
-    if (*ret_is) {
-        struct name name = {copy(bt_db_text(statement, 0)), copy(bt_db_text(statement, 1))};
-        bt_vec_push(&reading->names, name);
+    struct bt_str last = BT_STR_NONE;
+    bool is_row = true;
+    while (is_row) {
+        BT_TRY(bt_db_prepare(reading->db, sql_next_name, &statement, err));
+        (void)sqlite3_bind_int64(statement, 1, reading->flow);
+        bt_db_bind(statement, 2, task);
+        bt_db_bind(statement, 3, last);
+        BT_TRY(bt_db_step(reading->db, statement, &is_row, err));
+        if (is_row) {
+            struct name name = {copy(task), copy(bt_db_text(statement, 0))};
+            bt_vec_push(&reading->names, name);
+            last = bt_str_of(name.name);
+        }
+        (void)sqlite3_reset(statement); /* Done with. */
     }
-    (void)sqlite3_reset(statement); /* Done with. */
     return BT_OK;
 }
 
-static int read_names(struct reading *reading, struct bt_err *err)
-{
-    bool is = reading->flow != 0;
-    while (is)
-        BT_TRY(next_name(reading, &is, err));
-    return BT_OK;
-}
-
-static int read_task(struct reading *reading, struct bt_str task, struct bt_err *err)
+static int read_sums_of(struct reading *reading, struct bt_str task, struct bt_err *err)
 {
     const struct bt_metric_of *of = reading->of;
     sqlite3_stmt *statement;
@@ -122,16 +113,19 @@ static int next_task(struct reading *reading, char **task, struct bt_err *err)
     return BT_OK;
 }
 
-static int read_sums(struct reading *reading, struct bt_err *err)
+typedef int read_one(struct reading *reading, struct bt_str task, struct bt_err *err);
+
+/* The task that was asked for, or each. */
+static int read_tasks(struct reading *reading, read_one *read, struct bt_err *err)
 {
     char *task = NULL;
     if (!reading->flow)
         return BT_OK;
     if (reading->of->task_id.len)
-        return read_task(reading, reading->of->task_id, err);
+        return read(reading, reading->of->task_id, err);
     int rc = next_task(reading, &task, err);
     while (rc == BT_OK && task) {
-        rc = read_task(reading, bt_str_of(task), err);
+        rc = read(reading, bt_str_of(task), err);
         if (rc == BT_OK)
             rc = next_task(reading, &task, err);
     }
@@ -139,8 +133,8 @@ static int read_sums(struct reading *reading, struct bt_err *err)
     return rc;
 }
 
-static int read_all(struct bt_store *store, struct reading *reading,
-                    int (*read)(struct reading *reading, struct bt_err *err), struct bt_err *err)
+static int read_all(struct bt_store *store, struct reading *reading, read_one *read,
+                    struct bt_err *err)
 {
     struct sqlite_store *self = (struct sqlite_store *)store;
     struct reader *reader;
@@ -150,7 +144,7 @@ static int read_all(struct bt_store *store, struct reading *reading,
     if (rc == BT_OK)
         rc = find_flow(reading, err);
     if (rc == BT_OK)
-        rc = read(reading, err);
+        rc = read_tasks(reading, read, err);
     bt_db_rollback(&reader->db);
     store_give(self, reader);
     return rc;
@@ -160,7 +154,7 @@ int read_metric_names(struct bt_store *store, const struct bt_metric_of *of,
                       const struct bt_metric_name_sink *sink, struct bt_err *err)
 {
     struct reading reading = {.of = of};
-    int rc = read_all(store, &reading, read_names, err);
+    int rc = read_all(store, &reading, read_names_of, err);
     for (size_t i = 0; i < reading.names.count; i++) {
         const struct name *name = &reading.names.items[i];
         if (rc == BT_OK)
@@ -176,7 +170,7 @@ int read_metric_sums(struct bt_store *store, const struct bt_metric_of *of,
                      const struct bt_metric_sink *sink, struct bt_err *err)
 {
     struct reading reading = {.of = of};
-    int rc = read_all(store, &reading, read_sums, err);
+    int rc = read_all(store, &reading, read_sums_of, err);
     for (size_t i = 0; rc == BT_OK && i < reading.sums.count; i++)
         rc = sink->each(sink->data, &reading.sums.items[i]);
     bt_vec_done(&reading.sums);

@@ -46,5 +46,5 @@ int read_metric_names(struct bt_store *store, const struct bt_metric_of *of,
 int read_metric_sums(struct bt_store *store, const struct bt_metric_of *of,
                      const struct bt_metric_sink *sink, struct bt_err *err);
 /* log_counts.c */
-int read_log_counts(struct bt_store *store, const struct bt_exec_query *of,
+int read_log_counts(struct bt_store *store, const struct bt_stat_query *query,
                     const struct bt_line_stat_sink *sink, struct bt_err *err);

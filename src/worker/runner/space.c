@@ -121,7 +121,7 @@ static int bring(struct space *space, const char *stored, struct bt_err *err)
 {
     BT_CLEANUP(bt_buf_done) struct bt_buf name = BT_BUF_INIT(BT_PATH_BYTES_MAX);
     BT_CLEANUP(bt_buf_done) struct bt_buf uri = BT_BUF_INIT(2 * BT_PATH_BYTES_MAX);
-    (void)bt_files_add_unescaped(bt_str_of(stored), &name); /* Checked below. */
+    (void)bt_files_unescape(bt_str_of(stored), &name); /* Checked below. */
     BT_TRY(bt_buf_check(&name, "path", err));
     struct bt_str path = bt_buf_str(&name);
     if ((!space->takes_all && !is_among(&space->include, path)) || is_among(&space->exclude, path))

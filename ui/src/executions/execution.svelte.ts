@@ -1,15 +1,23 @@
 // One execution with its task runs and its log lines, live until it is over.
 import { ApiError, isAborted } from "../api/call";
-import { getExecution, getFlow, getLogs, type Execution, type TaskRun } from "../api/generated";
+import { getExecution, getFlow, getLogs, type Execution, type Label, type Lane, type TaskRun } from "../api/generated";
 import { live, type LiveEvent, type LogLine } from "../live/live.svelte";
 import { isEnded } from "../logic/states";
+import { PagedRuns } from "./paged.svelte";
 import { further } from "./tree";
+
+const WHOLE = 1000; // Task runs that are taken as a whole; more are read by pages.
 
 export class ExecutionStore {
   execution: Execution | null = $state.raw(null);
   runs: TaskRun[] = $state.raw([]);
+  /** Instead of `runs` when there are many. */
+  paged: PagedRuns | null = $state.raw(null);
+  keeps: (parent: string, lane: Lane) => boolean = () => false;
+  isGone = $state(false); // It was deleted.
   lines: LogLine[] = $state.raw([]);
   source: string = $state("");
+  tasks: unknown = $state.raw(null); // Of the flow.
   error: ApiError | null = $state.raw(null);
   logError: ApiError | null = $state.raw(null);
   hasLogs = $state(false);
@@ -17,7 +25,7 @@ export class ExecutionStore {
   isOver = $derived(
     this.execution !== null &&
       isEnded(this.execution.state.current) &&
-      this.runs.every((run) => isEnded(run.state.current)),
+      (this.paged ? this.paged.isOver : this.runs.every((run) => isEnded(run.state.current))),
   );
 
   readonly #stop = new AbortController();
@@ -48,9 +56,11 @@ export class ExecutionStore {
 
   async #fetch(): Promise<void> {
     try {
-      const { taskRunList, ...execution } = await getExecution(this.id, {}, this.#stop);
+      const query = { taskRuns: this.paged ? 0 : WHOLE };
+      const { taskRunList, taskRunCount, ...execution } = await getExecution(this.id, query, this.#stop);
       this.execution = further(this.execution ?? undefined, execution);
-      this.#putRuns(taskRunList ?? []);
+      if (taskRunCount !== undefined) this.#byPages();
+      else this.#putRuns(taskRunList ?? []);
       this.error = null;
     } catch (error) {
       if (!isAborted(error)) this.error = error instanceof ApiError ? error : new ApiError(0, String(error));
@@ -60,7 +70,9 @@ export class ExecutionStore {
   async #fetchSource({ namespace, flowId, flowRevision }: Execution): Promise<void> {
     try {
       const query = { source: true, revision: flowRevision, allowDeleted: true };
-      this.source = (await getFlow(namespace, flowId, query, this.#stop)).source ?? "";
+      const flow = await getFlow(namespace, flowId, query, this.#stop);
+      this.source = flow.source ?? "";
+      this.tasks = flow.tasks;
     } catch {
       this.source = ""; // The panel says that there is none.
     }
@@ -86,7 +98,12 @@ export class ExecutionStore {
 
   #hear(event: LiveEvent): void {
     if (event.kind === "hello" || event.kind === "gap") void this.#fetch();
-    else if (event.kind === "execution") this.execution = further(this.execution ?? undefined, event.row);
+    else if (event.kind === "gone") this.isGone = true;
+    else if (event.kind === "end") this.paged?.change();
+    else if (event.kind === "execution") {
+      this.execution = further(this.execution ?? undefined, event.row);
+      this.paged?.change();
+    } else if (event.kind === "run" && this.paged) this.paged.change();
     else if (event.kind === "run") {
       this.#news.runs.push(event.row);
       this.#plan();
@@ -113,7 +130,21 @@ export class ExecutionStore {
     }, 30);
   }
 
+  /** Its labels were changed. */
+  relabel(labels: Label[]): void {
+    if (this.execution) this.execution = { ...this.execution, labels };
+  }
+
+  /** From here on: too many to have them all. */
+  #byPages(): void {
+    if (this.paged) return this.paged.change();
+    this.paged = new PagedRuns(this.id, this.#stop.signal, (parent, lane) => this.keeps(parent, lane));
+    this.runs = [];
+    this.#places.clear();
+  }
+
   #putRuns(rows: readonly TaskRun[]): void {
+    if (this.paged) return;
     const runs = [...this.runs];
     for (const row of rows) {
       const at = this.#places.get(row.id) ?? runs.length;
@@ -121,5 +152,6 @@ export class ExecutionStore {
       runs[at] = further(runs[at], row);
     }
     this.runs = runs;
+    if (runs.length > WHOLE) this.#byPages();
   }
 }

@@ -33,7 +33,7 @@ describe("tree", () => {
   it("closes large groups, counts them, and shows them in pieces", () => {
     expect(rowsOf(new RunIndex(loop(MANY)), none).length).toBe(MANY + 1);
     const index = new RunIndex(loop(MANY + 1));
-    expect(rowsOf(index, none)).toMatchObject([{ key: "each", counts: [["FAILED", 2], ["SUCCESS", MANY - 1]] }]);
+    expect(rowsOf(index, none)).toMatchObject([{ key: "each", counts: [["SUCCESS", MANY - 1], ["FAILED", 2]] }]);
     const large = new RunIndex(loop(PAGE + 7));
     const rows = rowsOf(large, { open: { each: true }, shown: {} });
     expect(rows.length).toBe(PAGE + 2);
@@ -107,13 +107,13 @@ describe("log rows", () => {
     expect(rowsFor("\u001b[31mabcd\u001b[0m", 4)).toEqual([[0, 0, 0, 4]]);
   });
   it("are filtered by level and task run", () => {
-    expect(passes(entry("a", "DEBUG"), { least: "INFO", runs: null })).toBe(false);
-    expect(passes(entry("a", "ERROR"), { least: "INFO", runs: null })).toBe(true);
-    expect(passes(entry("a"), { least: "TRACE", runs: new Set(["q"]) })).toBe(false);
+    expect(passes(entry("a", "DEBUG"), { least: "INFO", runs: null, tasks: new Set<string>() })).toBe(false);
+    expect(passes(entry("a", "ERROR"), { least: "INFO", runs: null, tasks: new Set<string>() })).toBe(true);
+    expect(passes(entry("a"), { least: "TRACE", runs: new Set(["q"]), tasks: new Set<string>() })).toBe(false);
   });
   it("are found by words", () => {
     const entries = [entry("one Two two"), entry("none", "DEBUG"), entry("a\nTWO\u001b[1m!")];
-    const filter = { least: "INFO" as const, runs: null };
+    const filter = { least: "INFO" as const, runs: null, tasks: new Set<string>() };
     const hits = hitsOf(entries, "two", filter);
     expect(hits.map(({ line, text, from }) => [line, text, from])).toEqual([[0, 0, 4], [0, 0, 8], [2, 1, 0]]);
     const rows: LogRow[] = [];

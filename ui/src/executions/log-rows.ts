@@ -9,6 +9,8 @@ export interface LogFilter {
   least: Level;
   /** Only lines of these task runs; null: all. */
   runs: ReadonlySet<string> | null;
+  /** Or of these tasks. */
+  tasks: ReadonlySet<string>;
 }
 
 /** A piece of a line: from a line break or the width to the next. */
@@ -22,7 +24,8 @@ export interface LogRow {
 
 export function passes(entry: LogEntry, filter: LogFilter): boolean {
   if (levels.indexOf(entry.level) < levels.indexOf(filter.least)) return false;
-  return filter.runs === null || (entry.taskRunId !== undefined && filter.runs.has(entry.taskRunId));
+  if (filter.runs === null || (entry.taskRunId !== undefined && filter.runs.has(entry.taskRunId))) return true;
+  return entry.taskId !== undefined && filter.tasks.has(entry.taskId);
 }
 
 export const textsOf = (entry: LogEntry): string[] => entry.message.replace(/\r?\n$/, "").split(/\r?\n/);

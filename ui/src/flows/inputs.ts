@@ -128,9 +128,21 @@ export function sentValue(field: Field, value: Value): string | File | null {
   return value;
 }
 
+/** The form as it is sent; with `isCheck` files by name only: their content is not looked at. */
+export function bodyOf(fields: readonly Field[], values: Record<string, Value>, isCheck = false): FormData {
+  const body = new FormData();
+  for (const field of fields) {
+    const sent = sentValue(field, values[field.id] ?? null);
+    if (sent instanceof File && isCheck) body.append(field.id, new Blob(), sent.name);
+    else if (sent !== null) body.append(field.id, sent);
+  }
+  return body;
+}
+
 /** The server's words without those that the place of the message says already. */
 export function shortProblem(message: string): string {
-  const short = message.replace(/^Invalid input for `[^`]*`, /, "");
+  if (message.includes("`, missing required input")) return text.run.missing;
+  const short = message.replace(/^Invalid input for `[^`]*`, /, "").replace(/, but received `[^`]*`$/, "");
   return short.charAt(0).toUpperCase() + short.slice(1);
 }
 

@@ -24,6 +24,11 @@ const looks: Record<StateName, [Shape, Tone]> = {
 export const allStates = Object.keys(looks) as StateName[];
 const ended = new Set<StateName>(["SUCCESS", "WARNING", "FAILED", "KILLED", "CANCELLED", "SKIPPED", "RETRIED"]);
 
+/** As a bar of many is read: what is done, what went wrong, what is under way, what waits. */
+export const barOrder: StateName[] = [
+  "SUCCESS", "SKIPPED", "RETRIED", "WARNING", "FAILED", "CANCELLED", "KILLED", "KILLING", "RUNNING", "RESTARTED", "RETRYING", "PAUSED", "QUEUED", "CREATED",
+];
+
 export const shapeOf = (state: StateName): Shape => looks[state]?.[0] ?? "circle";
 export const toneOf = (state: StateName): Tone => looks[state]?.[1] ?? "grey";
 export const isEnded = (state: StateName): boolean => ended.has(state);
