@@ -148,6 +148,27 @@ static void test_scripts(void **state)
         1);
 }
 
+/* LocalFiles is made for it. */
+static void test_local_files(void **state)
+{
+    (void)state;
+    open_place(7, CHILD);
+    expect_run(7, BT_PLACE_IN, "io.kestra.plugin.core.storage.LocalFiles",
+               "    inputs: {out/stay.txt: here}\n");
+    struct bt_job_result *result =
+        run_job(place_job(7, BT_PLACE_IN, "io.kestra.plugin.core.storage.LocalFiles",
+                          "    outputs: ['out/*', none]\n"));
+    assert_int_equal(result->state, BT_SUCCESS);
+    const struct bt_value *uris = bt_map_gets(result->outputs, "uris");
+    assert_int_equal(bt_value_count(uris), 1);
+    assert_true(bt_map_str(uris, "out/stay.txt").len > 0);
+    run_in(7, "cat out/stay.txt");
+    assert_non_null(strstr(logs(), "I here\n"));
+    assert_non_null(strstr(logs(), "W outputFiles: 'none' was not made"));
+    (void)close_place(7, CHILD);
+    assert_int_equal(places(0), 0);
+}
+
 static void test_input_outside(void **state)
 {
     (void)state;
@@ -387,11 +408,11 @@ static void test_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_shared),      CASE(test_scripts),         CASE(test_input_outside),
-        CASE(test_lost),        CASE(test_release),         CASE(test_again),
-        CASE(test_left_behind), CASE(test_namespace_files), CASE(test_cache),
-        CASE(test_cache_value), CASE(test_cache_damaged),   CASE(test_kill),
-        CASE(test_many),        CASE(test_limit),
+        CASE(test_shared),        CASE(test_scripts),     CASE(test_local_files),
+        CASE(test_input_outside), CASE(test_lost),        CASE(test_release),
+        CASE(test_again),         CASE(test_left_behind), CASE(test_namespace_files),
+        CASE(test_cache),         CASE(test_cache_value), CASE(test_cache_damaged),
+        CASE(test_kill),          CASE(test_many),        CASE(test_limit),
     };
     return cmocka_run_group_tests_name("places", tests, NULL, NULL);
 }

@@ -150,6 +150,7 @@ static void free_slot(struct slot *slot)
     place_leave(slot);
     bt_plan_done(&slot->plan);
     slot_host_done(slot);
+    slot->core_props = bt_value_unref(slot->core_props);
     bt_buf_done(&slot->notes.text);
     slot->uris = bt_value_unref(slot->uris);
     slot->outputs = bt_value_unref(slot->outputs);
@@ -273,9 +274,11 @@ static void on_timer(uv_timer_t *timer)
     struct slot *slot = timer->data;
     bool is_timeout = !slot->is_timed_out && !slot->is_killed &&
                       (slot->phase == PHASE_PREPARING || slot->phase == PHASE_BRINGING ||
-                       slot->phase == PHASE_WAITING || slot->phase == PHASE_RUNNING);
+                       slot->phase == PHASE_WAITING || slot->phase == PHASE_RUNNING ||
+                       slot->phase == PHASE_WORKING);
     if (is_timeout) {
         slot->is_timed_out = true; /* A waiting one is looked at in the worker's turn. */
+        slot->is_core_over = true;
         if (slot->phase == PHASE_RUNNING)
             terminate(slot);
     } else if (slot->phase == PHASE_RUNNING || slot->phase == PHASE_DRAINING) {
@@ -475,6 +478,8 @@ void slot_reset(struct slot *slot)
     slot->has_result = slot->has_children = slot->has_lost_contact = false;
     slot->is_host_warning = slot->is_refused = slot->has_to_conclude = false;
     slot->has_dir = slot->is_dir_kept = slot->is_flushing = false;
+    slot->core = NULL;
+    slot->is_core_over = slot->is_killed || slot->is_timed_out;
     slot->grace_end_ms = 0;
     slot->status = 0;
     slot->err = (struct bt_err)BT_ERR_INIT;
@@ -491,6 +496,7 @@ void slot_kill(struct slot *slot, bool is_now)
     bool was_asked = slot->is_killed || slot->is_timed_out;
     slot->is_killed = true;
     slot->is_now = slot->is_now || is_now;
+    slot->is_core_over = true;
     if (slot->phase == PHASE_RUNNING && (!was_asked || slot->is_now))
         terminate(slot);
     else if (slot->phase == PHASE_DRAINING)

@@ -5,6 +5,7 @@
 #include "base/vec.h"
 #include "files/files.h"
 #include "sys/warden.h"
+#include "worker/core/core.h"
 #include "worker/host/host.h"
 #include "worker/runner/lines.h"
 #include "worker/runner/logs.h"
@@ -22,6 +23,7 @@ enum phase {
     PHASE_PREPARING, /* A helper thread renders what asks for the world: slot_asks.c. */
     PHASE_BRINGING,  /* A helper thread brings files. */
     PHASE_WAITING,   /* All plugin hosts are busy ending. */
+    PHASE_WORKING,   /* A thread of its own runs a task of core/. */
     PHASE_RUNNING,   /* The command runs. */
     PHASE_DRAINING,  /* It has ended; its output, or others of its group, have not. */
     PHASE_ENDING,    /* The warden kills what is left. */
@@ -86,6 +88,11 @@ struct slot {
     struct bt_fetcher fetcher;   /* Of the job. */
     bool has_leftover;           /* Its directory waits to be removed. */
     uint64_t deadline_ms;        /* Time of the loop; 0 = none. */
+    /* Of a task of core/: slot_core.c. */
+    bt_core_run core;            /* NULL: it is none. */
+    struct bt_value *core_props; /* Owned: rendered. */
+    pthread_t core_thread;       /* While in PHASE_WORKING. */
+    _Atomic bool is_core_over;   /* It is to end. */
     /* Of an attempt in a plugin host: slot_host.c. */
     bool is_host;
     bool has_result, has_children, has_lost_contact, is_host_warning, is_refused;
@@ -106,6 +113,7 @@ struct slot {
     bool is_flushing; /* The plugin waits for its events to be durable. */
 
     uint64_t is_kill_asked; /* Under the mutex; a word of its own, not one read with others. */
+    uint64_t is_core_done;  /* Under the mutex: the thread is about to end. */
     bool is_flushed;        /* Under the mutex: the answer is there … */
     char *flush_error;      /* … and why they are not durable, or NULL. Owned. */
 };
@@ -135,7 +143,7 @@ struct bt_worker {
 
     pthread_mutex_t mutex; /* Guards what follows, and what slots mark so. */
     struct bt_job *first, *last;
-    bool has_kills, has_flushed, is_stopping, is_now;
+    bool has_kills, has_flushed, has_core_done, is_stopping, is_now;
     BT_VEC(uint64_t) released; /* Places that are not wanted any more. */
     bool is_over;              /* The thread looks at nothing any more. */
 };
@@ -186,10 +194,17 @@ void slot_reset(struct slot *slot);
 /* What follows the plan: files, the command. */
 void slot_go_on(struct slot *slot);
 /* Makes the plan. Touches only the slot. */
-int slot_plan(struct slot *slot);
+int slot_plan(struct slot *slot); /* slot_plan.c */
 struct bt_stage slot_stage(struct slot *slot);
 void slot_start_work(struct slot *slot, enum phase phase);
 void slot_run(struct slot *slot);
+
+/* slot_core.c */
+/* Renders the properties. */
+int slot_core_plan(struct slot *slot);
+void slot_core_start(struct slot *slot);
+/* Concludes those whose threads have ended. */
+void slots_core_end(struct bt_worker *worker);
 
 /* slot_asks.c */
 /* Renders the properties; on a helper thread when they ask for the world. */

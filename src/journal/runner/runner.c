@@ -87,6 +87,7 @@ void message_free(struct message *message)
     free(message->tenant);
     free(message->namespace);
     bt_value_unref(message->request);
+    bt_value_unref(message->replay.inputs);
     free(message->entries);
     free(message);
 }
@@ -198,8 +199,8 @@ int bt_runner_drop_logs(struct bt_runner *runner, uint64_t key, struct bt_reply 
     return post_about(runner, MESSAGE_DROP_LOGS, key, reply);
 }
 
-static int post_event(struct bt_runner *runner, uint64_t key, struct bt_event event,
-                      struct bt_reply *reply)
+int bt_runner_event(struct bt_runner *runner, uint64_t key, struct bt_event event,
+                    struct bt_reply *reply)
 {
     struct message *message = message_new(MESSAGE_EVENT);
     message->exec_key = key;
@@ -211,7 +212,17 @@ static int post_event(struct bt_runner *runner, uint64_t key, struct bt_event ev
 
 int bt_runner_restart(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)
 {
-    return post_event(runner, key, (struct bt_event){.kind = BT_EVENT_RESTART}, reply);
+    return bt_runner_event(runner, key, (struct bt_event){.kind = BT_EVENT_RESTART}, reply);
+}
+
+int bt_runner_replay(struct bt_runner *runner, const struct bt_replay *replay,
+                     struct bt_reply *reply)
+{
+    struct message *message = message_new(MESSAGE_REPLAY);
+    message->replay = *replay;
+    message->reply = reply;
+    post(runner, message);
+    return BT_OK;
 }
 
 int bt_runner_change(struct bt_runner *runner, uint64_t key, uint32_t n, enum bt_state state,
@@ -219,7 +230,7 @@ int bt_runner_change(struct bt_runner *runner, uint64_t key, uint32_t n, enum bt
 {
     struct bt_event event = {
         .kind = n ? BT_EVENT_CHANGE : BT_EVENT_STATUS, .taskrun = n, .state = state};
-    return post_event(runner, key, event, reply);
+    return bt_runner_event(runner, key, event, reply);
 }
 
 int bt_runner_kill(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)

@@ -96,8 +96,21 @@ int bt_runner_create(struct bt_runner *runner, struct bt_exec *exec, struct bt_r
 int bt_runner_space(struct bt_runner *runner, const char *tenant, const char *namespace,
                     struct bt_value *request, struct bt_reply *reply);
 /* Kills by key. Unknown or ended: nothing happens. */
+/* Sends an event (taken) to an execution. One that is not fit for its state does nothing. */
+int bt_runner_event(struct bt_runner *runner, uint64_t key, struct bt_event event,
+                    struct bt_reply *reply);
 /* Restarts by key what has ended or is paused. Else nothing happens. */
 int bt_runner_restart(struct bt_runner *runner, uint64_t key, struct bt_reply *reply);
+/* Makes a new execution of an ended one (the reply's number is its key): from its beginning, or
+ * from a task run on, with what lies before it kept. */
+struct bt_replay {
+    uint64_t source;
+    uint32_t n;              /* Of the task run; 0: from the beginning. */
+    uint32_t revision;       /* Of the flow; 0: the same. */
+    struct bt_value *inputs; /* Other inputs (map, resolved; taken), or NULL. */
+};
+int bt_runner_replay(struct bt_runner *runner, const struct bt_replay *replay,
+                     struct bt_reply *reply);
 /* Changes the state of a task run (n 0: of the execution) of what has ended. */
 int bt_runner_change(struct bt_runner *runner, uint64_t key, uint32_t n, enum bt_state state,
                      struct bt_reply *reply);

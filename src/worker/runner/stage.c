@@ -18,7 +18,7 @@ bool bt_stage_is_heavy(const struct bt_plan *plan)
 
 void bt_stage_note(struct bt_stage_notes *notes, enum bt_level level, const char *format, ...)
 {
-    char text[512];
+    char text[1024];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args); /* Cut is fine. */
