@@ -198,14 +198,21 @@ int bt_runner_drop_logs(struct bt_runner *runner, uint64_t key, struct bt_reply 
     return post_about(runner, MESSAGE_DROP_LOGS, key, reply);
 }
 
-int bt_runner_kill(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)
+int bt_runner_event(struct bt_runner *runner, uint64_t key, struct bt_event event,
+                    struct bt_reply *reply)
 {
     struct message *message = message_new(MESSAGE_EVENT);
     message->exec_key = key;
-    message->event.kind = BT_EVENT_KILL;
+    message->event = event;
+    message->bytes += bt_value_bytes(event.outputs);
     message->reply = reply;
     post(runner, message);
     return BT_OK;
+}
+
+int bt_runner_kill(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)
+{
+    return bt_runner_event(runner, key, (struct bt_event){.kind = BT_EVENT_KILL}, reply);
 }
 
 void bt_runner_started(void *data, const struct bt_job *job, int64_t at_us)

@@ -5,6 +5,7 @@
  * acknowledged and no job is given out before the commit that holds it. A turn is one batch;
  * tests and the simulator call bt_runner_turn() themselves instead of starting the thread. */
 #pragma once
+#include "engine/execution/event.h"
 #include "engine/job.h"
 #include "files/files.h"
 #include "journal/journal.h"
@@ -94,6 +95,9 @@ int bt_runner_space(struct bt_runner *runner, const char *tenant, const char *na
                     struct bt_value *request, struct bt_reply *reply);
 /* Kills by key. Unknown or ended: nothing happens. */
 int bt_runner_kill(struct bt_runner *runner, uint64_t key, struct bt_reply *reply);
+/* Sends an event (taken) to an execution; what its state does not allow does nothing. */
+int bt_runner_event(struct bt_runner *runner, uint64_t key, struct bt_event event,
+                    struct bt_reply *reply);
 /* Merges labels (map of texts, taken) into those of an execution that has ended: BT_CONFLICT for
  * another, BT_NOT_FOUND. */
 int bt_runner_label(struct bt_runner *runner, uint64_t key, struct bt_value *labels,

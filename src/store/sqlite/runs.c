@@ -14,6 +14,9 @@ static const char sql_runs[] =
     "SELECT record,task_id FROM task_runs WHERE exec=?1 AND n>=?2 ORDER BY n LIMIT ?3";
 /* The next task that has runs; the index begins with execution and task. */
 static const char sql_next_task[] = "SELECT min(task) FROM task_runs WHERE exec=?1 AND task>?2";
+/* A bare column beside min() is that of its row. */
+static const char sql_first[] = "SELECT min(n),record FROM task_runs INDEXED BY task_runs_task"
+                                " WHERE exec=?1 AND task=?2 AND state=?3";
 static const char sql_children[] =
     "SELECT n FROM task_runs INDEXED BY task_runs_task WHERE exec=?1 AND task=?2 AND parent=?3";
 static const char sql_by_id[] =
@@ -87,6 +90,35 @@ int read_runs(struct bt_store *store, const struct bt_run_query *query,
         rc = give(&read, sink, rc);
     }
     bt_vec_done(&read);
+    return rc;
+}
+
+static int read_first(struct bt_db *db, const struct bt_first_query *query,
+                      struct bt_taskrun **ret_run, struct bt_err *err)
+{
+    sqlite3_stmt *statement;
+    bool is_row;
+    BT_TRY(bt_db_prepare(db, sql_first, &statement, err));
+    (void)sqlite3_bind_int64(statement, 1, (int64_t)query->exec);
+    (void)sqlite3_bind_int64(statement, 2, query->task);
+    bt_db_bind(statement, 3, bt_str_of(bt_state_name(query->state)));
+    BT_TRY(bt_db_step(db, statement, &is_row, err));
+    int rc = BT_OK;
+    if (is_row && sqlite3_column_type(statement, 0) != SQLITE_NULL)
+        rc = bt_taskrun_decode(bt_db_text(statement, 1), ret_run, err);
+    (void)sqlite3_reset(statement); /* Done with. */
+    return rc;
+}
+
+int read_first_run(struct bt_store *store, const struct bt_first_query *query,
+                   struct bt_taskrun **ret_run, struct bt_err *err)
+{
+    struct sqlite_store *self = (struct sqlite_store *)store;
+    struct reader *reader = NULL;
+    *ret_run = NULL;
+    BT_TRY(store_take(self, &reader, err));
+    int rc = read_first(&reader->db, query, ret_run, err);
+    store_give(self, reader);
     return rc;
 }
 

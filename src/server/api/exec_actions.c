@@ -1,0 +1,258 @@
+/* exec_actions.c — Pause, resume, unqueue and force run, of one execution and in bulk: translation
+ * only. */
+#include "server/api/api.h"
+
+#include "base/own.h"
+#include "server/api/bulk.h"
+#include "server/api/given.h"
+#include "server/router.h"
+
+static int load(struct bt_request *request, struct bt_exec **ret_exec, struct bt_err *err)
+{
+    return bt_service_exec(request->service, &request->principal, request->params[0], ret_exec,
+                           err);
+}
+
+/* --- One -------------------------------------------------------------------------------------- */
+
+static int act_on(struct bt_request *request, const struct bt_exec *exec, const struct bt_act *act,
+                  struct bt_err *err)
+{
+    struct bt_exec_ref ref = bt_bulk_ref(exec);
+    const bt_exec_refs refs = {&ref, 1, 1};
+    return bt_service_act(request->service, &request->principal, &refs, act, err);
+}
+
+/* As it is after what was done. */
+static int give_exec(struct bt_request *request, struct bt_err *err)
+{
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    BT_TRY(load(request, &exec, err));
+    BT_TRY(bt_write_exec(request, exec, err));
+    (void)bt_buf_addc(&request->response.body, '}'); /* Checked next. */
+    return bt_respond_text(request, "application/json", err);
+}
+
+static int pause_one(struct bt_request *request, struct bt_err *err)
+{
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    BT_TRY(load(request, &exec, err));
+    if (exec->state != BT_RUNNING)
+        return bt_fail(err, BT_CONFLICT, "The execution is not running");
+    BT_TRY(act_on(request, exec, &(struct bt_act){.action = BT_ACTION_PAUSE}, err));
+    return bt_respond(request, 200);
+}
+
+static int resume(struct bt_request *request, const struct bt_exec *exec,
+                  const struct bt_pause *pause, struct bt_err *err)
+{
+    struct bt_given given = {0};
+    int rc = bt_given_read(request, &pause->set, &given, err);
+    if (rc == BT_OK)
+        rc = bt_service_resume(request->service, &request->principal, exec,
+                               &(struct bt_resume_request){.pause = pause,
+                                                           .inputs = given.inputs,
+                                                           .files = given.files,
+                                                           .file_count = given.file_count},
+                               err);
+    bt_given_done(&given);
+    if (rc == BT_INVALID)
+        return bt_given_refuse(request, err);
+    return rc == BT_OK ? bt_respond(request, 204) : rc;
+}
+
+static int check_resume(struct bt_request *request, const struct bt_exec *exec,
+                        const struct bt_pause *pause, struct bt_err *err)
+{
+    (void)exec;
+    return bt_given_check(request, pause->flow, &pause->set, err);
+}
+
+static int with_pause(struct bt_request *request,
+                      int (*go_on)(struct bt_request *request, const struct bt_exec *exec,
+                                   const struct bt_pause *pause, struct bt_err *err),
+                      struct bt_err *err)
+{
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    struct bt_pause pause = {0};
+    BT_TRY(load(request, &exec, err));
+    BT_TRY(bt_service_pause_of(request->service, &request->principal, exec, &pause, err));
+    int rc = go_on(request, exec, &pause, err);
+    bt_pause_done(&pause);
+    return rc;
+}
+
+static int resume_one(struct bt_request *request, struct bt_err *err)
+{
+    return with_pause(request, resume, err);
+}
+
+static int validate_one(struct bt_request *request, struct bt_err *err)
+{
+    return with_pause(request, check_resume, err);
+}
+
+/* In the parameter: what becomes of one that waits in the queue. */
+static int read_unqueue(struct bt_request *request, const char *name, struct bt_act *act,
+                        struct bt_err *err)
+{
+    struct bt_str text = bt_query(request, name);
+    *act = (struct bt_act){.action = BT_ACTION_UNQUEUE, .state = BT_RUNNING};
+    if (text.at &&
+        (!bt_state_parse(text, &act->state) ||
+         (act->state != BT_RUNNING && act->state != BT_CANCELLED && act->state != BT_FAILED)))
+        return bt_fail(err, BT_INVALID,
+                       "Illegal argument: '%s' must be RUNNING, CANCELLED or FAILED, not '%.*s'",
+                       name, BT_FMT(text));
+    return BT_OK;
+}
+
+static int unqueue_one(struct bt_request *request, struct bt_err *err)
+{
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    struct bt_act act;
+    int64_t most; /* Refused before anything is changed. */
+    BT_TRY(bt_most_runs_of(request, &most, err));
+    BT_TRY(read_unqueue(request, "state", &act, err));
+    BT_TRY(load(request, &exec, err));
+    if (exec->state != BT_QUEUED)
+        return bt_fail(err, BT_INVALID, "%s", bt_act_refuse(&act, exec->state));
+    BT_TRY(act_on(request, exec, &act, err));
+    return give_exec(request, err);
+}
+
+static int force_one(struct bt_request *request, struct bt_err *err)
+{
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    int64_t most; /* Refused before anything is changed. */
+    BT_TRY(bt_most_runs_of(request, &most, err));
+    BT_TRY(load(request, &exec, err));
+    if (bt_state_is_ended(exec->state))
+        return bt_fail(err, BT_INVALID, "Only non terminated executions can be forced run.");
+    int rc = act_on(request, exec, &(struct bt_act){.action = BT_ACTION_FORCE}, err);
+    if (rc == BT_INVALID)
+        return bt_given_refuse(request, err);
+    BT_TRY(rc);
+    return give_exec(request, err);
+}
+
+/* --- Bulk ------------------------------------------------------------------------------------- */
+
+static const char *refuse(const struct bt_bulk *bulk, const struct bt_exec_ref *ref)
+{
+    return bt_act_refuse(bulk->act_on, ref->state);
+}
+
+static int act(const struct bt_bulk *bulk, struct bt_request *request, const bt_exec_refs *refs,
+               struct bt_err *err)
+{
+    return bt_service_act(request->service, &request->principal, refs, bulk->act_on, err);
+}
+
+static int many_by_ids(struct bt_request *request, const struct bt_act *act_on, struct bt_err *err)
+{
+    const struct bt_bulk bulk = {
+        .verb = bt_act_verb(act_on), .refuse = refuse, .act = act, .act_on = act_on};
+    BT_VALUE body = NULL;
+    BT_TRY(bt_body_json(request, &body, err));
+    return bt_bulk_ids(&bulk, request, body, err);
+}
+
+static int many_by_query(struct bt_request *request, const struct bt_act *act_on,
+                         struct bt_err *err)
+{
+    const struct bt_bulk bulk = {
+        .verb = bt_act_verb(act_on), .refuse = refuse, .act = act, .act_on = act_on};
+    return bt_bulk_query(&bulk, request, err);
+}
+
+static int pause_ids(struct bt_request *request, struct bt_err *err)
+{
+    return many_by_ids(request, &(struct bt_act){.action = BT_ACTION_PAUSE}, err);
+}
+
+static int pause_query(struct bt_request *request, struct bt_err *err)
+{
+    return many_by_query(request, &(struct bt_act){.action = BT_ACTION_PAUSE}, err);
+}
+
+static int resume_ids(struct bt_request *request, struct bt_err *err)
+{
+    return many_by_ids(request, &(struct bt_act){.action = BT_ACTION_RESUME}, err);
+}
+
+static int resume_query(struct bt_request *request, struct bt_err *err)
+{
+    return many_by_query(request, &(struct bt_act){.action = BT_ACTION_RESUME}, err);
+}
+
+static int force_ids(struct bt_request *request, struct bt_err *err)
+{
+    return many_by_ids(request, &(struct bt_act){.action = BT_ACTION_FORCE}, err);
+}
+
+static int force_query(struct bt_request *request, struct bt_err *err)
+{
+    return many_by_query(request, &(struct bt_act){.action = BT_ACTION_FORCE}, err);
+}
+
+static int unqueue_ids(struct bt_request *request, struct bt_err *err)
+{
+    struct bt_act unqueue;
+    BT_TRY(read_unqueue(request, "state", &unqueue, err));
+    return many_by_ids(request, &unqueue, err);
+}
+
+/* "state" is a filter here. */
+static int unqueue_query(struct bt_request *request, struct bt_err *err)
+{
+    struct bt_act unqueue;
+    BT_TRY(read_unqueue(request, "newState", &unqueue, err));
+    return many_by_query(request, &unqueue, err);
+}
+
+#define UNQUEUE "RUNNING (the default), CANCELLED or FAILED"
+
+static const struct bt_param filter_queries[] = {BT_PARAM_FILTERS, {0}};
+static const struct bt_param exec_queries[] = {BT_PARAM_TASK_RUNS, {0}};
+static const struct bt_param unqueue_queries[] = {
+    {"state", "string", UNQUEUE}, BT_PARAM_TASK_RUNS, {0}};
+static const struct bt_param unqueue_ids_queries[] = {{"state", "string", UNQUEUE}, {0}};
+static const struct bt_param unqueue_filter_queries[] = {
+    BT_PARAM_FILTERS, {"newState", "string", UNQUEUE}, {0}};
+
+#define FORM "multipart/form-data"
+#define IDS "application/json Strings"
+#define ROUTE(path) BT_POST, "/executions/" path
+
+const struct bt_route bt_routes_exec_actions[] = {
+    {ROUTE("{executionId}/pause"), pause_one, 0, "pauseExecution", "Executions",
+     "Pause a running execution: nothing new starts", NULL, NULL, NULL},
+    {ROUTE("pause/by-ids"), pause_ids, 0, "pauseExecutionsByIds", "Executions", "Pause executions",
+     IDS, "Count", NULL},
+    {ROUTE("pause/by-query"), pause_query, 0, "pauseExecutionsByQuery", "Executions",
+     "Pause the executions that match", NULL, "Count", filter_queries},
+    {ROUTE("{executionId}/resume"), resume_one, BT_ROUTE_FORM, "resumeExecution", "Executions",
+     "Resume a paused execution, with the inputs that its pause asks for", FORM, NULL, NULL},
+    {ROUTE("{executionId}/resume/validate"), validate_one, BT_ROUTE_FORM,
+     "validateResumeExecutionInputs", "Executions", "Check the inputs of a resume, one by one",
+     FORM, "InputChecks", NULL},
+    {ROUTE("resume/by-ids"), resume_ids, 0, "resumeExecutionsByIds", "Executions",
+     "Resume executions", IDS, "Count", NULL},
+    {ROUTE("resume/by-query"), resume_query, 0, "resumeExecutionsByQuery", "Executions",
+     "Resume the executions that match", NULL, "Count", filter_queries},
+    {ROUTE("{executionId}/unqueue"), unqueue_one, 0, "unqueueExecution", "Executions",
+     "Take a queued execution out of the queue: it runs, or ends", NULL, "Execution",
+     unqueue_queries},
+    {ROUTE("unqueue/by-ids"), unqueue_ids, 0, "unqueueExecutionsByIds", "Executions",
+     "Take executions out of the queue", IDS, "Count", unqueue_ids_queries},
+    {ROUTE("unqueue/by-query"), unqueue_query, 0, "unqueueExecutionsByQuery", "Executions",
+     "Take the executions that match out of the queue", NULL, "Count", unqueue_filter_queries},
+    {ROUTE("{executionId}/force-run"), force_one, 0, "forceRunExecution", "Executions",
+     "Begin now, whatever it waits for", NULL, "Execution", exec_queries},
+    {ROUTE("force-run/by-ids"), force_ids, 0, "forceRunExecutionsByIds", "Executions",
+     "Begin now, whatever they wait for", IDS, "Count", NULL},
+    {ROUTE("force-run/by-query"), force_query, 0, "forceRunExecutionsByQuery", "Executions",
+     "Those that match begin now, whatever they wait for", NULL, "Count", filter_queries},
+    {0},
+};

@@ -1,0 +1,47 @@
+/* exec_actions.h — What somebody may do with an execution that goes on or waits. Any thread.
+ *
+ * What its committed state does not allow is refused; a state that changes meanwhile makes the act
+ * do nothing. Calls return after the commit. */
+#pragma once
+#include "service/service.h"
+
+enum bt_action {
+    BT_ACTION_PAUSE,   /* A running one: nothing new starts. */
+    BT_ACTION_RESUME,  /* A paused one goes on. */
+    BT_ACTION_UNQUEUE, /* A queued one runs, whatever its flow's limit is, or ends. */
+    BT_ACTION_FORCE,   /* One that waits begins now; a paused one goes on. */
+};
+struct bt_act {
+    enum bt_action action;
+    enum bt_state state; /* UNQUEUE: RUNNING, CANCELLED, FAILED. */
+};
+/* In messages: "pause", "force run" … */
+const char *bt_act_verb(const struct bt_act *act);
+/* Why one in this state cannot take it, in the words of bulk calls; NULL: it can. */
+const char *bt_act_refuse(const struct bt_act *act, enum bt_state state);
+/* All or nothing, but for what changes meanwhile. A pause that needs inputs is BT_INVALID. */
+int bt_service_act(struct bt_service *service, const struct bt_principal *principal,
+                   const bt_exec_refs *refs, const struct bt_act *act, struct bt_err *err);
+
+/* What a paused execution waits for. */
+struct bt_pause {
+    struct bt_flow *flow;    /* Owned. */
+    struct bt_input_set set; /* Inputs that it wants; none when somebody has paused it by hand. */
+    uint32_t run;            /* The Pause's task run; 0: somebody has paused it by hand. */
+    struct bt_id run_id;
+};
+/* BT_CONFLICT: it is not paused, or goes on by itself. */
+int bt_service_pause_of(struct bt_service *service, const struct bt_principal *principal,
+                        const struct bt_exec *exec, struct bt_pause *ret_pause, struct bt_err *err);
+void bt_pause_done(struct bt_pause *pause);
+
+struct bt_resume_request {
+    const struct bt_pause *pause;
+    const struct bt_value *inputs; /* Map of texts or native values by input id, or NULL. */
+    const struct bt_input_file *files;
+    size_t file_count;
+};
+/* BT_INVALID names the first wrong input; it stays paused. */
+int bt_service_resume(struct bt_service *service, const struct bt_principal *principal,
+                      const struct bt_exec *exec, const struct bt_resume_request *request,
+                      struct bt_err *err);

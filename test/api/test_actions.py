@@ -1,0 +1,293 @@
+"""What somebody may do with an execution: pause, resume, unqueue, force run; one and many."""
+import json
+import time
+
+from baton import quote
+
+API = "/api/v1/executions"
+NOBODY = "0000000000000000000000"
+
+SLEEPS = """id: sleeps
+namespace: demo.act
+tasks:
+  - {id: first, type: sleep, duration: PT0.4S}
+  - {id: last, type: return, format: done}
+"""
+APPROVE = """id: approve
+namespace: demo.act
+tasks:
+  - id: ask
+    type: pause
+    onResume:
+      - {id: reason, type: STRING}
+      - {id: n, type: INT, defaults: 7, max: 10}
+      - {id: paper, type: FILE, required: false}
+  - {id: say, type: return, format: "{{ outputs.ask.onResume.reason }}-{{ outputs.ask.onResume.n }}"}
+  - {id: read, type: return, format: "{{ outputs.ask.onResume.paper ? read(outputs.ask.onResume.paper) : 'none' }}"}
+"""
+TWO = """id: two
+namespace: demo.act
+tasks:
+  - id: both
+    type: parallel
+    tasks:
+      - {id: a, type: pause}
+      - {id: b, type: pause}
+"""
+ONE_AT_A_TIME = """id: single
+namespace: demo.act
+concurrency: {limit: 1, behavior: QUEUE}
+tasks:
+  - {id: t, type: sleep, duration: PT60S}
+"""
+QUICK = """id: quick
+namespace: demo.act
+tasks:
+  - {id: t, type: return, format: x}
+"""
+
+
+def state(server, execution):
+    return server.get(f"{API}/{execution}").json["state"]["current"]
+
+
+def wait(server, execution, want, seconds=10):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if state(server, execution) == want:
+            return server.get(f"{API}/{execution}").json
+        time.sleep(0.01)
+    raise AssertionError(f"{execution} is {state(server, execution)}, not {want}")
+
+
+def start(server, flow, want, query=""):
+    answer = server.form(f"{API}/demo.act/{flow}{query}")
+    assert answer.status == 200, answer
+    wait(server, answer.json["id"], want)
+    return answer.json["id"]
+
+
+def outputs(execution):
+    return {run["taskId"]: run.get("outputs") for run in execution["taskRunList"]}
+
+
+def dialects(execution, action):
+    yield f"/api/v1/executions/{execution}/{action}"
+    yield f"/api/v1/main/executions/{execution}/{action}"
+    yield f"/api/v1/main/executions/{execution}/actions/{action}"
+
+
+def restart(server):
+    server.stop()
+    server.start()
+
+
+def test_pause_by_hand(server):
+    server.push(SLEEPS)
+    for number in range(3):
+        execution = start(server, "sleeps", "RUNNING")
+        answer = server.post(list(dialects(execution, "pause"))[number])
+        assert answer.status == 200 and answer.body == b"", answer
+        paused = wait(server, execution, "PAUSED")
+        assert [run["taskId"] for run in paused["taskRunList"]] == ["first"]
+        if number == 0:
+            restart(server)
+        time.sleep(0.6)  # The sleep is over: what follows does not start.
+        held = server.get(f"{API}/{execution}").json
+        assert held["state"]["current"] == "PAUSED"
+        assert held["taskRunList"][0]["state"]["current"] == "SUCCESS"
+        assert all(run["state"]["current"] == "CREATED" for run in held["taskRunList"][1:])
+        again = server.post(f"{API}/{execution}/pause")
+        assert again.status == 409 and "The execution is not running" in again.json["message"]
+        answer = server.post(list(dialects(execution, "resume"))[number])
+        assert answer.status == 204 and answer.body == b"", answer
+        ended = wait(server, execution, "SUCCESS")
+        assert outputs(ended)["last"] == {"value": "done"}
+        for action in ("pause", "resume"):
+            refused = server.post(f"{API}/{execution}/{action}")
+            assert refused.status == 409, refused
+            assert refused.json["message"].startswith("Illegal state: The execution is not ")
+
+
+def test_unknown(server):
+    for action in ("pause", "resume", "resume/validate", "unqueue", "force-run"):
+        for url in dialects(NOBODY, action):
+            answer = server.post(url)
+            assert answer.status == 404, (url, answer)
+            assert answer.json["message"].startswith("Not Found")
+    # Flows may be called as an action is.
+    server.push(QUICK.replace("id: quick", "id: pause"))
+    assert server.form(f"{API}/demo.act/pause?wait=true").json["state"]["current"] == "SUCCESS"
+
+
+def test_resume_inputs(server):
+    server.push(APPROVE)
+    execution = start(server, "approve", "PAUSED")
+    url = f"{API}/{execution}/resume"
+    checks = server.form(url + "/validate").json
+    assert (checks["id"], checks["namespace"]) == ("approve", "demo.act")
+    assert [check["input"]["id"] for check in checks["inputs"]] == ["reason", "n", "paper"]
+    assert [len(check["errors"]) for check in checks["inputs"]] == [1, 0, 0]
+    assert checks["inputs"][1]["value"] == 7
+    checks = server.form(url + "/validate", [("reason", "r"), ("n", "11")]).json
+    assert [len(check["errors"]) for check in checks["inputs"]] == [0, 1, 0]
+    for fields, name in (([], "reason"), ([("reason", "r"), ("n", "x")], "n"),
+                         ([("reason", "r"), ("n", "11")], "n"),
+                         ([("reason", "r"), ("paper", "baton:///nowhere.txt")], "paper")):
+        for other in dialects(execution, "resume"):
+            refused = server.form(other, fields)
+            assert refused.status == 422, refused
+            assert refused.json["_embedded"]["errors"][0]["path"] == name
+            assert f"`{name}`" in refused.json["message"]
+    assert server.post(url).status == 422  # Without any body, too.
+    assert server.post(url, {"reason": "r"}).status == 415
+    assert server.form(url, [("reason", "r")], [("other", "f.txt", b"x")]).status == 422
+    assert state(server, execution) == "PAUSED"
+    restart(server)
+    answer = server.form(url, [("reason", "good"), ("n", "3"), ("more", "x")],
+                         [("paper", "paper.txt", b"signed")])
+    assert answer.status == 204, answer
+    ended = wait(server, execution, "SUCCESS")
+    given = outputs(ended)["ask"]["onResume"]
+    assert (given["reason"], given["n"]) == ("good", 3)
+    assert given["paper"].endswith("/paper/paper.txt")
+    assert outputs(ended)["say"] == {"value": "good-3"}
+    assert outputs(ended)["read"] == {"value": "signed"}
+    assert server.get(f"{API}/{execution}/file?path={quote(given['paper'])}").body == b"signed"
+    assert [h["state"] for h in ended["state"]["histories"]] == [
+        "CREATED", "RUNNING", "PAUSED", "RESTARTED", "RUNNING", "SUCCESS"]
+    assert server.form(url, [("reason", "late")]).status == 409
+    assert server.form(url + "/validate").status == 409
+
+
+def test_resume_one_by_one(server):
+    server.push(TWO)
+    execution = start(server, "two", "PAUSED")
+    assert server.post(f"{API}/{execution}/resume").status == 204
+    runs = {run["taskId"]: run["state"]["current"]
+            for run in server.get(f"{API}/{execution}").json["taskRunList"]}
+    assert (runs["a"], runs["b"]) == ("SUCCESS", "PAUSED")
+    assert server.post(f"{API}/{execution}/force-run").status == 200
+    wait(server, execution, "SUCCESS")
+
+
+def test_on_resume_is_checked(server):
+    for wrong, words in (("{id: a, type: MAYBE}", "MAYBE"), ("{type: STRING}", "id"),
+                         ("{id: a, type: STRING, colour: red}", "colour"),
+                         ("{id: a, type: STRING}, {id: a, type: INT}", "a"),
+                         ("{id: a, type: STRING, dependsOn: {inputs: [b]}}", "b")):
+        source = f"""id: wrong
+namespace: demo.act
+tasks:
+  - id: ask
+    type: pause
+    onResume: [{wrong}]
+"""
+        answer = server.post("/api/v1/flows", source)
+        assert answer.status == 422 and words in answer.text, (wrong, answer)
+
+
+def test_unqueue(server):
+    server.push(ONE_AT_A_TIME)
+    first = start(server, "single", "RUNNING")
+    queued = [start(server, "single", "QUEUED") for _ in range(6)]
+    refused = server.post(f"{API}/{first}/unqueue")
+    assert refused.status == 422 and "not in state QUEUED" in refused.json["message"]
+    assert server.post(f"{API}/{queued[0]}/unqueue?state=SUCCESS").status == 422
+    restart(server)
+    for number, (query, want) in enumerate((("", "RUNNING"), ("?state=CANCELLED", "CANCELLED"),
+                                            ("?state=FAILED", "FAILED"))):
+        answer = server.post(list(dialects(queued[number], "unqueue"))[number] + query)
+        assert answer.status == 200, answer
+        assert answer.json["id"] == queued[number]
+        wait(server, queued[number], want)
+    # Two run now, one more than may: nobody is let in when one of them ends.
+    server.delete(f"{API}/{first}/kill")
+    wait(server, first, "KILLED")
+    time.sleep(0.2)
+    assert state(server, queued[3]) == "QUEUED"
+    bulk = server.post(f"{API}/unqueue/by-ids", [queued[3], first])
+    assert bulk.status == 400 and bulk.json["message"] == "invalid bulk unqueue", bulk
+    assert bulk.json["invalids"][0]["message"] == "execution not in state QUEUED"
+    assert bulk.json["invalids"][0]["invalidValue"] == first
+    assert state(server, queued[3]) == "QUEUED"
+    bulk = server.post(f"{API}/unqueue/by-ids?state=CANCELLED", [queued[3]])
+    assert bulk.status == 200 and bulk.json == {"count": 1}
+    wait(server, queued[3], "CANCELLED")
+    bulk = server.post("/api/v1/main/executions/unqueue/by-query?filters[state][IN]=QUEUED")
+    assert bulk.status == 200 and bulk.json == {"count": 2}
+    for execution in queued[4:]:
+        wait(server, execution, "RUNNING")
+
+
+def test_force_run(server):
+    server.push(ONE_AT_A_TIME)
+    server.push(QUICK)
+    start(server, "single", "RUNNING")
+    queued = start(server, "single", "QUEUED")
+    answer = server.post(f"{API}/{queued}/force-run")
+    assert answer.status == 200 and answer.json["id"] == queued
+    assert answer.json["state"]["current"] == "RUNNING"
+    assert server.post(f"{API}/{queued}/force-run").status == 200  # It runs already.
+    later = start(server, "quick", "CREATED", "?scheduleDate=2099-01-01T00:00:00Z")
+    assert server.get(f"{API}/{later}").json["scheduleDate"].startswith("2099-01-01T00:00:00")
+    restart(server)
+    assert state(server, later) == "CREATED"
+    assert server.post(f"/api/v1/main/executions/{later}/actions/force-run").status == 200
+    ended = wait(server, later, "SUCCESS")
+    refused = server.post(f"{API}/{later}/force-run")
+    assert refused.status == 422
+    assert "Only non terminated executions can be forced run." in refused.json["message"]
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1.5))
+    begun = start(server, "quick", "SUCCESS", f"?scheduleDate={soon}")
+    assert server.get(f"{API}/{begun}").json["state"]["histories"][0]["state"] == "CREATED"
+    assert ended["id"] == later
+
+
+def test_bulk(server):
+    server.push(SLEEPS.replace("PT0.4S", "PT60S"))
+    server.push(APPROVE)
+    server.push(QUICK)
+    running = [start(server, "sleeps", "RUNNING") for _ in range(3)]
+    done = start(server, "quick", "SUCCESS")
+    for action, verb, bad, words in (
+            ("pause", "pause", done, "execution not in state RUNNING"),
+            ("resume", "resume", running[0], "execution not in state PAUSED"),
+            ("unqueue", "unqueue", running[0], "execution not in state QUEUED"),
+            ("force-run", "force run", done, "execution in a terminated state"),
+            ("pause", "pause", NOBODY, "execution not found")):
+        answer = server.post(f"{API}/{action}/by-ids", [running[1], bad])
+        assert answer.status == 400, answer
+        assert answer.json["message"] == f"invalid bulk {verb}"
+        found = {item["invalidValue"]: item["message"] for item in answer.json["invalids"]}
+        assert found[bad] == words, found
+        assert server.post(f"{API}/{action}/by-ids", {"a": 1}).status == 422
+        assert server.post(f"{API}/{action}/by-ids", "[").status == 422
+        assert server.post(f"{API}/{action}/by-query?colour=red").status == 422
+        assert server.post(f"{API}/{action}/by-query?namespace=").status == 422
+        assert server.post(f"{API}/{action}/by-query?namespace=nobody").json == {"count": 0}
+        assert server.post(f"{API}/{action}/by-ids", []).json == {"count": 0}
+    assert state(server, running[1]) == "RUNNING"
+    assert server.post(f"{API}/pause/by-ids", running[:2] + running[:1]).json == {"count": 2}
+    assert server.post(f"{API}/pause/by-query?flowId=sleeps&namespace=demo.act").status == 400
+    query = "flowId=sleeps&namespace=demo.act&state=RUNNING"
+    assert server.post(f"/api/v1/main/executions/pause/by-query?{query}").json == {"count": 1}
+    assert [state(server, one) for one in running] == ["PAUSED"] * 3
+    # One that wants an input stops all.
+    asks = start(server, "approve", "PAUSED")
+    for answer in (server.post(f"{API}/resume/by-ids", [running[0], asks]),
+                   server.post(f"{API}/resume/by-query?state=PAUSED")):
+        assert answer.status == 422 and "`reason`" in answer.text and asks in answer.text, answer
+    assert server.post(f"{API}/{asks}/force-run").status == 422
+    assert [state(server, one) for one in running] == ["PAUSED"] * 3
+    assert server.post(f"{API}/resume/by-ids", running[:1]).json == {"count": 1}
+    assert server.post(f"{API}/force-run/by-ids", running[1:2]).json == {"count": 1}
+    assert server.post(f"{API}/resume/by-query?flowId=sleeps&namespace=demo.act&state=PAUSED"
+                       ).json == {"count": 1}
+    for one in running:
+        wait(server, one, "RUNNING")
+    assert json.loads(server.delete(f"{API}/kill/by-ids", body=json.dumps(running + [asks]),
+                                    headers={"Content-Type": "application/json"}).body) == {
+                                        "count": 4}
+    for one in running + [asks]:
+        wait(server, one, "KILLED")
