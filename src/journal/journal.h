@@ -122,6 +122,9 @@ struct bt_journal_ops {
      * number. */
     int (*list)(struct bt_journal *journal, uint64_t exec, uint32_t task, uint32_t parent,
                 int (*each)(void *data, struct bt_taskrun *run), void *data, struct bt_err *err);
+    /* The same for those that FAILED, were KILLED or CANCELLED. */
+    int (*bad)(struct bt_journal *journal, uint64_t exec, uint32_t task, uint32_t parent,
+               int (*each)(void *data, struct bt_taskrun *run), void *data, struct bt_err *err);
     int (*values)(struct bt_journal *journal, uint64_t exec, uint32_t n,
                   struct bt_value **ret_values, struct bt_err *err);
     /* Timers due at or before `now_us`, earliest first, at most *count; *ret_next_us: the due time

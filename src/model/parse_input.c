@@ -173,7 +173,7 @@ static const char *read_input_id(struct parse *parse, const struct place *place)
     const struct bt_yaml_node *node = bt_yaml_is_null(id) ? name : id;
     struct place at =
         bt_place_in(place, node && node == name ? "name" : "id", node ? node : place->node);
-    if (bt_yaml_is_null(node)) {
+    if (!node || bt_yaml_is_null(node)) {
         struct bt_diag *diag = bt_model_error(parse, &at, "missing-id", "\"id\" is missing");
         bt_diag_hint(parse, diag, "give it a name: id: my_name");
         bt_diag_original(parse, diag, "must not be null\nmust not be blank");

@@ -48,7 +48,7 @@ static const char *const moves[BT_STATE_COUNT] = {
     /* CREATED */ ".xx.xxxxxxxx.x",
     /* RUNNING */ "..x.xxxxxx.xxx",
     /* PAUSED  */ ".x.xxxxxxx.x..",
-    /* RESTART */ ".xx.xxxxxx.x.x",
+    /* RESTART */ ".xx.xxxxxxxx.x",
     /* KILLING */ "........x.....",
     /* SUCCESS */ ".x.x.xxxxx....",
     /* WARNING */ ".x.x.xxxxx....",

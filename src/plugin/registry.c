@@ -53,6 +53,7 @@ static const char *const op_names[] = {
     [BT_OP_DAG] = "dag",
     [BT_OP_PAUSE] = "pause",
     [BT_OP_LOOP_UNTIL] = "loop_until",
+    [BT_OP_WORKING_DIRECTORY] = "working_directory",
     [BT_OP_SUBFLOW] = "subflow",
     [BT_OP_EXIT] = "exit",
     [BT_OP_SHELL_COMMANDS] = "shell_commands",

@@ -37,6 +37,7 @@ enum bt_op {
     BT_OP_DAG,
     BT_OP_PAUSE,
     BT_OP_LOOP_UNTIL,
+    BT_OP_WORKING_DIRECTORY,
     BT_OP_SUBFLOW,
     BT_OP_EXIT,
     BT_OP_SHELL_COMMANDS,

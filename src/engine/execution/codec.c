@@ -156,6 +156,8 @@ int bt_exec_encode(const struct bt_exec *exec, struct bt_buf *out)
     put_some(out, "sd", exec->schedule_us);
     put_some(out, "sl", exec->slot);
     put_some(out, "fo", exec->is_forced);
+    put_some(out, "rs", exec->is_restarting);
+    put_value(out, "cu", exec->cuts);
     put_some(out, "k", exec->is_killing);
     put_some(out, "to", exec->is_failure);
     put_some(out, "cl", exec->is_cancel);
@@ -194,6 +196,7 @@ int bt_taskrun_encode(const struct bt_taskrun *run, struct bt_buf *out)
     put_some(out, "sw", run->waits);
     put_some(out, "st", run->transmits);
     put_value(out, "mk", run->marks);
+    put_value(out, "cu", run->cuts);
     (void)bt_buf_addc(out, '}');
     return out->failed;
 }
@@ -356,6 +359,8 @@ int bt_exec_decode(struct bt_str text, struct bt_exec **ret_exec, struct bt_err 
     exec->asked = get_value(record, "ao");
     exec->schedule_us = get_int(record, "sd");
     exec->is_forced = get_int(record, "fo") != 0;
+    exec->is_restarting = get_int(record, "rs") != 0;
+    exec->cuts = get_value(record, "cu");
     exec->slot = (enum bt_slot)get_u32(record, "sl");
     exec->is_killing = get_int(record, "k") != 0;
     exec->is_failure = get_int(record, "to") != 0;
@@ -390,6 +395,7 @@ int bt_taskrun_decode(struct bt_str text, struct bt_taskrun **ret_run, struct bt
     run->waits = get_int(record, "sw") != 0;
     run->transmits = get_int(record, "st") != 0;
     run->marks = get_value(record, "mk");
+    run->cuts = get_value(record, "cu");
     run->token = (uint64_t)get_int(record, "k");
     run->is_evaluating = get_int(record, "ev") != 0;
     run->timeout_us = get_int(record, "to");

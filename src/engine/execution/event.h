@@ -39,6 +39,10 @@ enum bt_event_kind {
     BT_EVENT_CASCADE, /* A kill goes on to the subflows behind key `token`. */
     BT_EVENT_SLOT,    /* Its flow says: RUNNING, QUEUED, or the state it ends in. */
     BT_EVENT_FORCE,   /* Somebody wants it to begin, whatever it waits for. */
+    BT_EVENT_RESTART, /* What of group `taskrun` (0: the execution) ended badly goes on. */
+    BT_EVENT_CHANGE,  /* Task run `taskrun` is to be `state`, and the execution goes on from there.
+                       */
+    BT_EVENT_STATUS,  /* An execution that has ended is to be `state`. */
     BT_EVENT_KIND_COUNT,
 };
 
@@ -70,8 +74,10 @@ enum bt_effect_kind {
     BT_EFFECT_KILL_TIMERS, /* Turn every timer of this execution into TIMER_KILLED. */
     BT_EFFECT_TIMER_SET,   /* Timer `timer` of `taskrun` at `due_us`. */
     BT_EFFECT_TIMER_CLEAR,
-    BT_EFFECT_RELEASE,   /* Turn every HELD timer of this execution into START. */
-    BT_EFFECT_DROP_RUNS, /* Remove all task runs below `taskrun`, which have all ended. */
+    BT_EFFECT_RELEASE,   /* Turn every HELD timer of this execution into START; with `token`
+                              every PAUSE timer into RESUME. */
+    BT_EFFECT_DROP_RUNS, /* Remove all task runs below `taskrun` (0: the execution), which
+                              have all ended; with `token` only those beside the main list. */
     BT_EFFECT_SLOT_ASK,  /* Whether it may run; its flow answers with SLOT. */
     BT_EFFECT_SLOT_TAKE, /* It runs, whatever the limit is. */
     BT_EFFECT_LOG,       /* Line `value` (STRING) of `taskrun` (0: the execution) at `level`. */

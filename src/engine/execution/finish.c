@@ -28,10 +28,13 @@ static bool must_wait(struct bt_step *step)
 int on_slot(struct bt_step *step, const struct bt_event *event, struct bt_err *err)
 {
     struct bt_exec *exec = step->exec;
-    if (exec->group.list != BT_NO_TASK || exec->is_killing || bt_state_is_ended(exec->state))
+    bool is_waiting = exec->group.list == BT_NO_TASK || exec->is_restarting;
+    if (!is_waiting || exec->is_killing || bt_state_is_ended(exec->state))
         return BT_OK;
     if (event->state == BT_QUEUED)
         exec_move(step, BT_QUEUED);
+    else if (event->state == BT_RUNNING && exec->is_restarting)
+        return on_restart_group(step, &(struct bt_event){.kind = BT_EVENT_RESTART}, err);
     else if (event->state == BT_RUNNING)
         return on_begin(step, err);
     else
@@ -44,8 +47,14 @@ int on_slot(struct bt_step *step, const struct bt_event *event, struct bt_err *e
 int on_force(struct bt_step *step, struct bt_err *err)
 {
     struct bt_exec *exec = step->exec;
-    if (exec->group.list != BT_NO_TASK || exec->is_killing || bt_state_is_ended(exec->state))
+    bool is_waiting = exec->group.list == BT_NO_TASK || exec->is_restarting;
+    if (!is_waiting || exec->is_killing || bt_state_is_ended(exec->state))
         return BT_OK;
+    if (exec->is_restarting) {
+        (void)step_effect(step, BT_EFFECT_SLOT_TAKE);
+        step_event(step, BT_EVENT_RESTART, 0, 0);
+        return BT_OK;
+    }
     step_changed(step, NULL);
     exec->is_forced = true;
     struct bt_effect *effect = step_effect(step, BT_EFFECT_TIMER_CLEAR);
@@ -102,8 +111,13 @@ void exec_stop(struct bt_step *step, enum bt_state state, const char *why)
     (void)step_effect(step, BT_EFFECT_KILL_JOBS);
     (void)step_effect(step, BT_EFFECT_KILL_TIMERS);
     (void)step_effect(step, BT_EFFECT_CASCADE);
-    if (exec->group.list == BT_NO_TASK) /* It has not begun: nothing else would end it. */
+    if (exec->group.list == BT_NO_TASK) { /* It has not begun: nothing else would end it. */
         step_event(step, BT_EVENT_BEGIN, 0, 0);
+    } else if (exec->is_restarting) { /* Nor this. */
+        exec->is_restarting = false;
+        exec->is_finishing = true;
+        step_event(step, BT_EVENT_FINISH, 0, 0);
+    }
 }
 
 int on_kill(struct bt_step *step, const char *failure)

@@ -71,6 +71,11 @@ uint32_t dag_take(struct bt_step *step, struct bt_taskrun *run)
     return BT_NO_TASK;
 }
 
+void dag_again(struct bt_taskrun *run, uint32_t place)
+{
+    set_mark(run, place, MADE);
+}
+
 void dag_ended(struct bt_taskrun *run, uint32_t place)
 {
     set_mark(run, place, ENDED);

@@ -36,10 +36,10 @@ int pause_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err
     run_move(step, run, BT_PAUSED);
     if (delay_us > 0)
         set_timer(step, run, BT_TIMER_PAUSE, step->env.now_us + delay_us);
-    else if (timeout_us > 0)
-        set_timer(step, run, BT_TIMER_TIMEOUT, step->env.now_us + timeout_us);
     else
         set_timer(step, run, BT_TIMER_PAUSE, INT64_MAX);
+    if (delay_us <= 0 && timeout_us > 0)
+        set_timer(step, run, BT_TIMER_TIMEOUT, step->env.now_us + timeout_us);
     return BT_OK;
 }
 

@@ -145,7 +145,7 @@ static void queue_open(const struct group_ctx *ctx)
 static enum bt_state group_state(const struct group_ctx *ctx)
 {
     const struct bt_group *group = ctx->group;
-    bool is_cut = !group_is_going(ctx) && group->next < group->lanes;
+    bool is_cut = !group_is_going(ctx) && (group->next < group->lanes || ctx->run->cuts);
     if (group->killed || is_cut || (ctx->step->exec->is_killing && !ctx->task->is_after))
         return BT_KILLED;
     if (group->failed)
@@ -340,15 +340,19 @@ static void count_main(struct bt_group *group, enum bt_state state)
 
 /* The child's lane goes on with its next task; false when it is over. */
 static bool lane_continue(const struct group_ctx *ctx, const struct bt_taskrun *child,
-                          const struct bt_task_list *list)
+                          const struct bt_task_list *list, bool goes_on)
 {
-    if (is_wide(ctx->task) || !is_passed(child->state) || !group_is_going(ctx) ||
-        group_has_ended(ctx))
+    if (is_wide(ctx->task) || !is_passed(child->state))
         return false;
     uint32_t place = ctx->step->flow->tasks[child->task].place + 1;
     uint32_t next = enabled_from(ctx, list, place);
     if (next == BT_NO_TASK)
         return false;
+    if (!group_is_going(ctx) || group_has_ended(ctx) || !goes_on) {
+        if (list == ctx->main)
+            lane_cut(ctx->step, ctx->run, child);
+        return false;
+    }
     run_create(ctx->step, next, ctx->run, child->lane, child->value);
     return true;
 }
@@ -364,7 +368,7 @@ static void side_ended(const struct group_ctx *ctx, const struct bt_taskrun *chi
     struct bt_group *group = ctx->group;
     if (group->phase == BT_PHASE_FINALLY && child->state == BT_WARNING)
         group->warned++;
-    if (lane_continue(ctx, child, ctx->side))
+    if (lane_continue(ctx, child, ctx->side, true))
         return;
     assert(group->side_open > 0);
     group->side_open--;
@@ -377,7 +381,7 @@ static void main_ended(const struct group_ctx *ctx, const struct bt_taskrun *chi
     count_main(group, child->state);
     if (ctx->run && ctx->run->marks)
         dag_ended(ctx->run, child->lane);
-    if (main_goes_on(group) && lane_continue(ctx, child, ctx->main))
+    if (lane_continue(ctx, child, ctx->main, main_goes_on(group)))
         return;
     assert(group->open > 0);
     group->open--;

@@ -45,7 +45,7 @@ void exec_settle(struct bt_step *step)
 {
     struct bt_exec *exec = step->exec;
     if (exec->is_killing || exec->is_finishing || bt_state_is_ended(exec->state) ||
-        exec->state == BT_CREATED || exec->state == BT_QUEUED)
+        exec->state == BT_CREATED || (exec->state == BT_QUEUED && exec->is_restarting))
         return;
     step_changed(step, NULL);
     exec_move(step, exec->is_held || exec->paused ? BT_PAUSED
@@ -201,7 +201,7 @@ int on_start(struct bt_step *step, const struct bt_event *event, struct bt_err *
 {
     struct bt_taskrun *run;
     BT_TRY(step_run(step, event->taskrun, &run));
-    if (run->state != BT_CREATED || run->token)
+    if ((run->state != BT_CREATED && run->state != BT_RESTARTED) || run->token)
         return BT_OK; /* Repeated. */
     if (!run_is_going(step, run)) {
         run_end(step, run, BT_KILLED);

@@ -69,6 +69,7 @@ struct bt_exec *bt_exec_free(struct bt_exec *exec)
     bt_value_unref(exec->outputs);
     bt_value_unref(exec->trigger);
     bt_value_unref(exec->asked);
+    bt_value_unref(exec->cuts);
     free(exec);
     return NULL;
 }
@@ -85,6 +86,7 @@ struct bt_taskrun *bt_taskrun_free(struct bt_taskrun *run)
     bt_histories_done(&run->histories);
     bt_value_unref(run->value);
     bt_value_unref(run->marks);
+    bt_value_unref(run->cuts);
     bt_value_unref(run->outputs);
     bt_value_unref(run->metrics);
     free(run->attempts);

@@ -63,6 +63,7 @@ struct bt_taskrun {
     struct bt_value *metrics; /* List, or NULL. */
     uint32_t end_n;           /* It was the how-manieth of the execution to end; 0: it has not. */
     uint32_t iteration;       /* Pass of the enclosing LoopUntil, or its own; 0: none. */
+    struct bt_value *cuts;    /* Numbers of children whose lanes could not go on; LIST or NULL. */
     struct bt_value *marks;   /* Of a Dag: a char per child, see flow_dag.c; or NULL. */
     bool waits, transmits;    /* Of a Subflow: for its end; and that it failed. */
     bool is_spilled;          /* Its outputs are in storage; `outputs` NULL: they are not here. */
@@ -115,7 +116,9 @@ struct bt_exec {
     struct bt_id original_id; /* Of the first of such a chain; empty: itself. */
     int64_t schedule_us;      /* Not to begin before; 0: at once. */
     enum bt_slot slot;
-    bool is_forced; /* It begins whatever it would wait for. */
+    bool is_restarting;    /* A RESTART waits for a slot, or is on its way. */
+    struct bt_value *cuts; /* As of a task run. */
+    bool is_forced;        /* It begins whatever it would wait for. */
     bool is_killing;
     bool is_failure; /* Killing because of a timeout or an error: it ends FAILED. */
     bool is_cancel;  /* Killing because something has cancelled it: it ends CANCELLED. */

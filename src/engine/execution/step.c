@@ -45,6 +45,15 @@ int step_group(struct bt_step *step, uint32_t n, struct bt_group **ret_group,
     return BT_OK;
 }
 
+int step_bad(struct bt_step *step, uint32_t task, uint32_t parent, const uint32_t **ret_ns,
+             size_t *ret_count)
+{
+    int rc = step->view.bad(step->view.data, task, parent, ret_ns, ret_count);
+    if (rc == BT_NEED)
+        step->need = (struct bt_need){.kind = BT_NEED_BAD, .task = task, .parent = parent};
+    return rc;
+}
+
 void step_changed(struct bt_step *step, struct bt_taskrun *run)
 {
     step->is_changing = true;
@@ -129,6 +138,9 @@ static int dispatch(struct bt_step *step, const struct bt_event *event, struct b
     case BT_EVENT_CHILD: return on_child(step, event);
     case BT_EVENT_SLOT: return on_slot(step, event, err);
     case BT_EVENT_FORCE: return on_force(step, err);
+    case BT_EVENT_RESTART: return on_restart(step, event, err);
+    case BT_EVENT_CHANGE: return on_change(step, event);
+    case BT_EVENT_STATUS: return on_status(step, event);
     case BT_EVENT_LOOP: return on_loop(step, event, err);
     case BT_EVENT_HOLD: return on_hold(step);
     case BT_EVENT_RESUME: return on_resume(step, event);
@@ -136,6 +148,14 @@ static int dispatch(struct bt_step *step, const struct bt_event *event, struct b
     case BT_EVENT_KIND_COUNT: break;
     }
     return bt_fail(err, BT_CORRUPT, "unknown event %d", (int)event->kind);
+}
+
+/* What is of an execution that has ended: its counters, which a restart goes on from, and what
+ * somebody wants of it. */
+static bool is_of_ended(const struct bt_event *event)
+{
+    return event->kind == BT_EVENT_NEXT || event->kind == BT_EVENT_RESTART ||
+           event->kind == BT_EVENT_CHANGE || event->kind == BT_EVENT_STATUS;
 }
 
 int bt_execution_step(struct bt_step *step, const struct bt_event *event, struct bt_err *err)
@@ -151,7 +171,7 @@ int bt_execution_step(struct bt_step *step, const struct bt_event *event, struct
         step_effect(step, BT_EFFECT_CASCADE)->token = event->token;
         return BT_OK;
     }
-    if (step->exec->is_drained)
+    if (step->exec->is_drained && !is_of_ended(event))
         return BT_OK; /* A late word: nothing of the execution lives. */
     int rc = dispatch(step, event, err);
     assert(rc == BT_OK || !step->is_changing);

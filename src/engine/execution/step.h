@@ -15,6 +15,7 @@ enum bt_need_kind {
     BT_NEED_VALUES,  /* Iteration values of run `n`. */
     BT_NEED_WORKER,  /* An expression asks for the world: a worker must render it. Never leaves
                         the step. */
+    BT_NEED_BAD,     /* The runs of `task` under `parent` that ended badly. */
     BT_NEED_OUTPUTS, /* The outputs of run `n`, which are in storage. */
 };
 struct bt_need {
@@ -33,6 +34,9 @@ struct bt_view {
      * returns or adds a run (several lists may be in use at once). */
     int (*list)(void *data, uint32_t task, uint32_t parent, const uint32_t **ret_ns,
                 size_t *ret_count);
+    /* The same for those that FAILED, were KILLED or CANCELLED. */
+    int (*bad)(void *data, uint32_t task, uint32_t parent, const uint32_t **ret_ns,
+               size_t *ret_count);
     int (*values)(void *data, uint32_t n, struct bt_value **ret_list); /* Borrowed. */
     /* Takes a new run into the view. */
     int (*add)(void *data, struct bt_taskrun *run);

@@ -9,6 +9,9 @@ int step_run(struct bt_step *step, uint32_t n, struct bt_taskrun **ret_run);
 /* The group of a run (0: the execution's), with its run in *ret_run (NULL for 0). */
 int step_group(struct bt_step *step, uint32_t n, struct bt_group **ret_group,
                struct bt_taskrun **ret_run);
+/* The runs of a task under a parent that ended badly. */
+int step_bad(struct bt_step *step, uint32_t task, uint32_t parent, const uint32_t **ret_ns,
+             size_t *ret_count);
 /* Marks a row (NULL: the header) as changed; from here on no BT_NEED may happen. */
 void step_changed(struct bt_step *step, struct bt_taskrun *run);
 /* A new effect, zeroed but for its kind; never NULL (aborts the program without memory, which loses
@@ -110,6 +113,7 @@ int dag_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
 /* The place of a child that may start now and is then marked as made, or BT_NO_TASK. */
 uint32_t dag_take(struct bt_step *step, struct bt_taskrun *run);
 void dag_ended(struct bt_taskrun *run, uint32_t place);
+void dag_again(struct bt_taskrun *run, uint32_t place); /* It has been made but not ended. */
 int pause_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
 void pause_timer(struct bt_step *step, struct bt_taskrun *run, enum bt_timer_kind kind);
 int on_hold(struct bt_step *step);
@@ -137,6 +141,15 @@ int put_label(struct bt_value *labels, struct bt_str key, const struct bt_value 
 
 /* Sends what a task wants of its namespace to that actor. */
 int space_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+
+/* --- restart.c -------------------------------------------------------------------------------- */
+
+/* Notes that the lane of a child that ended well cannot go on, so that a restart finds it. */
+void lane_cut(struct bt_step *step, struct bt_taskrun *group_run, const struct bt_taskrun *child);
+int on_restart(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
+int on_restart_group(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
+int on_change(struct bt_step *step, const struct bt_event *event);
+int on_status(struct bt_step *step, const struct bt_event *event);
 
 /* --- child_task.c ----------------------------------------------------------------------------- */
 

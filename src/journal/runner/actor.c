@@ -218,6 +218,14 @@ static int view_list(void *data, uint32_t task, uint32_t parent, const uint32_t 
     return BT_OK;
 }
 
+enum { BAD_LISTS = 1u << 31 }; /* Their tasks are marked so. */
+
+static int view_bad(void *data, uint32_t task, uint32_t parent, const uint32_t **ret_ns,
+                    size_t *ret_count)
+{
+    return view_list(data, task | BAD_LISTS, parent, ret_ns, ret_count);
+}
+
 static int view_values(void *data, uint32_t n, struct bt_value **ret_list)
 {
     struct actor *actor = data;
@@ -251,6 +259,7 @@ struct bt_view actor_view(struct actor *actor)
                             .taskrun = view_taskrun,
                             .find = view_find,
                             .list = view_list,
+                            .bad = view_bad,
                             .values = view_values,
                             .add = view_add,
                             .changed = view_changed};
@@ -349,6 +358,24 @@ static int fetch_list(struct actor *actor, struct bt_journal *journal, const str
     return BT_OK;
 }
 
+static int fetch_bad(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
+                     struct bt_err *err)
+{
+    if (!actor->is_complete)
+        BT_TRY(journal->ops->bad(journal, actor->key, need->task, need->parent, fetch_each, actor,
+                                 err));
+    struct actor_list *list = list_new(actor, need->task | BAD_LISTS, need->parent);
+    for (size_t i = 0; i < actor->runs.cap; i++) {
+        const struct bt_taskrun *run = actor->runs.slots[i].value;
+        if (run && run->task == need->task && run->parent == need->parent &&
+            (run->state == BT_FAILED || run->state == BT_KILLED || run->state == BT_CANCELLED))
+            bt_vec_push(&list->ns, run->n);
+    }
+    if (list->ns.count)
+        qsort(list->ns.items, list->ns.count, sizeof(uint32_t), compare_n);
+    return BT_OK;
+}
+
 static int fetch_find(struct actor *actor, struct bt_journal *journal, const struct bt_need *need,
                       struct bt_err *err)
 {
@@ -381,7 +408,16 @@ static int fetch_outputs(struct actor *actor, const struct sources *sources, uin
     return BT_OK;
 }
 
-int actor_drop_runs(struct actor *actor, const struct sources *sources, uint32_t n,
+/* Whether runs of a task are to be removed: below `parent`, of all branches or those beside. */
+static bool is_doomed(const struct bt_task *task, uint32_t parent, bool is_side)
+{
+    bool is_of_exec = task->parent == BT_NO_TASK;
+    if (is_of_exec != (parent == 0))
+        return false;
+    return !is_side || task->branch == BT_BRANCH_ERRORS || task->branch >= BT_BRANCH_FINALLY;
+}
+
+int actor_drop_runs(struct actor *actor, const struct sources *sources, uint32_t n, bool is_side,
                     struct bt_err *err)
 {
     BT_VEC(uint32_t) below = {0};
@@ -391,7 +427,7 @@ int actor_drop_runs(struct actor *actor, const struct sources *sources, uint32_t
     for (size_t at = 0; rc == BT_OK && at < below.count; at++) {
         uint32_t parent = below.items[at];
         for (uint32_t task = 0; rc == BT_OK && task < actor->flow->task_count; task++) {
-            if (actor->flow->tasks[task].parent == BT_NO_TASK)
+            if (!is_doomed(&actor->flow->tasks[task], parent, is_side && at == 0))
                 continue;
             struct bt_need need = {.kind = BT_NEED_LIST, .task = task, .parent = parent};
             actor_forget(actor);
@@ -436,6 +472,7 @@ int actor_fetch(struct actor *actor, const struct sources *sources, const struct
         return BT_OK;
     case BT_NEED_FIND: return fetch_find(actor, journal, need, err);
     case BT_NEED_LIST: return fetch_list(actor, journal, need, err);
+    case BT_NEED_BAD: return fetch_bad(actor, journal, need, err);
     case BT_NEED_VALUES:
         BT_TRY(journal->ops->values(journal, actor->key, need->n, &values, err));
         actor_put_values(actor, need->n, values, false);

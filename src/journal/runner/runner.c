@@ -198,6 +198,19 @@ int bt_runner_drop_logs(struct bt_runner *runner, uint64_t key, struct bt_reply 
     return post_about(runner, MESSAGE_DROP_LOGS, key, reply);
 }
 
+int bt_runner_restart(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)
+{
+    return bt_runner_event(runner, key, (struct bt_event){.kind = BT_EVENT_RESTART}, reply);
+}
+
+int bt_runner_change(struct bt_runner *runner, uint64_t key, uint32_t n, enum bt_state state,
+                     struct bt_reply *reply)
+{
+    struct bt_event event = {
+        .kind = n ? BT_EVENT_CHANGE : BT_EVENT_STATUS, .taskrun = n, .state = state};
+    return bt_runner_event(runner, key, event, reply);
+}
+
 int bt_runner_event(struct bt_runner *runner, uint64_t key, struct bt_event event,
                     struct bt_reply *reply)
 {

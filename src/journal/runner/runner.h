@@ -93,6 +93,11 @@ int bt_runner_create(struct bt_runner *runner, struct bt_exec *exec, struct bt_r
  * what the actor says: the revision of a put, how many a delete or purge removed. */
 int bt_runner_space(struct bt_runner *runner, const char *tenant, const char *namespace,
                     struct bt_value *request, struct bt_reply *reply);
+/* Restarts by key what has ended or is paused. Else nothing happens. */
+int bt_runner_restart(struct bt_runner *runner, uint64_t key, struct bt_reply *reply);
+/* Changes the state of a task run (n 0: of the execution) of what has ended. */
+int bt_runner_change(struct bt_runner *runner, uint64_t key, uint32_t n, enum bt_state state,
+                     struct bt_reply *reply);
 /* Kills by key. Unknown or ended: nothing happens. */
 int bt_runner_kill(struct bt_runner *runner, uint64_t key, struct bt_reply *reply);
 /* Sends an event (taken) to an execution; what its state does not allow does nothing. */

@@ -120,8 +120,9 @@ void actor_forget(struct actor *actor);
 /* Fetches what a step needs. */
 int actor_fetch(struct actor *actor, const struct sources *sources, const struct bt_need *need,
                 struct bt_err *err);
-/* Removes all runs below run `n`. */
-int actor_drop_runs(struct actor *actor, const struct sources *sources, uint32_t n,
+/* Removes all runs below run `n` (0: the execution); is_side: only those of branches beside its
+ * main list. */
+int actor_drop_runs(struct actor *actor, const struct sources *sources, uint32_t n, bool is_side,
                     struct bt_err *err);
 /* Spilled outputs leave memory. */
 void actor_drop_outputs(struct actor *actor);

@@ -323,10 +323,17 @@ void turn_timers(struct bt_runner *runner)
 
 /* --- Effects ---------------------------------------------------------------------------------- */
 
+/* Which timers are taken from an execution. */
+enum take {
+    TAKE_ALL,    /* All: what waits is killed. */
+    TAKE_HELD,   /* What is held, and it starts. */
+    TAKE_PAUSED, /* That, and pauses, which are resumed. */
+};
+
 struct kill_ctx {
     struct bt_runner *runner;
     struct actor *actor;
-    bool is_release;       /* Only what is held, and it starts. */
+    enum take take;
     size_t cleared_before; /* Timers cleared in this batch, stored or not, are skipped. */
 };
 
@@ -337,7 +344,10 @@ static bool is_same_timer(const struct bt_timer *a, const struct bt_timer *b)
 
 static bool is_meant(const struct kill_ctx *ctx, const struct bt_timer *timer)
 {
-    return timer->exec == ctx->actor->key && (!ctx->is_release || timer->kind == BT_TIMER_HELD);
+    if (timer->exec != ctx->actor->key)
+        return false;
+    return ctx->take == TAKE_ALL || timer->kind == BT_TIMER_HELD ||
+           (ctx->take == TAKE_PAUSED && timer->kind == BT_TIMER_PAUSE);
 }
 
 static void take_timer(const struct kill_ctx *ctx, const struct bt_timer *timer)
@@ -346,7 +356,9 @@ static void take_timer(const struct kill_ctx *ctx, const struct bt_timer *timer)
     if (timer->taskrun == 0)
         return; /* The execution's own timeout. */
     runner_send(ctx->runner, ctx->actor,
-                (struct bt_event){.kind = ctx->is_release ? BT_EVENT_START : BT_EVENT_TIMER_KILLED,
+                (struct bt_event){.kind = ctx->take == TAKE_ALL           ? BT_EVENT_TIMER_KILLED
+                                          : timer->kind == BT_TIMER_PAUSE ? BT_EVENT_RESUME
+                                                                          : BT_EVENT_START,
                                   .taskrun = timer->taskrun,
                                   .timer = timer->kind},
                 0);
@@ -363,9 +375,9 @@ static int kill_stored_timer(void *data, const struct bt_timer *timer)
     return BT_OK;
 }
 
-static void effect_kill_timers(struct bt_runner *runner, struct actor *actor, bool is_release)
+static void effect_kill_timers(struct bt_runner *runner, struct actor *actor, enum take take)
 {
-    struct kill_ctx ctx = {runner, actor, is_release, runner->timers_clear.count};
+    struct kill_ctx ctx = {runner, actor, take, runner->timers_clear.count};
     struct bt_journal *journal = runner->config.journal;
     struct bt_err err = BT_ERR_INIT;
     if (journal->ops->timers_of(journal, actor->key, kill_stored_timer, &ctx, &err) < 0)
@@ -428,11 +440,12 @@ static void effect_submit(struct bt_runner *runner, struct actor *actor, struct 
 }
 
 /* Removes what is below a run, which is all in the journal or in memory. */
-static void effect_drop_runs(struct bt_runner *runner, struct actor *actor, uint32_t n)
+static void effect_drop_runs(struct bt_runner *runner, struct actor *actor,
+                             const struct bt_effect *effect)
 {
     const struct sources sources = {runner->config.journal, runner->config.files};
     struct bt_err err = BT_ERR_INIT;
-    if (actor_drop_runs(actor, &sources, n, &err) < 0)
+    if (actor_drop_runs(actor, &sources, effect->taskrun, effect->token, &err) < 0)
         runner->read_err = err; /* The batch is given up. */
 }
 
@@ -467,9 +480,11 @@ static void apply_effect(struct bt_runner *runner, struct actor *actor, struct b
     case BT_EFFECT_KILL_JOBS: bt_vec_push(&runner->kill_execs, actor->key); return;
     case BT_EFFECT_CASCADE: children_kill(runner, actor, effect->token); return;
     case BT_EFFECT_CHILD: children_effect(runner, actor, effect); return;
-    case BT_EFFECT_KILL_TIMERS: effect_kill_timers(runner, actor, false); return;
-    case BT_EFFECT_RELEASE: effect_kill_timers(runner, actor, true); return;
-    case BT_EFFECT_DROP_RUNS: effect_drop_runs(runner, actor, effect->taskrun); return;
+    case BT_EFFECT_KILL_TIMERS: effect_kill_timers(runner, actor, TAKE_ALL); return;
+    case BT_EFFECT_RELEASE:
+        effect_kill_timers(runner, actor, effect->token ? TAKE_PAUSED : TAKE_HELD);
+        return;
+    case BT_EFFECT_DROP_RUNS: effect_drop_runs(runner, actor, effect); return;
     case BT_EFFECT_TIMER_SET:
     case BT_EFFECT_TIMER_CLEAR: effect_timer(runner, actor, effect); return;
     case BT_EFFECT_LOG: effect_log(runner, actor, effect); return;

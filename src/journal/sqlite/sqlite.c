@@ -14,6 +14,8 @@ static const char sql_find[] = "SELECT record FROM task_runs WHERE exec=?1 AND t
                                " parent=?3 AND value=?4 ORDER BY n DESC LIMIT 1";
 static const char sql_list[] = "SELECT record FROM task_runs WHERE exec=?1 AND task=?2 AND"
                                " parent=?3 ORDER BY n";
+static const char sql_bad[] = "SELECT record FROM task_runs WHERE exec=?1 AND task=?2 AND parent=?3"
+                              " AND state IN ('FAILED','KILLED','CANCELLED') ORDER BY n";
 static const char sql_list_all[] =
     "SELECT record FROM task_runs WHERE exec=?1 AND task=?2 ORDER BY n";
 static const char sql_values[] = "SELECT record FROM iteration_values WHERE exec=?1 AND n=?2";
@@ -114,15 +116,10 @@ static int read_find(struct bt_journal *journal, uint64_t exec, uint32_t task, u
     return rc;
 }
 
-static int read_list(struct bt_journal *journal, uint64_t exec, uint32_t task, uint32_t parent,
-                     int (*each)(void *data, struct bt_taskrun *run), void *data,
-                     struct bt_err *err)
+/* Calls `each` for every row of a query that has begun. */
+static int each_run(struct sqlite_journal *self, sqlite3_stmt *statement,
+                    int (*each)(void *data, struct bt_taskrun *run), void *data, struct bt_err *err)
 {
-    struct sqlite_journal *self = (struct sqlite_journal *)journal;
-    sqlite3_stmt *statement;
-    bool is_all = parent == BT_ALL_PARENTS;
-    BT_TRY(open_query(self, is_all ? sql_list_all : sql_list,
-                      (int64_t[]){(int64_t)exec, task, parent}, is_all ? 2 : 3, &statement, err));
     int rc = BT_OK;
     bool is_row = true;
     while (rc == BT_OK && (rc = bt_db_step(self->db, statement, &is_row, err)) == BT_OK && is_row) {
@@ -133,6 +130,27 @@ static int read_list(struct bt_journal *journal, uint64_t exec, uint32_t task, u
     }
     (void)sqlite3_reset(statement);
     return rc;
+}
+
+static int read_list(struct bt_journal *journal, uint64_t exec, uint32_t task, uint32_t parent,
+                     int (*each)(void *data, struct bt_taskrun *run), void *data,
+                     struct bt_err *err)
+{
+    struct sqlite_journal *self = (struct sqlite_journal *)journal;
+    sqlite3_stmt *statement;
+    bool is_all = parent == BT_ALL_PARENTS;
+    BT_TRY(open_query(self, is_all ? sql_list_all : sql_list,
+                      (int64_t[]){(int64_t)exec, task, parent}, is_all ? 2 : 3, &statement, err));
+    return each_run(self, statement, each, data, err);
+}
+
+static int read_bad(struct bt_journal *journal, uint64_t exec, uint32_t task, uint32_t parent,
+                    int (*each)(void *data, struct bt_taskrun *run), void *data, struct bt_err *err)
+{
+    struct sqlite_journal *self = (struct sqlite_journal *)journal;
+    sqlite3_stmt *statement;
+    BT_TRY(open_query(self, sql_bad, (int64_t[]){(int64_t)exec, task, parent}, 3, &statement, err));
+    return each_run(self, statement, each, data, err);
 }
 
 static int read_values(struct bt_journal *journal, uint64_t exec, uint32_t n,
@@ -388,6 +406,7 @@ static const struct bt_journal_ops ops = {
     .taskrun = read_taskrun,
     .find = read_find,
     .list = read_list,
+    .bad = read_bad,
     .values = read_values,
     .due = read_due,
     .timers_of = read_timers_of,
