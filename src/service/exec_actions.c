@@ -1,4 +1,5 @@
-/* exec_actions.c — Use cases that move an execution: pause, resume, unqueue, force. */
+/* exec_actions.c — Use cases that move an execution: pause, resume, unqueue, force, restart, change
+ * of states. */
 #include "service/exec_actions.h"
 
 #include "base/limits.h"
@@ -162,6 +163,8 @@ const char *bt_act_verb(const struct bt_act *act)
     case BT_ACTION_RESUME: return "resume";
     case BT_ACTION_UNQUEUE: return "unqueue";
     case BT_ACTION_FORCE: return "force run";
+    case BT_ACTION_RESTART: return "restart";
+    case BT_ACTION_STATUS: return "change execution status";
     }
     return NULL;
 }
@@ -174,8 +177,76 @@ const char *bt_act_refuse(const struct bt_act *act, enum bt_state state)
     case BT_ACTION_UNQUEUE: return state == BT_QUEUED ? NULL : "execution not in state QUEUED";
     case BT_ACTION_FORCE:
         return bt_state_is_ended(state) ? "execution in a terminated state" : NULL;
+    case BT_ACTION_RESTART:
+        return state == BT_FAILED || state == BT_KILLED || state == BT_CANCELLED
+                   ? NULL
+                   : "execution not in state FAILED";
+    case BT_ACTION_STATUS:
+        return bt_state_is_ended(state) ? NULL : "execution not in a terminated state";
     }
     return NULL;
+}
+
+static int check_restart(enum bt_state state, struct bt_err *err)
+{
+    if (!bt_state_is_ended(state) && state != BT_PAUSED)
+        return bt_fail(err, BT_CONFLICT,
+                       "Execution must be terminated to be restarted, current state is '%s' !",
+                       bt_state_name(state));
+    if (state != BT_PAUSED && bt_act_refuse(&(struct bt_act){.action = BT_ACTION_RESTART}, state))
+        return bt_fail(err, BT_INVALID, "No task found to restart execution from!");
+    return BT_OK;
+}
+
+static int check_status(const struct bt_act *act, enum bt_state state, struct bt_err *err)
+{
+    if (!bt_state_is_ended(act->state))
+        return bt_fail(err, BT_INVALID,
+                       "You can only change the status of an execution to a terminal state.");
+    if (!bt_state_is_ended(state))
+        return bt_fail(err, BT_INVALID,
+                       "You can only change the status of a terminated execution.");
+    if (state != act->state && !bt_state_is_legal(state, act->state))
+        return bt_fail(err, BT_INVALID, "An execution that is %s cannot become %s",
+                       bt_state_name(state), bt_state_name(act->state));
+    return BT_OK;
+}
+
+int bt_act_check(const struct bt_act *act, enum bt_state state, struct bt_err *err)
+{
+    const char *why = bt_act_refuse(act, state);
+    switch (act->action) {
+    case BT_ACTION_RESTART: return check_restart(state, err);
+    case BT_ACTION_STATUS: return check_status(act, state, err);
+    case BT_ACTION_PAUSE:
+        return why ? bt_fail(err, BT_CONFLICT, "The execution is not running") : BT_OK;
+    case BT_ACTION_RESUME:
+        return why ? bt_fail(err, BT_CONFLICT, "The execution is not paused") : BT_OK;
+    case BT_ACTION_UNQUEUE: return why ? bt_fail(err, BT_INVALID, "%s", why) : BT_OK;
+    case BT_ACTION_FORCE:
+        return why ? bt_fail(err, BT_INVALID, "Only non terminated executions can be forced run.")
+                   : BT_OK;
+    }
+    return BT_OK;
+}
+
+/* What runs after its end must be over before anything of it goes on. */
+static int check_is_over(struct bt_service *service, const struct bt_principal *principal,
+                         const struct bt_exec *exec, struct bt_err *err)
+{
+    BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
+    if (exec->is_drained || !bt_state_is_ended(exec->state))
+        return BT_OK;
+    BT_TRY(bt_service_flow_of(service, principal, exec, &flow, err));
+    for (uint32_t i = 0; i < flow->list_count; i++) {
+        enum bt_branch branch = flow->lists[i].branch;
+        if ((branch == BT_BRANCH_AFTER || branch == BT_BRANCH_LISTENER) &&
+            exec->after.phase != BT_PHASE_DONE) {
+            (void)bt_fail(err, BT_CONFLICT, "What runs after the end of the execution is not over");
+            return bt_hint(err, "try again in a moment");
+        }
+    }
+    return BT_OK;
 }
 
 struct planning {
@@ -202,6 +273,18 @@ static int plan_plain_resume(struct planning *planning, const struct bt_exec_ref
     return rc;
 }
 
+static int plan_restart(struct planning *planning, const struct bt_exec_ref *ref,
+                        struct bt_err *err)
+{
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    struct deed deed = {ref->key, {.kind = BT_EVENT_RESTART}};
+    BT_TRY(
+        bt_service_exec(planning->service, planning->principal, bt_id_str(&ref->id), &exec, err));
+    BT_TRY(check_is_over(planning->service, planning->principal, exec, err));
+    bt_vec_push(&planning->deeds, deed);
+    return BT_OK;
+}
+
 static int plan(struct planning *planning, const struct bt_exec_ref *ref, struct bt_err *err)
 {
     const struct bt_act *act = planning->act;
@@ -220,6 +303,12 @@ static int plan(struct planning *planning, const struct bt_exec_ref *ref, struct
         deed.event.kind = BT_EVENT_FORCE;
         break;
     case BT_ACTION_RESUME: return plan_plain_resume(planning, ref, err);
+    case BT_ACTION_RESTART: return plan_restart(planning, ref, err);
+    case BT_ACTION_STATUS:
+        BT_TRY(check_status(act, ref->state, err)); /* Not every end becomes every other. */
+        deed.event.kind = BT_EVENT_STATUS;
+        deed.event.state = act->state;
+        break;
     }
     bt_vec_push(&planning->deeds, deed);
     return BT_OK;
@@ -238,5 +327,43 @@ int bt_service_act(struct bt_service *service, const struct bt_principal *princi
     if (rc == BT_OK)
         rc = send_all(service, &planning.deeds, err);
     deeds_done(&planning.deeds);
+    return rc;
+}
+
+/* --- A task run ------------------------------------------------------------------------------- */
+
+static int check_change(const struct bt_exec *exec, const struct bt_taskrun *run,
+                        const struct bt_flow *flow, enum bt_state state, struct bt_err *err)
+{
+    if (!bt_state_is_ended(exec->state))
+        return bt_fail(err, BT_CONFLICT,
+                       "Execution must be terminated to change a task run, current state is '%s' !",
+                       bt_state_name(exec->state));
+    if (run->task >= flow->task_count || flow->tasks[run->task].is_after)
+        return bt_fail(err, BT_INVALID, "a task run that came after the end cannot be changed");
+    if (!bt_state_is_ended(state) || !bt_state_is_ended(run->state) ||
+        (run->state != state && !bt_state_is_legal(run->state, state)))
+        return bt_fail(err, BT_INVALID, "a task run that is %s cannot become %s",
+                       bt_state_name(run->state), bt_state_name(state));
+    return BT_OK;
+}
+
+int bt_service_change(struct bt_service *service, const struct bt_principal *principal,
+                      const struct bt_exec *exec, const struct bt_run_change *change,
+                      struct bt_err *err)
+{
+    BT_CLEANUP(bt_taskrun_free_p) struct bt_taskrun *run = NULL;
+    BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
+    struct bt_store *store = service->store;
+    BT_TRY(store->ops->run(store, exec->key, change->run_id, &run, err));
+    BT_TRY(bt_service_flow_of(service, principal, exec, &flow, err));
+    BT_TRY(check_change(exec, run, flow, change->state, err));
+    BT_TRY(check_is_over(service, principal, exec, err));
+    deed_vec deeds = {0};
+    bt_vec_push(&deeds, ((struct deed){
+                            exec->key,
+                            {.kind = BT_EVENT_CHANGE, .taskrun = run->n, .state = change->state}}));
+    int rc = send_all(service, &deeds, err);
+    deeds_done(&deeds);
     return rc;
 }

@@ -10,15 +10,19 @@ enum bt_action {
     BT_ACTION_RESUME,  /* A paused one goes on. */
     BT_ACTION_UNQUEUE, /* A queued one runs, whatever its flow's limit is, or ends. */
     BT_ACTION_FORCE,   /* One that waits begins now; a paused one goes on. */
+    BT_ACTION_RESTART, /* One that ended badly goes on from there. */
+    BT_ACTION_STATUS,  /* One that has ended gets another state; nothing runs. */
 };
 struct bt_act {
     enum bt_action action;
-    enum bt_state state; /* UNQUEUE: RUNNING, CANCELLED, FAILED. */
+    enum bt_state state; /* UNQUEUE: RUNNING, CANCELLED, FAILED. STATUS: one of an end. */
 };
 /* In messages: "pause", "force run" … */
 const char *bt_act_verb(const struct bt_act *act);
 /* Why one in this state cannot take it, in the words of bulk calls; NULL: it can. */
 const char *bt_act_refuse(const struct bt_act *act, enum bt_state state);
+/* The same of one execution: BT_CONFLICT or BT_INVALID in the words for it. */
+int bt_act_check(const struct bt_act *act, enum bt_state state, struct bt_err *err);
 /* All or nothing, but for what changes meanwhile. A pause that needs inputs is BT_INVALID. */
 int bt_service_act(struct bt_service *service, const struct bt_principal *principal,
                    const bt_exec_refs *refs, const struct bt_act *act, struct bt_err *err);
@@ -44,4 +48,14 @@ struct bt_resume_request {
 /* BT_INVALID names the first wrong input; it stays paused. */
 int bt_service_resume(struct bt_service *service, const struct bt_principal *principal,
                       const struct bt_exec *exec, const struct bt_resume_request *request,
+                      struct bt_err *err);
+
+/* A task run of an execution that has ended gets another state; the execution goes on from there.
+ * BT_NOT_FOUND: no such task run. */
+struct bt_run_change {
+    struct bt_str run_id;
+    enum bt_state state; /* One of an end. */
+};
+int bt_service_change(struct bt_service *service, const struct bt_principal *principal,
+                      const struct bt_exec *exec, const struct bt_run_change *change,
                       struct bt_err *err);

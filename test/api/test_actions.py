@@ -40,6 +40,22 @@ concurrency: {limit: 1, behavior: QUEUE}
 tasks:
   - {id: t, type: sleep, duration: PT60S}
 """
+BROKEN = """id: broken
+namespace: demo.act
+inputs:
+  - {id: name, type: STRING, defaults: world}
+tasks:
+  - {id: never, type: return, format: x, runIf: "{{ false }}"}
+  - {id: before, type: return, format: "hi {{ inputs.name }}"}
+  - id: each
+    type: foreach
+    values: [a, b]
+    tasks:
+      - {id: check, type: fail, condition: "{{ (taskrun.value ~ kv('broken')) == 'byes' }}"}
+  - {id: after, type: return, format: "{{ outputs.before.value }}!"}
+errors:
+  - {id: sorry, type: log, message: sorry}
+"""
 QUICK = """id: quick
 namespace: demo.act
 tasks:
@@ -291,3 +307,155 @@ def test_bulk(server):
                                         "count": 4}
     for one in running + [asks]:
         wait(server, one, "KILLED")
+
+
+def breaks(server, yes):
+    answer = server.put("/api/v1/namespaces/demo.act/kv/broken", json.dumps(yes))
+    assert answer.status == 200, answer
+
+
+def runs_of(server, execution):
+    return server.get(f"{API}/{execution}").json["taskRunList"]
+
+
+def states(server, execution):
+    return {run["taskId"] + run.get("value", ""): run["state"]["current"]
+            for run in runs_of(server, execution)}
+
+
+def test_restart(server):
+    server.push(BROKEN)
+    server.push(QUICK)
+    for number in range(3):
+        breaks(server, "yes")
+        execution = start(server, "broken", "FAILED")
+        assert "sorry" in states(server, execution)
+        first = {run["taskId"]: run["id"] for run in runs_of(server, execution)}
+        breaks(server, "no")
+        if number == 0:
+            restart(server)
+        answer = server.post(list(dialects(execution, "restart"))[number])
+        assert answer.status == 200 and answer.json["id"] == execution, answer
+        assert answer.json["metadata"]["attemptNumber"] == 2
+        ended = wait(server, execution, "SUCCESS")
+        assert outputs(ended)["after"] == {"value": "hi world!"}
+        assert "sorry" not in states(server, execution)
+        assert {run["taskId"]: run["id"] for run in ended["taskRunList"]}["before"] == first["before"]
+        assert [h["state"] for h in ended["state"]["histories"]] == [
+            "CREATED", "RUNNING", "FAILED", "RESTARTED", "RUNNING", "SUCCESS"]
+    refused = server.post(f"{API}/{execution}/restart")
+    assert refused.status == 422
+    assert "No task found to restart execution from!" in refused.json["message"]
+    server.push(SLEEPS.replace("PT0.4S", "PT60S"))
+    running = start(server, "sleeps", "RUNNING")
+    refused = server.post(f"{API}/{running}/restart")
+    assert refused.status == 409 and refused.json["message"] == (
+        "Illegal state: Execution must be terminated to be restarted, current state is 'RUNNING' !")
+    assert server.post(f"{API}/{running}/restart?revision=9").status == 422
+    assert server.post(f"{API}/{running}/pause").status == 200
+    wait(server, running, "PAUSED")
+    assert server.post(f"{API}/{running}/restart").status == 200
+    wait(server, running, "RUNNING")
+    server.delete(f"{API}/{running}/kill")
+    wait(server, running, "KILLED")
+    assert server.post(f"{API}/{running}/restart?revision=1").status == 200
+    again = wait(server, running, "RUNNING")
+    assert again["metadata"]["attemptNumber"] == 3
+    for url in dialects(NOBODY, "restart"):
+        assert server.post(url).status == 404
+
+
+def test_restart_many(server):
+    server.push(BROKEN)
+    server.push(QUICK)
+    breaks(server, "yes")
+    failed = [start(server, "broken", "FAILED") for _ in range(4)]
+    done = start(server, "quick", "SUCCESS")
+    breaks(server, "no")
+    answer = server.post(f"{API}/restart/by-ids", [failed[0], done])
+    assert answer.status == 400 and answer.json["message"] == "invalid bulk restart"
+    assert answer.json["invalids"][0]["message"] == "execution not in state FAILED"
+    assert state(server, failed[0]) == "FAILED"
+    assert server.post(f"{API}/restart/by-query?colour=red").status == 422
+    assert server.post(f"{API}/restart/by-ids", failed[:2]).json == {"count": 2}
+    for execution in failed[:2]:
+        wait(server, execution, "SUCCESS")
+    answer = server.post("/api/v1/main/executions/restart/by-query?filters[state][EQUALS]=FAILED")
+    assert answer.json == {"count": 2}, answer
+    for execution in failed[2:]:
+        wait(server, execution, "SUCCESS")
+
+
+def test_change_run(server):
+    server.push(BROKEN)
+    breaks(server, "yes")
+    for number in range(3):
+        execution = start(server, "broken", "FAILED")
+        bad = next(run["id"] for run in runs_of(server, execution)
+                   if run["state"]["current"] == "FAILED" and run.get("value") == "b")
+        url = list(dialects(execution, "state"))[number]
+        for body, status in (({"taskRunId": NOBODY, "state": "SUCCESS"}, 404),
+                             ({"taskRunId": bad, "state": "RUNNING"}, 422),
+                             ({"taskRunId": bad, "state": "RETRIED"}, 422),
+                             ({"taskRunId": bad, "state": "SKIPPED"}, 422),
+                             ({"taskRunId": bad, "state": "NOTHING"}, 422),
+                             ({"taskRunId": bad}, 422), ({"state": "SUCCESS"}, 422), ([], 422)):
+            answer = server.post(url, body)
+            assert answer.status == status, (body, answer)
+        assert server.post(url, "{").status == 422
+        assert state(server, execution) == "FAILED"
+        if number == 0:
+            restart(server)
+        answer = server.post(url, {"taskRunId": bad, "state": "SUCCESS"})
+        assert answer.status == 200 and answer.json["id"] == execution, answer
+        ended = wait(server, execution, "SUCCESS")
+        assert outputs(ended)["after"] == {"value": "hi world!"}
+        found = states(server, execution)
+        assert found["checkb"] == "SUCCESS" and "sorry" not in found
+    skipped = next(run["id"] for run in ended["taskRunList"]
+                   if run["state"]["current"] == "SKIPPED")
+    assert server.post(url, {"taskRunId": skipped, "state": "FAILED"}).status == 422
+    server.push(SLEEPS.replace("PT0.4S", "PT60S"))
+    running = start(server, "sleeps", "RUNNING")
+    run = runs_of(server, running)[0]["id"]
+    refused = server.post(f"{API}/{running}/state", {"taskRunId": run, "state": "SUCCESS"})
+    assert refused.status == 409 and "RUNNING" in refused.json["message"]
+    for url in dialects(NOBODY, "state"):
+        assert server.post(url, {"taskRunId": run, "state": "SUCCESS"}).status == 404
+
+
+def test_change_status(server):
+    server.push(QUICK)
+    server.push(SLEEPS.replace("PT0.4S", "PT60S"))
+    running = start(server, "sleeps", "RUNNING")
+    done = [start(server, "quick", "SUCCESS") for _ in range(4)]
+    for url in dialects(NOBODY, "change-status"):
+        assert server.post(url + "?status=FAILED").status == 404
+    for number, want in enumerate(("FAILED", "WARNING", "CANCELLED")):
+        answer = server.post(list(dialects(done[0], "change-status"))[number] + f"?status={want}")
+        assert answer.status == 200 and answer.json["state"]["current"] == want, answer
+    restart(server)
+    assert state(server, done[0]) == "CANCELLED"
+    url = f"{API}/{done[0]}/change-status"
+    assert server.post(url).status == 400
+    assert server.post(url + "?status=NO").status == 422
+    assert server.post(url + "?status=CANCELLED").status == 200
+    assert server.post(url + "?status=SKIPPED").status == 422
+    refused = server.post(url + "?status=RUNNING")
+    assert refused.status == 422 and "to a terminal state." in refused.json["message"]
+    refused = server.post(f"{API}/{running}/change-status?status=FAILED")
+    assert refused.status == 422 and "of a terminated execution." in refused.json["message"]
+    many = f"{API}/change-status"
+    answer = server.post(f"{many}/by-ids?newStatus=FAILED", [done[1], running])
+    assert answer.status == 400
+    assert answer.json["message"] == "invalid bulk change execution status"
+    assert answer.json["invalids"][0]["message"] == "execution not in a terminated state"
+    assert state(server, done[1]) == "SUCCESS"
+    assert server.post(f"{many}/by-ids", done).status == 400
+    assert server.post(f"{many}/by-ids?newStatus=RUNNING", done).status == 422
+    assert server.post(f"{many}/by-ids?newStatus=FAILED", done[1:3]).json == {"count": 2}
+    assert [state(server, one) for one in done] == ["CANCELLED", "FAILED", "FAILED", "SUCCESS"]
+    answer = server.post(f"{many}/by-query?newStatus=WARNING&flowId=quick&namespace=demo.act")
+    assert answer.json == {"count": 4}, answer
+    assert [state(server, one) for one in done] == ["WARNING"] * 4
+    assert server.get(f"{API}/search?state=WARNING&size=1").json["total"] == 4

@@ -311,6 +311,7 @@ static void one(struct bench *bench)
                                     NULL),
                      BT_OK);
     assert_null(run);
+    assert_int_equal(ops->run(bench->store, 1, bt_id_str(&id), &run, NULL), BT_NOT_FOUND);
     struct bt_child_query query = {.exec = 1, .limit = 9};
     assert_int_equal(ops->children(bench->store, &query, &runs, &count, NULL), BT_OK);
     assert_int_equal(count, 1);

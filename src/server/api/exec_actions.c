@@ -15,9 +15,12 @@ static int load(struct bt_request *request, struct bt_exec **ret_exec, struct bt
 
 /* --- One -------------------------------------------------------------------------------------- */
 
-static int act_on(struct bt_request *request, const struct bt_exec *exec, const struct bt_act *act,
-                  struct bt_err *err)
+/* The execution of the path, when its state allows it. */
+static int act_on(struct bt_request *request, const struct bt_act *act, struct bt_err *err)
 {
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    BT_TRY(load(request, &exec, err));
+    BT_TRY(bt_act_check(act, exec->state, err));
     struct bt_exec_ref ref = bt_bulk_ref(exec);
     const bt_exec_refs refs = {&ref, 1, 1};
     return bt_service_act(request->service, &request->principal, &refs, act, err);
@@ -33,13 +36,19 @@ static int give_exec(struct bt_request *request, struct bt_err *err)
     return bt_respond_text(request, "application/json", err);
 }
 
+static int act_and_give(struct bt_request *request, const struct bt_act *act, struct bt_err *err)
+{
+    int64_t most; /* Refused before anything is changed. */
+    BT_TRY(bt_most_runs_of(request, &most, err));
+    int rc = act_on(request, act, err);
+    if (rc == BT_INVALID)
+        return bt_given_refuse(request, err);
+    return rc == BT_OK ? give_exec(request, err) : rc;
+}
+
 static int pause_one(struct bt_request *request, struct bt_err *err)
 {
-    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
-    BT_TRY(load(request, &exec, err));
-    if (exec->state != BT_RUNNING)
-        return bt_fail(err, BT_CONFLICT, "The execution is not running");
-    BT_TRY(act_on(request, exec, &(struct bt_act){.action = BT_ACTION_PAUSE}, err));
+    BT_TRY(act_on(request, &(struct bt_act){.action = BT_ACTION_PAUSE}, err));
     return bt_respond(request, 200);
 }
 
@@ -109,30 +118,70 @@ static int read_unqueue(struct bt_request *request, const char *name, struct bt_
 
 static int unqueue_one(struct bt_request *request, struct bt_err *err)
 {
-    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
     struct bt_act act;
-    int64_t most; /* Refused before anything is changed. */
-    BT_TRY(bt_most_runs_of(request, &most, err));
     BT_TRY(read_unqueue(request, "state", &act, err));
-    BT_TRY(load(request, &exec, err));
-    if (exec->state != BT_QUEUED)
-        return bt_fail(err, BT_INVALID, "%s", bt_act_refuse(&act, exec->state));
-    BT_TRY(act_on(request, exec, &act, err));
-    return give_exec(request, err);
+    return act_and_give(request, &act, err);
 }
 
 static int force_one(struct bt_request *request, struct bt_err *err)
 {
+    return act_and_give(request, &(struct bt_act){.action = BT_ACTION_FORCE}, err);
+}
+
+static int restart_one(struct bt_request *request, struct bt_err *err)
+{
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    uint32_t revision;
+    BT_TRY(bt_query_revision(request, &revision, err));
+    BT_TRY(load(request, &exec, err));
+    if (revision && revision != exec->revision) {
+        (void)bt_fail(err, BT_INVALID, "an execution is restarted with its own revision, %u",
+                      exec->revision);
+        return bt_hint(err, "replay it with another one");
+    }
+    return act_and_give(request, &(struct bt_act){.action = BT_ACTION_RESTART}, err);
+}
+
+static int read_state(struct bt_str text, const char *name, enum bt_state *ret_state,
+                      struct bt_err *err)
+{
+    if (!bt_state_parse(text, ret_state))
+        return bt_fail(err, BT_INVALID, "Illegal argument: '%s': there is no state '%.*s'", name,
+                       BT_FMT(text));
+    return BT_OK;
+}
+
+static int read_status(struct bt_request *request, const char *name, struct bt_act *act,
+                       struct bt_err *err)
+{
+    struct bt_str text = bt_query(request, name);
+    *act = (struct bt_act){.action = BT_ACTION_STATUS};
+    if (!text.len)
+        return bt_fail(err, BT_INVALID, "Bad Request: the parameter '%s' is missing", name);
+    return read_state(text, name, &act->state, err);
+}
+
+static int status_one(struct bt_request *request, struct bt_err *err)
+{
+    struct bt_act act;
+    BT_TRY(read_status(request, "status", &act, err));
+    return act_and_give(request, &act, err);
+}
+
+static int change_run(struct bt_request *request, struct bt_err *err)
+{
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    BT_VALUE body = NULL;
+    struct bt_run_change change;
     int64_t most; /* Refused before anything is changed. */
     BT_TRY(bt_most_runs_of(request, &most, err));
+    BT_TRY(bt_body_json(request, &body, err));
     BT_TRY(load(request, &exec, err));
-    if (bt_state_is_ended(exec->state))
-        return bt_fail(err, BT_INVALID, "Only non terminated executions can be forced run.");
-    int rc = act_on(request, exec, &(struct bt_act){.action = BT_ACTION_FORCE}, err);
-    if (rc == BT_INVALID)
-        return bt_given_refuse(request, err);
-    BT_TRY(rc);
+    change.run_id = bt_map_str(body, "taskRunId");
+    if (!change.run_id.len)
+        return bt_fail(err, BT_INVALID, "taskRunId: must not be null");
+    BT_TRY(read_state(bt_map_str(body, "state"), "state", &change.state, err));
+    BT_TRY(bt_service_change(request->service, &request->principal, exec, &change, err));
     return give_exec(request, err);
 }
 
@@ -211,6 +260,37 @@ static int unqueue_query(struct bt_request *request, struct bt_err *err)
     return many_by_query(request, &unqueue, err);
 }
 
+static int restart_ids(struct bt_request *request, struct bt_err *err)
+{
+    return many_by_ids(request, &(struct bt_act){.action = BT_ACTION_RESTART}, err);
+}
+
+static int restart_query(struct bt_request *request, struct bt_err *err)
+{
+    return many_by_query(request, &(struct bt_act){.action = BT_ACTION_RESTART}, err);
+}
+
+static int check_new_status(const struct bt_act *act, struct bt_err *err)
+{
+    return bt_act_check(act, act->state, err); /* The same state is a fit one for itself. */
+}
+
+static int status_ids(struct bt_request *request, struct bt_err *err)
+{
+    struct bt_act status;
+    BT_TRY(read_status(request, "newStatus", &status, err));
+    BT_TRY(check_new_status(&status, err));
+    return many_by_ids(request, &status, err);
+}
+
+static int status_query(struct bt_request *request, struct bt_err *err)
+{
+    struct bt_act status;
+    BT_TRY(read_status(request, "newStatus", &status, err));
+    BT_TRY(check_new_status(&status, err));
+    return many_by_query(request, &status, err);
+}
+
 #define UNQUEUE "RUNNING (the default), CANCELLED or FAILED"
 
 static const struct bt_param filter_queries[] = {BT_PARAM_FILTERS, {0}};
@@ -220,6 +300,15 @@ static const struct bt_param unqueue_queries[] = {
 static const struct bt_param unqueue_ids_queries[] = {{"state", "string", UNQUEUE}, {0}};
 static const struct bt_param unqueue_filter_queries[] = {
     BT_PARAM_FILTERS, {"newState", "string", UNQUEUE}, {0}};
+
+#define STATUS "SUCCESS, WARNING, FAILED, KILLED or CANCELLED"
+static const struct bt_param restart_queries[] = {
+    {"revision", "integer", "Its own; another one is refused"}, BT_PARAM_TASK_RUNS, {0}};
+static const struct bt_param status_queries[] = {
+    {"status", "string", STATUS}, BT_PARAM_TASK_RUNS, {0}};
+static const struct bt_param status_ids_queries[] = {{"newStatus", "string", STATUS}, {0}};
+static const struct bt_param status_filter_queries[] = {
+    BT_PARAM_FILTERS, {"newStatus", "string", STATUS}, {0}};
 
 #define FORM "multipart/form-data"
 #define IDS "application/json Strings"
@@ -254,5 +343,21 @@ const struct bt_route bt_routes_exec_actions[] = {
      "Begin now, whatever they wait for", IDS, "Count", NULL},
     {ROUTE("force-run/by-query"), force_query, 0, "forceRunExecutionsByQuery", "Executions",
      "Those that match begin now, whatever they wait for", NULL, "Count", filter_queries},
+    {ROUTE("{executionId}/restart"), restart_one, 0, "restartExecution", "Executions",
+     "What ended badly goes on from what failed", NULL, "Execution", restart_queries},
+    {ROUTE("restart/by-ids"), restart_ids, 0, "restartExecutionsByIds", "Executions",
+     "Restart executions", IDS, "Count", NULL},
+    {ROUTE("restart/by-query"), restart_query, 0, "restartExecutionsByQuery", "Executions",
+     "Restart the executions that match", NULL, "Count", filter_queries},
+    {ROUTE("{executionId}/state"), change_run, 0, "updateTaskRunState", "Executions",
+     "Mark a task run of an ended execution, which goes on from there",
+     "application/json StateRequest", "Execution", exec_queries},
+    {ROUTE("{executionId}/change-status"), status_one, 0, "updateExecutionStatus", "Executions",
+     "Another state for an ended execution; nothing runs", NULL, "Execution", status_queries},
+    {ROUTE("change-status/by-ids"), status_ids, 0, "updateExecutionsStatusByIds", "Executions",
+     "Another state for ended executions", IDS, "Count", status_ids_queries},
+    {ROUTE("change-status/by-query"), status_query, 0, "updateExecutionsStatusByQuery",
+     "Executions", "Another state for the executions that match", NULL, "Count",
+     status_filter_queries},
     {0},
 };

@@ -22,6 +22,10 @@ static const char sql_children[] =
 static const char sql_by_id[] =
     "SELECT n FROM task_runs WHERE exec=?1 AND instr(record,'\"id\":\"'||?2||'\"')>0 LIMIT 1";
 
+/* Outputs may hold the same text: whoever asks looks at the id once more. */
+static const char sql_with_id[] =
+    "SELECT record FROM task_runs WHERE exec=?1 AND instr(record,'\"id\":\"'||?2||'\"')>0";
+
 struct read_run {
     struct bt_taskrun *run;
     char *task_id;
@@ -118,6 +122,42 @@ int read_first_run(struct bt_store *store, const struct bt_first_query *query,
     *ret_run = NULL;
     BT_TRY(store_take(self, &reader, err));
     int rc = read_first(&reader->db, query, ret_run, err);
+    store_give(self, reader);
+    return rc;
+}
+
+static int read_with_id(struct bt_db *db, uint64_t exec, struct bt_str id,
+                        struct bt_taskrun **ret_run, struct bt_err *err)
+{
+    BT_CLEANUP(bt_taskrun_free_p) struct bt_taskrun *run = NULL;
+    sqlite3_stmt *statement;
+    bool is_row;
+    BT_TRY(bt_db_prepare(db, sql_with_id, &statement, err));
+    (void)sqlite3_bind_int64(statement, 1, (int64_t)exec);
+    bt_db_bind(statement, 2, id);
+    int rc = bt_db_step(db, statement, &is_row, err);
+    while (rc == BT_OK && is_row) {
+        run = bt_taskrun_free(run);
+        rc = bt_taskrun_decode(bt_db_text(statement, 0), &run, err);
+        if (rc < 0 || bt_str_eq(bt_id_str(&run->id), id))
+            break;
+        rc = bt_db_step(db, statement, &is_row, err);
+    }
+    (void)sqlite3_reset(statement); /* Done with. */
+    BT_TRY(rc);
+    if (!is_row)
+        return bt_fail(err, BT_NOT_FOUND, "there is no such task run");
+    *ret_run = BT_TAKE(run);
+    return BT_OK;
+}
+
+int read_run(struct bt_store *store, uint64_t exec, struct bt_str id, struct bt_taskrun **ret_run,
+             struct bt_err *err)
+{
+    struct sqlite_store *self = (struct sqlite_store *)store;
+    struct reader *reader = NULL;
+    BT_TRY(store_take(self, &reader, err));
+    int rc = read_with_id(&reader->db, exec, id, ret_run, err);
     store_give(self, reader);
     return rc;
 }
