@@ -80,6 +80,11 @@
 #define BT_HOST_IDLE_MS 60000           /* A host without work ends after this time. */
 #define BT_HOST_EVENTS_MAX 10000u       /* Events of one evaluation of a trigger. */
 #define BT_ROW_BYTES_MAX (16u << 20)    /* One row of a row file. */
+#define BT_SPLIT_FILES_MAX 1000000u     /* Files that one file is split into. */
+#define BT_SPLIT_PARTITIONS_MAX 10000   /* The same, when lines are dealt out in turn. */
+#define BT_DEDUP_LINES_MAX 200000000u   /* Lines of a file that are compared. */
+#define BT_STATE_BYTES_MAX (10u << 20)  /* One state file. */
+#define BT_PURGED_URIS_MAX 10000u       /* Names of deleted files that a task tells. */
 
 /* The HTTP server. */
 #define BT_HTTP_CONNECTIONS_MAX 12000u     /* As far as descriptors are allowed. */

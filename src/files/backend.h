@@ -30,6 +30,9 @@ struct bt_files_ops {
     int (*move)(struct bt_files *files, const char *tenant, const struct bt_file_move *move,
                 struct bt_err *err);
     bool (*drop_empty)(struct bt_files *files, const char *tenant, struct bt_str uri);
+    /* NULL: it is done with list, remove and drop_empty. */
+    int (*walk)(struct bt_files *files, const char *tenant, const struct bt_files_walk *walk,
+                bool deletes, struct bt_err *err);
 };
 
 /* Backends embed these first. */
@@ -39,3 +42,6 @@ struct bt_files {
 struct bt_file_writer {
     struct bt_files *files;
 };
+
+/* Between two blocks of a transfer: BT_ABORTED when this thread is asked to end it. */
+int bt_files_go_on(struct bt_err *err);

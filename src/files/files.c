@@ -154,6 +154,18 @@ int bt_files_delete_tree(struct bt_files *files, const char *tenant, struct bt_s
     return files->ops->remove_tree(files, tenant, uri, err);
 }
 
+static _Thread_local const _Atomic bool *watched;
+
+void bt_files_watch(const _Atomic bool *is_over)
+{
+    watched = is_over;
+}
+
+int bt_files_go_on(struct bt_err *err)
+{
+    return watched && *watched ? bt_fail(err, BT_ABORTED, "the transfer was given up") : BT_OK;
+}
+
 /* --- Folders ------------------------------------------------------------------------------------
  */
 

@@ -71,6 +71,22 @@ bool bt_files_drop_empty(struct bt_files *files, const char *tenant, struct bt_s
 
 int bt_files_delete(struct bt_files *files, const char *tenant, struct bt_str uri,
                     struct bt_err *err);
+/* Tells every file beneath a folder, in no order. */
+struct bt_files_walk {
+    struct bt_str uri; /* Ends in '/'. Missing is no error. */
+    const char *keep;  /* A folder directly in it that is passed by; or NULL. */
+    int (*each)(void *data, struct bt_str uri); /* Negative ends it. NULL: nobody is told. */
+    void *data;
+};
+int bt_files_walk(struct bt_files *files, const char *tenant, const struct bt_files_walk *walk,
+                  struct bt_err *err);
+/* The same, and deletes each before it is told; then the folders in which nothing is left. */
+int bt_files_purge(struct bt_files *files, const char *tenant, const struct bt_files_walk *walk,
+                   struct bt_err *err);
 /* Deletes everything beneath a path prefix ending in '/'. Missing is no error. */
 int bt_files_delete_tree(struct bt_files *files, const char *tenant, struct bt_str uri,
                          struct bt_err *err);
+
+/* Transfers of this thread end with BT_ABORTED, between two blocks, once *is_over is true. The flag
+ * lives until it is taken back with NULL. */
+void bt_files_watch(const _Atomic bool *is_over);

@@ -103,6 +103,20 @@ struct bt_children_query {
     void *data;
 };
 
+struct bt_bad_query {
+    uint64_t exec;
+    uint32_t task, parent;
+    int (*each)(void *data, struct bt_taskrun *run); /* Takes the run. */
+    void *data;
+};
+
+struct bt_runs_query {
+    uint64_t exec;
+    uint32_t from_n, limit;
+    int (*each)(void *data, struct bt_taskrun *run); /* Takes the run. */
+    void *data;
+};
+
 #define BT_ALL_PARENTS UINT32_MAX
 
 struct bt_journal;
@@ -123,8 +137,9 @@ struct bt_journal_ops {
     int (*list)(struct bt_journal *journal, uint64_t exec, uint32_t task, uint32_t parent,
                 int (*each)(void *data, struct bt_taskrun *run), void *data, struct bt_err *err);
     /* The same for those that FAILED, were KILLED or CANCELLED. */
-    int (*bad)(struct bt_journal *journal, uint64_t exec, uint32_t task, uint32_t parent,
-               int (*each)(void *data, struct bt_taskrun *run), void *data, struct bt_err *err);
+    int (*bad)(struct bt_journal *journal, const struct bt_bad_query *query, struct bt_err *err);
+    /* Task runs by number, from one on. */
+    int (*runs)(struct bt_journal *journal, const struct bt_runs_query *query, struct bt_err *err);
     int (*values)(struct bt_journal *journal, uint64_t exec, uint32_t n,
                   struct bt_value **ret_values, struct bt_err *err);
     /* Timers due at or before `now_us`, earliest first, at most *count; *ret_next_us: the due time

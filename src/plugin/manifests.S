@@ -16,6 +16,14 @@ bt_manifest_core_end:
 bt_manifest_script:
     .incbin "plugins/script/plugin.json"
 bt_manifest_script_end:
+    .balign 16
+    .globl bt_manifest_storage
+    .globl bt_manifest_storage_end
+    .hidden bt_manifest_storage
+    .hidden bt_manifest_storage_end
+bt_manifest_storage:
+    .incbin "plugins/storage/plugin.json"
+bt_manifest_storage_end:
     .byte 0
     /* The header that `baton plugin new` gives to a plugin in C. */
     .globl bt_plugin_header

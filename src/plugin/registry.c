@@ -13,6 +13,7 @@
 
 extern const char bt_manifest_core[], bt_manifest_core_end[];
 extern const char bt_manifest_script[], bt_manifest_script_end[];
+extern const char bt_manifest_storage[], bt_manifest_storage_end[];
 
 enum { RUNNERS_MAX = 16, MANIFESTS_MAX = 4 };
 
@@ -201,6 +202,10 @@ struct bt_type *bt_registry_add(struct table *table, const struct bt_value *mani
         type->exec = (enum bt_exec_kind)index_of(exec_names, BT_COUNT(exec_names), exec);
     if (op.len)
         type->op = (enum bt_op)index_of(op_names, BT_COUNT(op_names), op);
+    if (bt_map_gets(entry, "reach")) {
+        int rc = bt_dyn_compile(bt_map_gets(entry, "reach"), &type->reach, NULL);
+        assert(rc == BT_OK);
+    }
     type->required = required_of(type->schema);
     table->list[table->count++] = type;
     add_name(table, type->name, type);
@@ -244,6 +249,7 @@ static void load(void)
 {
     load_manifest(bt_manifest_core, bt_manifest_core_end);
     load_manifest(bt_manifest_script, bt_manifest_script_end);
+    load_manifest(bt_manifest_storage, bt_manifest_storage_end);
     assert(registry.common);
 }
 

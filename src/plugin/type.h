@@ -1,5 +1,6 @@
 /* type.h — A task type as the registry knows it, from its manifest. */
 #pragma once
+#include "lang/expr/expr.h"
 #include "value/value.h"
 
 /* How the engine runs a type. */
@@ -92,6 +93,7 @@ struct bt_type {
         *schema; /* Properties: {"name": {"type":…, "default":…, "x-dynamic":…}} */
     const struct bt_value *required; /* List of names. */
     const struct bt_value *manifest; /* The whole entry. */
+    struct bt_dyn *reach; /* What its runs see besides what their properties name; or NULL. */
     bool is_deprecated;
     const struct bt_plugin_info *plugin; /* NULL: built in. */
 };

@@ -12,8 +12,11 @@ static const char sql_exec[] =
     "SELECT key,namespace,flow_id FROM executions WHERE tenant=?1 AND id=?2";
 static const char sql_chunks[] =
     "SELECT first_line,lines,levels,from_us,to_us,segment,offset,length FROM log_chunks"
-    " WHERE exec=?1 AND levels&?2 ORDER BY first_line";
-static const char sql_run[] = "SELECT task_id FROM task_runs WHERE exec=?1 AND n=?2";
+    " WHERE exec=?1 AND levels&?2 AND first_line>=?3 ORDER BY first_line";
+static const char sql_run[] =
+    "SELECT task_id,json_extract(record,'$.id') FROM task_runs WHERE exec=?1 AND n=?2";
+
+enum { PAGE_BYTES = 1 << 20 };
 
 struct bt_server_world {
     pthread_mutex_t lock;
@@ -56,15 +59,22 @@ static int ask_kv(struct bt_server_world *world, const struct bt_question *quest
     return *ret_value ? BT_OK : bt_fail_mem(err, "key-value");
 }
 
-/* --- Error logs ------------------------------------------------------------------------------- */
+/* --- Logs ------------------------------------------------------------------------------- */
 
 struct log_ctx {
     struct bt_server_world *world;
     const struct bt_question *question;
+    struct bt_str exec_id;
     uint64_t exec;
     char *namespace, *flow_id; /* Owned. */
-    struct bt_value *list;     /* Owned. */
-    size_t bytes;
+    uint32_t taskrun;          /* Of which the next two are; both owned. */
+    struct bt_value *task_id, *run_id;
+    enum bt_level least;
+    struct bt_value *list; /* Owned. */
+    size_t bytes, bytes_max, count_max;
+    uint64_t next; /* The line that is read first; then the first one that was not read. */
+    bool is_all;   /* There are no more. */
+    bool is_paged; /* It ends behind the chunk in which the page is full. */
     struct bt_err *err;
 };
 
@@ -75,7 +85,7 @@ static int find_exec(struct log_ctx *ctx)
     bool is_row;
     BT_TRY(bt_db_prepare(db, sql_exec, &statement, ctx->err));
     bt_db_bind(statement, 1, bt_str_of(ctx->question->tenant));
-    bt_db_bind(statement, 2, bt_str_of(ctx->question->exec_id));
+    bt_db_bind(statement, 2, ctx->exec_id);
     BT_TRY(bt_db_step(db, statement, &is_row, ctx->err));
     if (!is_row)
         return bt_fail(ctx->err, BT_NOT_FOUND, "the execution does not exist");
@@ -86,38 +96,53 @@ static int find_exec(struct log_ctx *ctx)
     return ctx->namespace && ctx->flow_id ? BT_OK : bt_fail_mem(ctx->err, "logs");
 }
 
-/* NULL: of the execution itself. Owned STRING. */
-static int task_of(struct log_ctx *ctx, uint32_t taskrun, struct bt_value **ret_id)
+/* Who wrote the line: lines of one task run stand together. */
+static int find_run(struct log_ctx *ctx, uint32_t taskrun)
 {
     sqlite3_stmt *statement;
     struct bt_db *db = &ctx->world->db;
     bool is_row;
+    if (ctx->task_id && ctx->taskrun == taskrun)
+        return BT_OK;
     BT_TRY(bt_db_prepare(db, sql_run, &statement, ctx->err));
     (void)sqlite3_bind_int64(statement, 1, (int64_t)ctx->exec);
     (void)sqlite3_bind_int64(statement, 2, taskrun);
     BT_TRY(bt_db_step(db, statement, &is_row, ctx->err));
-    *ret_id = is_row ? bt_value_string(bt_db_text(statement, 0)) : bt_value_null();
+    bt_value_unref(ctx->task_id);
+    bt_value_unref(ctx->run_id);
+    ctx->taskrun = taskrun;
+    ctx->task_id = is_row ? bt_value_string(bt_db_text(statement, 0)) : bt_value_null();
+    ctx->run_id = is_row ? bt_value_string(bt_db_text(statement, 1)) : bt_value_null();
     (void)sqlite3_reset(statement); /* As above. */
-    return *ret_id ? BT_OK : bt_fail_mem(ctx->err, "logs");
+    return ctx->task_id && ctx->run_id ? BT_OK : bt_fail_mem(ctx->err, "logs");
+}
+
+static void ctx_done(struct log_ctx *ctx)
+{
+    free(ctx->namespace);
+    free(ctx->flow_id);
+    bt_value_unref(ctx->task_id);
+    bt_value_unref(ctx->run_id);
+    bt_value_unref(ctx->list);
 }
 
 static int add_entry(void *data, const struct bt_log_entry *entry)
 {
     struct log_ctx *ctx = data;
     char time[BT_ISO_SIZE];
-    struct bt_value *task = NULL;
-    ctx->bytes += entry->text.len;
-    if (entry->level < BT_LEVEL_ERROR || bt_value_count(ctx->list) >= BT_ERROR_LOGS_MAX ||
-        ctx->bytes > BT_EXPR_OUTPUT_MAX / 2)
+    if (entry->level < ctx->least || bt_value_count(ctx->list) >= ctx->count_max ||
+        ctx->bytes > ctx->bytes_max)
         return BT_OK;
-    BT_TRY(task_of(ctx, entry->taskrun, &task));
+    ctx->bytes += entry->text.len;
+    BT_TRY(find_run(ctx, entry->taskrun));
     BT_VALUE map = bt_map_new(9);
-    int rc = bt_map_puts(map, "taskId", task);
+    int rc = bt_map_puts(map, "taskId", bt_value_ref(ctx->task_id));
+    rc |= bt_map_puts(map, "taskRunId", bt_value_ref(ctx->run_id));
     rc |= bt_map_puts(map, "message", bt_value_string(entry->text));
     rc |= bt_map_puts(map, "level", bt_value_cstr(bt_level_name(entry->level)));
     rc |= bt_map_puts(map, "timestamp", bt_value_cstr(bt_iso_utc(entry->time_us, time)));
     rc |= bt_map_puts(map, "attemptNumber", bt_value_int((int64_t)entry->attempt));
-    rc |= bt_map_puts(map, "executionId", bt_value_cstr(ctx->question->exec_id));
+    rc |= bt_map_puts(map, "executionId", bt_value_string(ctx->exec_id));
     rc |= bt_map_puts(map, "namespace", bt_value_cstr(ctx->namespace));
     rc |= bt_map_puts(map, "flowId", bt_value_cstr(ctx->flow_id));
     return rc == BT_OK && bt_list_push(ctx->list, BT_TAKE(map)) == BT_OK
@@ -133,8 +158,10 @@ static int read_chunks(struct log_ctx *ctx)
     int rc = BT_OK;
     BT_TRY(bt_db_prepare(db, sql_chunks, &statement, ctx->err));
     (void)sqlite3_bind_int64(statement, 1, (int64_t)ctx->exec);
-    (void)sqlite3_bind_int64(statement, 2, 1 << BT_LEVEL_ERROR);
-    while (rc == BT_OK && bt_value_count(ctx->list) < BT_ERROR_LOGS_MAX &&
+    (void)sqlite3_bind_int64(statement, 2, (1 << BT_LEVEL_COUNT) - (1 << ctx->least));
+    (void)sqlite3_bind_int64(statement, 3, (int64_t)ctx->next);
+    while (rc == BT_OK && bt_value_count(ctx->list) < ctx->count_max &&
+           !(ctx->is_paged && ctx->bytes > PAGE_BYTES) &&
            (rc = bt_db_step(db, statement, &is_row, ctx->err)) == BT_OK && is_row) {
         struct bt_log_chunk chunk = {
             .exec = ctx->exec,
@@ -148,7 +175,9 @@ static int read_chunks(struct log_ctx *ctx)
             .length = (uint32_t)sqlite3_column_int64(statement, 7),
         };
         rc = bt_logs_read(ctx->world->logs, &chunk, add_entry, ctx, ctx->err);
+        ctx->next = chunk.first_line + chunk.lines;
     }
+    ctx->is_all = !is_row;
     (void)sqlite3_reset(statement); /* Repeats the error that was just told. */
     return rc;
 }
@@ -156,15 +185,61 @@ static int read_chunks(struct log_ctx *ctx)
 static int ask_error_logs(struct bt_server_world *world, const struct bt_question *question,
                           struct bt_value **ret_value, struct bt_err *err)
 {
-    struct log_ctx ctx = {.world = world, .question = question, .list = bt_list_new(0), .err = err};
+    struct log_ctx ctx = {.world = world,
+                          .question = question,
+                          .exec_id = bt_str_of(question->exec_id),
+                          .least = BT_LEVEL_ERROR,
+                          .count_max = BT_ERROR_LOGS_MAX,
+                          .bytes_max = BT_EXPR_OUTPUT_MAX / 2,
+                          .list = bt_list_new(0),
+                          .err = err};
     int rc = ctx.list ? find_exec(&ctx) : bt_fail_mem(err, "logs");
     if (rc == BT_OK)
         rc = read_chunks(&ctx);
-    free(ctx.namespace);
-    free(ctx.flow_id);
     if (rc == BT_OK)
         *ret_value = BT_TAKE(ctx.list);
-    bt_value_unref(ctx.list);
+    ctx_done(&ctx);
+    return rc;
+}
+
+/* A page of lines: whole chunks, so that the next one begins where a chunk does. */
+static int read_page(struct log_ctx *ctx)
+{
+    const struct bt_value *args = ctx->question->args;
+    int rc = find_exec(ctx);
+    bool is_it = rc == BT_OK && bt_str_is(bt_map_str(args, "namespace"), ctx->namespace) &&
+                 bt_str_is(bt_map_str(args, "flowId"), ctx->flow_id);
+    if (rc == BT_NOT_FOUND || (rc == BT_OK && !is_it)) { /* It has no lines. */
+        ctx->is_all = true;
+        return BT_OK;
+    }
+    return rc < 0 ? rc : read_chunks(ctx);
+}
+
+static int ask_logs(struct bt_server_world *world, const struct bt_question *question,
+                    struct bt_value **ret_value, struct bt_err *err)
+{
+    BT_VALUE page = bt_map_new(2);
+    struct log_ctx ctx = {.world = world,
+                          .question = question,
+                          .exec_id = bt_map_str(question->args, "executionId"),
+                          .least = BT_LEVEL_INFO,
+                          .count_max = SIZE_MAX,
+                          .bytes_max = SIZE_MAX,
+                          .is_paged = true,
+                          .next = (uint64_t)bt_value_as_int(bt_map_gets(question->args, "from")),
+                          .list = bt_list_new(0),
+                          .err = err};
+    (void)bt_level_parse(bt_map_str(question->args, "level"), &ctx.least); /* Else INFO. */
+    int rc = page && ctx.list ? read_page(&ctx) : bt_fail_mem(err, "logs");
+    if (rc == BT_OK && bt_map_puts(page, "lines", BT_TAKE(ctx.list)) < 0)
+        rc = bt_fail_mem(err, "logs");
+    if (rc == BT_OK && !ctx.is_all &&
+        bt_map_puts(page, "next", bt_value_int((int64_t)ctx.next)) < 0)
+        rc = bt_fail_mem(err, "logs");
+    ctx_done(&ctx);
+    if (rc == BT_OK)
+        *ret_value = BT_TAKE(page);
     return rc;
 }
 
@@ -197,11 +272,8 @@ static int ask(void *data, const struct bt_question *question, struct bt_value *
         const char *name;
         int (*ask)(struct bt_server_world *world, const struct bt_question *question,
                    struct bt_value **ret_value, struct bt_err *err);
-    } functions[] = {{"secret", ask_secret},
-                     {"kv", ask_kv},
-                     {"errorLogs", ask_error_logs},
-                     {"seal", ask_seal},
-                     {"unseal", ask_unseal}};
+    } functions[] = {{"secret", ask_secret}, {"kv", ask_kv},     {"errorLogs", ask_error_logs},
+                     {"logs", ask_logs},     {"seal", ask_seal}, {"unseal", ask_unseal}};
     struct bt_server_world *world = data;
     for (size_t i = 0; i < BT_COUNT(functions); i++) {
         if (strcmp(question->function, functions[i].name) != 0)

@@ -40,7 +40,8 @@ static int space_path(const struct bt_job *job, struct bt_buf *out)
     return bt_buf_adds(out, "/_files/");
 }
 
-static int check_owner(const struct bt_job *job, struct bt_str uri, struct bt_err *err)
+int bt_reader_owns(const struct bt_job *job, struct bt_str uri, const char *verb,
+                   struct bt_err *err)
 {
     static int (*const owners[])(const struct bt_job *job,
                                  struct bt_buf *out) = {bt_job_path, trigger_path, space_path};
@@ -52,8 +53,8 @@ static int check_owner(const struct bt_job *job, struct bt_str uri, struct bt_er
             return BT_OK;
     }
     return bt_fail(err, BT_INVALID,
-                   "Unable to read the file '%.*s' as it didn't belong to the current execution",
-                   BT_FMT(uri));
+                   "Unable to %s the file '%.*s' as it didn't belong to the current execution",
+                   verb, BT_FMT(uri));
 }
 
 /* A relative path is a file of the namespace; anything with a scheme is a URI. */
@@ -132,7 +133,7 @@ int bt_reader_call(const struct bt_reading *reading, const char *function, struc
     int64_t size_bytes;
     BT_TRY(resolve(job, path, &text, err));
     struct bt_str uri = bt_buf_str(&text);
-    BT_TRY(check_owner(job, uri, err));
+    BT_TRY(bt_reader_owns(job, uri, "read", err));
     if (strcmp(function, "read") == 0)
         return read_whole(files, job->tenant, uri, ret_value, err);
     int rc = bt_files_size(files, job->tenant, uri, &size_bytes, err);

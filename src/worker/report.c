@@ -30,6 +30,15 @@ void slot_log(struct slot *slot, enum bt_level level, struct bt_str text)
                              0); /* Has a callback. */
 }
 
+void slot_log_notes(struct slot *slot)
+{
+    struct bt_str notes = bt_buf_str(&slot->notes.text);
+    for (size_t end; notes.len > 0; notes = bt_str_slice(notes, end + 1, notes.len)) {
+        end = (size_t)((const char *)memchr(notes.at, '\n', notes.len) - notes.at);
+        slot_log(slot, BT_LEVEL_WARN, bt_str_slice(notes, 0, end));
+    }
+}
+
 static int exit_code(int32_t status)
 {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

@@ -138,6 +138,7 @@ static void free_slot(struct slot *slot)
     assert(!slot->host && slot->help == HELP_NONE);
     bt_plan_done(&slot->plan);
     slot_host_done(slot);
+    slot->core_props = bt_value_unref(slot->core_props);
     bt_buf_done(&slot->notes.text);
     slot->uris = bt_value_unref(slot->uris);
     slot->outputs = bt_value_unref(slot->outputs);
@@ -244,9 +245,11 @@ static void on_timer(uv_timer_t *timer)
     struct slot *slot = timer->data;
     bool is_timeout = !slot->is_timed_out && !slot->is_killed &&
                       (slot->phase == PHASE_PREPARING || slot->phase == PHASE_BRINGING ||
-                       slot->phase == PHASE_WAITING || slot->phase == PHASE_RUNNING);
+                       slot->phase == PHASE_WAITING || slot->phase == PHASE_RUNNING ||
+                       slot->phase == PHASE_WORKING);
     if (is_timeout) {
         slot->is_timed_out = true; /* A waiting one is looked at in the worker's turn. */
+        slot->is_core_over = true;
         if (slot->phase == PHASE_RUNNING)
             terminate(slot);
     } else if (slot->phase == PHASE_RUNNING || slot->phase == PHASE_DRAINING) {
@@ -428,50 +431,12 @@ static void work_done(uv_work_t *work, int status)
     } else if (slot->phase == PHASE_BRINGING) {
         slot_run(slot);
     } else if (slot->phase == PHASE_STORING) {
-        struct bt_str notes = bt_buf_str(&slot->notes.text);
-        for (size_t end; notes.len > 0; notes = bt_str_slice(notes, end + 1, notes.len)) {
-            end = (size_t)((const char *)memchr(notes.at, '\n', notes.len) - notes.at);
-            slot_log(slot, BT_LEVEL_WARN, bt_str_slice(notes, 0, end));
-        }
+        slot_log_notes(slot);
         finish(slot);
     } else {
         free_slot(slot);
     }
     bt_worker_turn(slot->worker);
-}
-
-static bool is_script(enum bt_op op)
-{
-    return op == BT_OP_SHELL_COMMANDS || op == BT_OP_SHELL_SCRIPT || op == BT_OP_PYTHON_COMMANDS ||
-           op == BT_OP_PYTHON_SCRIPT;
-}
-
-int slot_plan(struct slot *slot)
-{
-    const struct bt_type *type = slot->job->task->type;
-    struct bt_err err = BT_ERR_INIT;
-    slot->is_host = type->plugin != NULL;
-    slot->streams[STREAM_OUT].level = slot->is_host ? BT_LEVEL_DEBUG : BT_LEVEL_INFO;
-    slot->has_dir =
-        slot->is_host && !slot->asks.may_block && !slot->outer && slot_host_take_dir(slot);
-    if (slot->is_host && slot_host_plan(slot, &err) < 0)
-        slot->err = err;
-    if (slot->is_host)
-        return slot->err.code;
-    if (!is_script(type->op))
-        return bt_fail(&slot->err, BT_UNAVAILABLE, "this worker cannot run tasks of type '%s'",
-                       type->name);
-    struct bt_capabilities capabilities = bt_asks_capabilities(&slot->asks);
-    struct bt_plan_place place = {
-        .capabilities = &capabilities,
-        .work_dir = slot->work_dir,
-        .fetch_dir = slot->fetch_dir,
-        .output_dir = slot->output_dir,
-    };
-    int rc = bt_plan_make(&slot->plan, slot->job, &place, &err);
-    if (rc < 0)
-        slot->err = err;
-    return rc;
 }
 
 static void warn_of_dependencies(struct slot *slot)
@@ -482,32 +447,14 @@ static void warn_of_dependencies(struct slot *slot)
                         "this machine; install others in beforeCommands"));
 }
 
-void slot_set_work_dir(struct slot *slot, const char *name)
-{
-    (void)snprintf(slot->work_name, NAME_SIZE, "%s", name);
-    (void)snprintf(slot->work_dir, PATH_SIZE, "%s/%s", slot->worker->dir, name); /* Both fit. */
-}
-
-void slot_set_paths(struct slot *slot)
-{
-    const struct bt_job *job = slot->job;
-    const char *dir = slot->worker->dir;
-    const char *id = job->taskrun_id[0] ? job->taskrun_id : job->exec_id;
-    char name[NAME_SIZE];
-    (void)snprintf(name, sizeof name, "%s-%" PRIx64, id, job->token);
-    slot_set_work_dir(slot, name);
-    (void)snprintf(slot->fetch_name, NAME_SIZE, "%s-%" PRIx64 "-in", id, job->token);
-    (void)snprintf(slot->output_name, NAME_SIZE, "%s-%" PRIx64 "-out", id, job->token);
-    (void)snprintf(slot->fetch_dir, PATH_SIZE, "%s/%s", dir, slot->fetch_name);
-    (void)snprintf(slot->output_dir, PATH_SIZE, "%s/%s", dir, slot->output_name); /* All fit. */
-}
-
 void slot_reset(struct slot *slot)
 {
     slot->has_run = slot->is_clean = slot->is_host = false;
     slot->has_result = slot->has_children = slot->has_lost_contact = false;
     slot->is_host_warning = slot->is_refused = slot->has_to_conclude = false;
     slot->has_dir = slot->is_dir_kept = slot->is_flushing = false;
+    slot->core = NULL;
+    slot->is_core_over = slot->is_killed || slot->is_timed_out;
     slot->grace_end_ms = 0;
     slot->status = 0;
     slot->err = (struct bt_err)BT_ERR_INIT;
@@ -518,6 +465,10 @@ void slot_reset(struct slot *slot)
 
 void slot_go_on(struct slot *slot)
 {
+    if (slot->core) {
+        slot_core_start(slot);
+        return;
+    }
     warn_of_dependencies(slot);
     slot->phase = PHASE_BRINGING;
     if (bt_stage_is_heavy(&slot->plan)) {
@@ -564,6 +515,7 @@ void slot_kill(struct slot *slot, bool is_now)
     bool was_asked = slot->is_killed || slot->is_timed_out;
     slot->is_killed = true;
     slot->is_now = slot->is_now || is_now;
+    slot->is_core_over = true;
     if (slot->phase == PHASE_RUNNING && (!was_asked || slot->is_now))
         terminate(slot);
     else if (slot->phase == PHASE_DRAINING)

@@ -191,6 +191,7 @@ void bt_worker_turn(struct bt_worker *worker)
         return;
     obey_kills(worker);
     answer_flushes(worker);
+    slots_core_end(worker);
     slots_go_on(worker);
     struct slot *slot;
     struct bt_job *job;

@@ -3,6 +3,7 @@
 #pragma once
 #include "files/files.h"
 #include "sys/warden.h"
+#include "worker/core/core.h"
 #include "worker/host/host.h"
 #include "worker/runner/lines.h"
 #include "worker/runner/logs.h"
@@ -20,6 +21,7 @@ enum phase {
     PHASE_PREPARING, /* A helper thread renders what asks for the world: slot_asks.c. */
     PHASE_BRINGING,  /* A helper thread brings files. */
     PHASE_WAITING,   /* All plugin hosts are busy ending. */
+    PHASE_WORKING,   /* A thread of its own runs a task of core/. */
     PHASE_RUNNING,   /* The command runs. */
     PHASE_DRAINING,  /* It has ended; its output, or others of its group, have not. */
     PHASE_ENDING,    /* The warden kills what is left. */
@@ -71,6 +73,11 @@ struct slot {
     struct bt_fetcher fetcher;   /* Of the job. */
     bool has_leftover;           /* Its directory waits to be removed. */
     uint64_t deadline_ms;        /* Time of the loop; 0 = none. */
+    /* Of a task of core/: slot_core.c. */
+    bt_core_run core;            /* NULL: it is none. */
+    struct bt_value *core_props; /* Owned: rendered. */
+    pthread_t core_thread;       /* While in PHASE_WORKING. */
+    _Atomic bool is_core_over;   /* It is to end. */
     /* Of an attempt in a plugin host: slot_host.c. */
     bool is_host;
     bool has_result, has_children, has_lost_contact, is_host_warning, is_refused;
@@ -91,6 +98,7 @@ struct slot {
     bool is_flushing; /* The plugin waits for its events to be durable. */
 
     uint64_t is_kill_asked; /* Under the mutex; a word of its own, not one read with others. */
+    uint64_t is_core_done;  /* Under the mutex: the thread is about to end. */
     bool is_flushed;        /* Under the mutex: the answer is there … */
     char *flush_error;      /* … and why they are not durable, or NULL. Owned. */
 };
@@ -119,7 +127,7 @@ struct bt_worker {
 
     pthread_mutex_t mutex; /* Guards what follows, and what slots mark so. */
     struct bt_job *first, *last;
-    bool has_kills, has_flushed, is_stopping, is_now;
+    bool has_kills, has_flushed, has_core_done, is_stopping, is_now;
     bool is_over; /* The thread looks at nothing any more. */
 };
 
@@ -153,10 +161,17 @@ void slot_reset(struct slot *slot);
 /* What follows the plan: files, the command. */
 void slot_go_on(struct slot *slot);
 /* Makes the plan. Touches only the slot. */
-int slot_plan(struct slot *slot);
+int slot_plan(struct slot *slot); /* slot_plan.c */
 struct bt_stage slot_stage(struct slot *slot);
 void slot_start_work(struct slot *slot, enum phase phase);
 void slot_run(struct slot *slot);
+
+/* slot_core.c */
+/* Renders the properties. */
+int slot_core_plan(struct slot *slot);
+void slot_core_start(struct slot *slot);
+/* Concludes those whose threads have ended. */
+void slots_core_end(struct bt_worker *worker);
 
 /* slot_asks.c */
 /* Renders the properties; on a helper thread when they ask for the world. */
@@ -177,6 +192,8 @@ struct bt_value *slot_outputs(struct slot *slot);
 void slot_report(struct slot *slot);
 /* A result without a run: of a job that was killed while it waited. */
 void report_killed(struct bt_worker *worker, struct bt_job *job);
+/* What helpers noted about files, as WARN lines. */
+void slot_log_notes(struct slot *slot);
 /* The line to the log, and the timer that hands it over. */
 void slot_log(struct slot *slot, enum bt_level level, struct bt_str text);
 

@@ -6,6 +6,8 @@
  *     secret      {key}                             → text
  *     kv          {key, namespace, errorOnMissing}  → value, null when there is none
  *     errorLogs   {}                                → list of {taskId, message, …}
+ *     logs        {executionId, namespace, flowId, level, from}
+ *                 → {lines, next}: a page of its lines from number `from` on; no `next`: the last
  *     seal        {text, masked}                    → a sealed value (value/sealed.h)
  *     unseal      {value}                           → the text of a sealed value */
 #pragma once

@@ -313,6 +313,74 @@ def case_refused(scene):
     check("exit codes", [client.wait(30) for client in clients] == [0] * 12, scene.output()[-1500:])
 
 
+FILES = r"""
+id: files
+namespace: test
+tasks:
+  - id: data
+    type: shell
+    outputFiles: [rows.ion]
+    commands:
+      - for i in $(seq 1 %(rows)s); do echo "{\"id\":$i}"; done > rows.ion
+  - {id: some, type: storage.filter, from: "{{ outputs.data.outputFiles['rows.ion'] }}", filterCondition: "{{ id > 2 }}"}
+  - {id: last, type: storage.deduplicate, from: "{{ outputs.some.uri }}", expr: "{{ id %% 2 }}"}
+  - {id: back, type: storage.reverse, from: "{{ outputs.last.uri }}"}
+  - {id: batches, type: storage.split, from: "{{ outputs.back.uri }}", rows: 1}
+  - {id: whole, type: storage.concat, files: "{{ outputs.batches.uris }}"}
+  - {id: text, type: return, format: "{{ read(outputs.whole.uri) }}"}
+  - {id: files, type: storage.local_files, inputs: {a.txt: "{{ outputs.whole.uri }}"}, outputs: [a.txt]}
+  - {id: gone, type: storage.delete, uri: "{{ outputs.whole.uri }}", errorOnMissing: true}
+  - {id: missing, type: storage.delete, uri: "{{ outputs.whole.uri }}"}
+  - {id: up, type: namespace.upload, filesMap: {a/x.ion: "{{ outputs.last.uri }}", b.txt: "{{ outputs.last.uri }}"}}
+  - {id: down, type: namespace.download, namespace: test, files: ["a/*.ion"]}
+  - {id: lines, type: log.fetch, level: DEBUG}
+  - {id: away, type: namespace.delete, namespace: test, files: ["**"]}
+  - {id: set, type: state.set, data: {a: 1}}
+  - {id: get, type: state.get, errorOnMissing: true}
+  - {id: forget, type: state.delete, errorOnMissing: true}
+  - {id: clean, type: storage.purge_execution}
+  - id: check
+    type: assert
+    conditions:
+      - "{{ outputs.text.value | startsWith('{\"id\":10}') }}"
+      - "{{ outputs.text.value | length == 19 }}"
+      - "{{ outputs.missing.deleted == false }}"
+      - "{{ outputs.get.data.a == 1 }}"
+      - "{{ outputs.down.files | keys | first == '/a/x.ion' }}"
+      - "{{ outputs.down.files | length == 1 }}"
+      - "{{ outputs.clean.uris | length == 9 }}"
+"""
+
+
+def case_files(scene):
+    """Tasks on files run on a worker elsewhere; nothing is left of their files."""
+    cluster = scene.open()
+    cluster.start_worker()
+    flow = scene.folder / "files.yml"
+    flow.write_text(FILES % {"rows": 10})
+    check("exit code", cluster.run(flow).wait(60) == 0, scene.output()[-2000:])
+    left = [path for path in (cluster.data / "storage").rglob("*") if path.is_file()]
+    check("files are left", not left, left)
+
+
+def case_files_killed(scene):
+    """A task on a file that a worker elsewhere runs ends when its execution is killed."""
+    cluster = scene.open()
+    cluster.start_worker()
+    flow = scene.folder / "files.yml"
+    flow.write_text((FILES % {"rows": 2000}).replace("{{ id > 2 }}", "{% for i in 1..20000 %}{{ i }}{% endfor %}"))
+    client = cluster.run(flow)
+    check("it never ran", cluster.wait_for("SELECT count(*) FROM task_runs WHERE task_id = 'some' AND state = 'RUNNING'",
+                                           [(1,)]), scene.output()[-2000:])
+    asked = time.time()
+    client.send_signal(signal.SIGINT)
+    client.wait(20)
+    check("it was not killed", cluster.wait_for("SELECT state FROM executions", [("KILLED",)], 20),
+          scene.output()[-2000:])
+    check("it took too long", time.time() - asked < 5, time.time() - asked)
+    return f"{(time.time() - asked) * 1000:.0f} ms from the kill to its end"
+
+
 def case_group(scene):
     """A task waits, and says so, for a group that has no worker; tags choose among workers."""
     cluster = scene.open(lost_ms=1000)

@@ -49,6 +49,8 @@ static int pick_variables(struct bt_step *step, const struct bt_taskrun *run,
     for (uint32_t i = 0; i < task->prop_count; i++)
         if (bt_dyn_paths(task->props[i].value, &paths) < 0)
             return bt_fail_mem(err, "context");
+    if (task->type->reach && bt_dyn_paths(task->type->reach, &paths) < 0)
+        return bt_fail_mem(err, "context");
     return scope_pick(&scope, &paths, ret_variables, ret_as_of, err);
 }
 

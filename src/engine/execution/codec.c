@@ -156,6 +156,9 @@ int bt_exec_encode(const struct bt_exec *exec, struct bt_buf *out)
     put_some(out, "sd", exec->schedule_us);
     put_some(out, "sl", exec->slot);
     put_some(out, "fo", exec->is_forced);
+    put_some(out, "cf", (int64_t)exec->copy_from);
+    put_some(out, "cn", exec->copy_next);
+    put_some(out, "rn", exec->replay_n);
     put_some(out, "rs", exec->is_restarting);
     put_value(out, "cu", exec->cuts);
     put_some(out, "k", exec->is_killing);
@@ -359,6 +362,9 @@ int bt_exec_decode(struct bt_str text, struct bt_exec **ret_exec, struct bt_err 
     exec->asked = get_value(record, "ao");
     exec->schedule_us = get_int(record, "sd");
     exec->is_forced = get_int(record, "fo") != 0;
+    exec->copy_from = (uint64_t)get_int(record, "cf");
+    exec->copy_next = get_u32(record, "cn");
+    exec->replay_n = get_u32(record, "rn");
     exec->is_restarting = get_int(record, "rs") != 0;
     exec->cuts = get_value(record, "cu");
     exec->slot = (enum bt_slot)get_u32(record, "sl");

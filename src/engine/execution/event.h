@@ -43,6 +43,8 @@ enum bt_event_kind {
     BT_EVENT_CHANGE,  /* Task run `taskrun` is to be `state`, and the execution goes on from there.
                        */
     BT_EVENT_STATUS,  /* An execution that has ended is to be `state`. */
+    BT_EVENT_COPY,    /* Replay: the next task runs are copied (by the runner). */
+    BT_EVENT_REPLAY,  /* Replay: task run `taskrun` begins; its groups go on. */
     BT_EVENT_KIND_COUNT,
 };
 

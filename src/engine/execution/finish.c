@@ -9,6 +9,8 @@
 static bool must_wait(struct bt_step *step)
 {
     const struct bt_exec *exec = step->exec;
+    if (exec->copy_from)
+        return true; /* Its task runs are being copied: it begins after that. */
     if (exec->is_killing || exec->is_forced)
         return false;
     if (exec->schedule_us > step->env.now_us) {
@@ -77,6 +79,10 @@ int on_begin(struct bt_step *step, struct bt_err *err)
     step_changed(step, NULL);
     exec->group.list = tasks ? (uint32_t)(tasks - step->flow->lists) : BT_NO_TASK;
     exec->group.lanes = tasks ? 1 : 0;
+    if (exec->is_killing && exec->replay_n) {
+        step_event(step, BT_EVENT_START, exec->replay_n, 0); /* It ends, and all above it. */
+        return BT_OK;
+    }
     if (exec->is_killing) {
         exec->is_finishing = true;
         step_event(step, BT_EVENT_FINISH, 0, 0);
@@ -87,6 +93,11 @@ int on_begin(struct bt_step *step, struct bt_err *err)
         struct bt_effect *effect = step_effect(step, BT_EFFECT_TIMER_SET);
         effect->timer = BT_TIMER_TIMEOUT;
         effect->due_us = step->env.now_us + step->flow->timeout_us;
+    }
+    if (exec->replay_n) {
+        step_event(step, BT_EVENT_START, exec->replay_n, 0);
+        step_event(step, BT_EVENT_REPLAY, exec->replay_n, 0);
+        return BT_OK;
     }
     exec->group.is_open_queued = true;
     step_event(step, BT_EVENT_OPEN, 0, 0);

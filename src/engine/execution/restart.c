@@ -190,19 +190,24 @@ static void restart_child(struct bt_step *step, struct bt_taskrun *group_run,
     step_event(step, BT_EVENT_START, child->n, 0);
 }
 
+/* One that was read before the first change. */
+static struct bt_taskrun *known_run(const struct bt_step *step, uint32_t n)
+{
+    struct bt_taskrun *run = NULL;
+    if (step->view.taskrun(step->view.data, n, &run) != BT_OK || !run)
+        abort(); /* A defect: the batch is not committed. */
+    return run;
+}
+
 /* Lanes whose last child ended well, but which could not go on then. */
 static void restart_cuts(struct bt_step *step, struct bt_taskrun *run, struct bt_group *group)
 {
     struct bt_value **cuts = run ? &run->cuts : &step->exec->cuts;
     for (size_t i = 0; i < bt_value_count(*cuts); i++) {
-        struct bt_taskrun *child;
         uint32_t n = (uint32_t)bt_value_as_int(bt_list_at(*cuts, i));
-        int rc = step->view.taskrun(step->view.data, n, &child);
-        assert(rc == BT_OK); /* It was read before. */
-        (void)rc;
         group->open++;
         step_event(step, BT_EVENT_NEXT, run ? run->n : 0, n);
-        uncount(group, child->state);
+        uncount(group, known_run(step, n)->state);
     }
     *cuts = bt_value_unref(*cuts);
 }
@@ -219,44 +224,49 @@ static void restart_whole(struct bt_step *step, struct bt_taskrun *run)
     step_event(step, BT_EVENT_START, run->n, 0);
 }
 
-int on_restart_group(struct bt_step *step, const struct bt_event *event, struct bt_err *err)
+/* All has been read: what ended badly goes on, or all of it runs anew. */
+static void restart_group(struct bt_step *step, struct bt_taskrun *run, struct bt_group *group,
+                          const struct bad *bad)
 {
-    struct bt_group *group;
-    struct bt_taskrun *run;
-    BT_CLEANUP(bad_done) struct bad bad = {0};
-    BT_TRY(step_group(step, event->taskrun, &group, &run));
-    bool is_waiting =
-        run ? bt_state_is_ended(run->state) && run->end_n == 0 : step->exec->is_restarting;
-    if (!is_waiting)
-        return BT_OK; /* Repeated. */
-    BT_TRY(read_bad(step, run, group, &bad, err));
+    struct bt_exec *exec = step->exec;
     bool is_unit = run && step_task(step, run)->type->op == BT_OP_WORKING_DIRECTORY;
-    bool has_rest = bad.count || bt_value_count(run ? run->cuts : step->exec->cuts) ||
-                    group->next < group->lanes;
+    bool has_rest =
+        bad->count || bt_value_count(run ? run->cuts : exec->cuts) || group->next < group->lanes;
     if (run && (is_unit || !has_rest)) {
         run->cuts = bt_value_unref(run->cuts);
         restart_whole(step, run);
-        return BT_OK;
+        return;
     }
     group_reopen(step, run, group);
     if (run)
         run_move(step, run, BT_RUNNING);
     else
-        step->exec->is_restarting = false;
+        exec->is_restarting = false;
     exec_settle(step);
-    for (size_t i = 0; i < bad.count; i++) {
-        struct bt_taskrun *child;
-        int rc = step->view.taskrun(step->view.data, bad.ns[i], &child);
-        assert(rc == BT_OK); /* It was read before. */
-        (void)rc;
-        restart_child(step, run, group, child);
-    }
+    for (size_t i = 0; i < bad->count; i++)
+        restart_child(step, run, group, known_run(step, bad->ns[i]));
     restart_cuts(step, run, group);
     if (!run)
         set_timeout(step);
     group->is_open_queued = true;
     step_event(step, BT_EVENT_OPEN, run ? run->n : 0, 0);
-    return BT_OK;
+}
+
+int on_restart_group(struct bt_step *step, const struct bt_event *event, struct bt_err *err)
+{
+    struct bt_group *group;
+    struct bt_taskrun *run;
+    struct bad bad = {0};
+    BT_TRY(step_group(step, event->taskrun, &group, &run));
+    bool is_waiting =
+        run ? bt_state_is_ended(run->state) && run->end_n == 0 : step->exec->is_restarting;
+    if (!is_waiting)
+        return BT_OK; /* Repeated. */
+    int rc = read_bad(step, run, group, &bad, err);
+    if (rc == BT_OK)
+        restart_group(step, run, group, &bad);
+    bad_done(&bad);
+    return rc;
 }
 
 /* --- A change of one task run's state --------------------------------------------------------- */
@@ -279,8 +289,8 @@ static int read_chain(struct bt_step *step, struct bt_taskrun *run, struct bt_ta
 
 int on_change(struct bt_step *step, const struct bt_event *event)
 {
-    struct bt_taskrun *run, *chain[DEPTH_MAX];
-    size_t count;
+    struct bt_taskrun *run, *chain[DEPTH_MAX] = {NULL};
+    size_t count = 0;
     BT_TRY(step_run(step, event->taskrun, &run));
     BT_TRY(read_chain(step, run, chain, &count));
     const struct bt_task *task = step_task(step, run);
@@ -289,7 +299,7 @@ int on_change(struct bt_step *step, const struct bt_event *event)
         (run->state != event->state && !bt_state_is_legal(run->state, event->state)))
         return BT_OK; /* Somebody was faster. */
     exec_reopen(step);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && chain[i]; i++) {
         struct bt_taskrun *up = i + 1 < count ? chain[i + 1] : NULL;
         struct bt_group *group = up ? &up->group : &step->exec->group;
         uncount(group, chain[i]->state);
@@ -315,5 +325,28 @@ int on_status(struct bt_step *step, const struct bt_event *event)
         !bt_state_is_legal(exec->state, event->state))
         return BT_OK;
     exec_move(step, event->state);
+    return BT_OK;
+}
+
+/* Up from the task run that a replay begins with: lanes that had been cut go on, others are opened.
+ */
+int on_replay(struct bt_step *step, const struct bt_event *event)
+{
+    struct bt_taskrun *run, *up = NULL;
+    BT_TRY(step_run(step, event->taskrun, &run));
+    if (run->parent)
+        BT_TRY(step_run(step, run->parent, &up));
+    const struct bt_value *cuts = up ? up->cuts : step->exec->cuts;
+    for (size_t i = 0; i < bt_value_count(cuts); i++) {
+        struct bt_taskrun *child;
+        BT_TRY(step_run(step, (uint32_t)bt_value_as_int(bt_list_at(cuts, i)), &child));
+    }
+    struct bt_group *group = up ? &up->group : &step->exec->group;
+    step_changed(step, up);
+    restart_cuts(step, up, group);
+    group->is_open_queued = true;
+    step_event(step, BT_EVENT_OPEN, run->parent, 0);
+    if (up)
+        step_event(step, BT_EVENT_REPLAY, up->n, 0);
     return BT_OK;
 }

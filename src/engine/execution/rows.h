@@ -116,6 +116,9 @@ struct bt_exec {
     struct bt_id original_id; /* Of the first of such a chain; empty: itself. */
     int64_t schedule_us;      /* Not to begin before; 0: at once. */
     enum bt_slot slot;
+    uint64_t copy_from;    /* Replay: the execution whose task runs are copied; 0: none, or done. */
+    uint32_t copy_next;    /* The number of the next one. */
+    uint32_t replay_n;     /* The task run that it begins with; 0: with its first task. */
     bool is_restarting;    /* A RESTART waits for a slot, or is on its way. */
     struct bt_value *cuts; /* As of a task run. */
     bool is_forced;        /* It begins whatever it would wait for. */

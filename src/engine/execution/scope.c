@@ -127,10 +127,11 @@ static struct bt_value *execution_value(const struct bt_step *step, bool is_afte
 {
     BT_VALUE map = bt_map_new(4);
     const struct bt_exec *exec = step->exec;
+    const struct bt_id *original = exec->original_id.text[0] ? &exec->original_id : &exec->id;
     if (bt_map_puts(map, "id", bt_value_string(bt_id_str(&exec->id))) < 0 ||
         bt_map_puts(map, "startDate", date_value(bt_histories_at(&exec->histories, 0)->at_us)) <
             0 ||
-        bt_map_puts(map, "originalId", bt_value_string(bt_id_str(&exec->id))) < 0)
+        bt_map_puts(map, "originalId", bt_value_string(bt_id_str(original))) < 0)
         return NULL;
     if (is_after && bt_map_puts(map, "state", bt_value_cstr(bt_state_name(exec->state))) < 0)
         return NULL;

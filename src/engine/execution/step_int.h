@@ -149,6 +149,7 @@ void lane_cut(struct bt_step *step, struct bt_taskrun *group_run, const struct b
 int on_restart(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 int on_restart_group(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 int on_change(struct bt_step *step, const struct bt_event *event);
+int on_replay(struct bt_step *step, const struct bt_event *event);
 int on_status(struct bt_step *step, const struct bt_event *event);
 
 /* --- child_task.c ----------------------------------------------------------------------------- */

@@ -362,8 +362,9 @@ static int fetch_bad(struct actor *actor, struct bt_journal *journal, const stru
                      struct bt_err *err)
 {
     if (!actor->is_complete)
-        BT_TRY(journal->ops->bad(journal, actor->key, need->task, need->parent, fetch_each, actor,
-                                 err));
+        BT_TRY(journal->ops->bad(
+            journal,
+            &(struct bt_bad_query){actor->key, need->task, need->parent, fetch_each, actor}, err));
     struct actor_list *list = list_new(actor, need->task | BAD_LISTS, need->parent);
     for (size_t i = 0; i < actor->runs.cap; i++) {
         const struct bt_taskrun *run = actor->runs.slots[i].value;

@@ -87,6 +87,7 @@ void message_free(struct message *message)
     free(message->tenant);
     free(message->namespace);
     bt_value_unref(message->request);
+    bt_value_unref(message->replay.inputs);
     free(message->entries);
     free(message);
 }
@@ -198,19 +199,6 @@ int bt_runner_drop_logs(struct bt_runner *runner, uint64_t key, struct bt_reply 
     return post_about(runner, MESSAGE_DROP_LOGS, key, reply);
 }
 
-int bt_runner_restart(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)
-{
-    return bt_runner_event(runner, key, (struct bt_event){.kind = BT_EVENT_RESTART}, reply);
-}
-
-int bt_runner_change(struct bt_runner *runner, uint64_t key, uint32_t n, enum bt_state state,
-                     struct bt_reply *reply)
-{
-    struct bt_event event = {
-        .kind = n ? BT_EVENT_CHANGE : BT_EVENT_STATUS, .taskrun = n, .state = state};
-    return bt_runner_event(runner, key, event, reply);
-}
-
 int bt_runner_event(struct bt_runner *runner, uint64_t key, struct bt_event event,
                     struct bt_reply *reply)
 {
@@ -223,9 +211,37 @@ int bt_runner_event(struct bt_runner *runner, uint64_t key, struct bt_event even
     return BT_OK;
 }
 
+int bt_runner_restart(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)
+{
+    return bt_runner_event(runner, key, (struct bt_event){.kind = BT_EVENT_RESTART}, reply);
+}
+
+int bt_runner_replay(struct bt_runner *runner, const struct bt_replay *replay,
+                     struct bt_reply *reply)
+{
+    struct message *message = message_new(MESSAGE_REPLAY);
+    message->replay = *replay;
+    message->reply = reply;
+    post(runner, message);
+    return BT_OK;
+}
+
+int bt_runner_change(struct bt_runner *runner, uint64_t key, uint32_t n, enum bt_state state,
+                     struct bt_reply *reply)
+{
+    struct bt_event event = {
+        .kind = n ? BT_EVENT_CHANGE : BT_EVENT_STATUS, .taskrun = n, .state = state};
+    return bt_runner_event(runner, key, event, reply);
+}
+
 int bt_runner_kill(struct bt_runner *runner, uint64_t key, struct bt_reply *reply)
 {
-    return bt_runner_event(runner, key, (struct bt_event){.kind = BT_EVENT_KILL}, reply);
+    struct message *message = message_new(MESSAGE_EVENT);
+    message->exec_key = key;
+    message->event.kind = BT_EVENT_KILL;
+    message->reply = reply;
+    post(runner, message);
+    return BT_OK;
 }
 
 void bt_runner_started(void *data, const struct bt_job *job, int64_t at_us)

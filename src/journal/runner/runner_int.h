@@ -21,6 +21,7 @@ enum message_kind {
     MESSAGE_LABEL,
     MESSAGE_DROP,
     MESSAGE_DROP_LOGS,
+    MESSAGE_REPLAY,
 };
 
 struct message {
@@ -36,9 +37,10 @@ struct message {
     enum bt_put put;              /* FLOW */
     struct bt_log_entry *entries; /* LOGS: one block; texts inside it. */
     size_t entry_count;
-    size_t bytes;           /* Counted against the inbox's bound. */
-    struct bt_reply *reply; /* Borrowed, or NULL. */
-    uint64_t number;        /* For the reply. */
+    size_t bytes;            /* Counted against the inbox's bound. */
+    struct bt_reply *reply;  /* Borrowed, or NULL. */
+    uint64_t number;         /* For the reply. */
+    struct bt_replay replay; /* REPLAY */
 };
 void message_free(struct message *message);
 void reply_done(struct bt_reply *reply, int rc, const struct bt_err *err, uint64_t number);
@@ -236,6 +238,10 @@ void children_effect(struct bt_runner *runner, struct actor *super, const struct
 void children_ended(struct bt_runner *runner, const struct actor *actor);
 /* Kills its subflows behind key `from`: some at once, the rest by an event. */
 void children_kill(struct bt_runner *runner, struct actor *super, uint64_t from);
+/* replay.c */
+int replay_apply(struct bt_runner *runner, struct message *message, struct bt_err *err);
+/* Copies a page of task runs into a new execution; then it begins. */
+void replay_copy(struct bt_runner *runner, struct actor *actor);
 /* turn.c */
 /* A flow by the names in `named` and revision (0: the current one), a reference. */
 int runner_flow(struct bt_runner *runner, const struct bt_exec *named, uint32_t revision,

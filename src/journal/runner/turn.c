@@ -196,7 +196,8 @@ void runner_enter(struct bt_runner *runner, struct bt_exec *exec, struct bt_flow
     bt_map64_put(&runner->actors, exec->key, actor);
     if (exec->super.key)
         bt_vec_push(&runner->entered, ((struct entered){exec->key, exec->super.key}));
-    runner_send(runner, actor, (struct bt_event){.kind = BT_EVENT_BEGIN}, 0);
+    enum bt_event_kind first = exec->copy_from ? BT_EVENT_COPY : BT_EVENT_BEGIN;
+    runner_send(runner, actor, (struct bt_event){.kind = first}, 0);
 }
 
 static int apply_create(struct bt_runner *runner, struct message *message, struct bt_err *err)
@@ -268,6 +269,7 @@ void turn_apply(struct bt_runner *runner, struct message *message)
     case MESSAGE_SPACE: rc = apply_space(runner, message, &err); break;
     case MESSAGE_LABEL: rc = edit_labels(runner, message, &err); break;
     case MESSAGE_DROP: rc = edit_drop(runner, message, &err); break;
+    case MESSAGE_REPLAY: rc = replay_apply(runner, message, &err); break;
     case MESSAGE_DROP_LOGS: rc = edit_drop_logs(runner, message, &err); break;
     }
     bool is_kept = message->kind == MESSAGE_EVENT || message->kind == MESSAGE_LOGS;
@@ -545,6 +547,11 @@ static void step_once(struct bt_runner *runner, struct actor *actor)
     if (queued.event.kind == BT_EVENT_LOST)
         bt_vec_push(&runner->jobs_clear,
                     ((struct bt_job_row){actor->key, queued.event.taskrun, queued.event.token}));
+    if (queued.event.kind == BT_EVENT_COPY) {
+        replay_copy(runner, actor);
+        bt_event_done(&queued.event);
+        return;
+    }
     step->exec = actor->exec;
     step->flow = actor->flow;
     step->view = actor_view(actor);

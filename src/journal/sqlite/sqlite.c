@@ -16,6 +16,8 @@ static const char sql_list[] = "SELECT record FROM task_runs WHERE exec=?1 AND t
                                " parent=?3 ORDER BY n";
 static const char sql_bad[] = "SELECT record FROM task_runs WHERE exec=?1 AND task=?2 AND parent=?3"
                               " AND state IN ('FAILED','KILLED','CANCELLED') ORDER BY n";
+static const char sql_runs[] =
+    "SELECT record FROM task_runs WHERE exec=?1 AND n>=?2 ORDER BY n LIMIT ?3";
 static const char sql_list_all[] =
     "SELECT record FROM task_runs WHERE exec=?1 AND task=?2 ORDER BY n";
 static const char sql_values[] = "SELECT record FROM iteration_values WHERE exec=?1 AND n=?2";
@@ -144,13 +146,24 @@ static int read_list(struct bt_journal *journal, uint64_t exec, uint32_t task, u
     return each_run(self, statement, each, data, err);
 }
 
-static int read_bad(struct bt_journal *journal, uint64_t exec, uint32_t task, uint32_t parent,
-                    int (*each)(void *data, struct bt_taskrun *run), void *data, struct bt_err *err)
+static int read_runs(struct bt_journal *journal, const struct bt_runs_query *query,
+                     struct bt_err *err)
 {
     struct sqlite_journal *self = (struct sqlite_journal *)journal;
     sqlite3_stmt *statement;
-    BT_TRY(open_query(self, sql_bad, (int64_t[]){(int64_t)exec, task, parent}, 3, &statement, err));
-    return each_run(self, statement, each, data, err);
+    const int64_t numbers[] = {(int64_t)query->exec, query->from_n, query->limit};
+    BT_TRY(open_query(self, sql_runs, numbers, 3, &statement, err));
+    return each_run(self, statement, query->each, query->data, err);
+}
+
+static int read_bad(struct bt_journal *journal, const struct bt_bad_query *query,
+                    struct bt_err *err)
+{
+    struct sqlite_journal *self = (struct sqlite_journal *)journal;
+    sqlite3_stmt *statement;
+    BT_TRY(open_query(self, sql_bad, (int64_t[]){(int64_t)query->exec, query->task, query->parent},
+                      3, &statement, err));
+    return each_run(self, statement, query->each, query->data, err);
 }
 
 static int read_values(struct bt_journal *journal, uint64_t exec, uint32_t n,
@@ -407,6 +420,7 @@ static const struct bt_journal_ops ops = {
     .find = read_find,
     .list = read_list,
     .bad = read_bad,
+    .runs = read_runs,
     .values = read_values,
     .due = read_due,
     .timers_of = read_timers_of,

@@ -351,7 +351,6 @@ int bt_host_props_make(const struct bt_job *job, const char *work_dir,
                        struct bt_err *err)
 {
     const struct bt_type *type = job->task->type;
-    assert(type->plugin);
     struct place place = {job, work_dir, NULL};
     struct bt_rng rng = {job->seed};
     struct bt_scope scope = scope_of(&place, capabilities, &rng);
@@ -368,8 +367,8 @@ int bt_host_props_make(const struct bt_job *job, const char *work_dir,
     }
     struct bt_host_props props = {
         .map = map,
-        .memory_bytes = type->plugin->limits.memory_bytes,
-        .cpu_s = type->plugin->limits.cpu_s,
+        .memory_bytes = type->plugin ? type->plugin->limits.memory_bytes : 0,
+        .cpu_s = type->plugin ? type->plugin->limits.cpu_s : 0,
     };
     BT_TRY(take_limits(&props, err));
     (void)bt_map_remove(map, BT_STR("hostLimits")); /* Not the plugin's business. */

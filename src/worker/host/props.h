@@ -1,4 +1,5 @@
-/* props.h — The properties of a plugin's task, rendered and converted to what its manifest says. */
+/* props.h — The properties of a task of a plugin, or of our own, rendered and converted to what its
+ * manifest says. */
 #pragma once
 #include "engine/job.h"
 

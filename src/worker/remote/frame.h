@@ -36,9 +36,12 @@ enum bt_frame_type {
     BT_FRAME_FILE_END,
     BT_FRAME_FAILED, /* {code, message, hint} */
     /* On the control socket of a server, for the command line of its machine: */
-    BT_FRAME_RUN,   /* cli: {source, inputs, labels, files: [[input, path]], quiet} */
-    BT_FRAME_TEXT,  /* server: {text}: lines to show */
-    BT_FRAME_ENDED, /* server: {code, state, durationUs, outputs}; or {code, diags text} */
+    BT_FRAME_RUN,         /* cli: {source, inputs, labels, files: [[input, path]], quiet} */
+    BT_FRAME_TEXT,        /* server: {text}: lines to show */
+    BT_FRAME_ENDED,       /* server: {code, state, durationUs, outputs}; or {code, diags text} */
+    BT_FRAME_FILE_DELETE, /* role "files": {tenant, uri} → FILE_END | FAILED */
+    BT_FRAME_FILE_WALK, /* {tenant, uri, keep, deletes}: all beneath a folder → FILE_DATA… with
+                           the URIs, each ended by a newline, FILE_END | FAILED */
     BT_FRAME_TYPE_COUNT,
 };
 

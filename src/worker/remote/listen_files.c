@@ -87,6 +87,66 @@ static int serve_size(struct transfer *transfer, const char *tenant, struct bt_s
     return bt_frame_send(transfer->fd, BT_FRAME_FILE_END, map, err);
 }
 
+static int serve_delete(struct transfer *transfer, const char *tenant, struct bt_str uri,
+                        struct bt_err *err)
+{
+    BT_TRY(bt_files_delete(transfer->listener->config.files, tenant, uri, err));
+    return bt_frame_send(transfer->fd, BT_FRAME_FILE_END, NULL, err);
+}
+
+/* …/executions/ID/: nothing else may be names as a whole. */
+static bool is_execution(struct bt_str uri)
+{
+    static const struct bt_str folder = {"/executions/", 12};
+    ptrdiff_t at = bt_str_find(uri, folder, 0);
+    if (at < 0)
+        return false;
+    struct bt_str id = bt_str_slice(uri, (size_t)at + folder.len, uri.len);
+    return id.len > 1 && memchr(id.at, '/', id.len) == id.at + id.len - 1;
+}
+
+/* Names of files, under way to the worker. */
+struct names {
+    int fd;
+    struct bt_buf lines;
+};
+
+static int send_names(struct names *names, size_t least)
+{
+    if (names->lines.len < least || names->lines.len == 0)
+        return BT_OK;
+    int rc = bt_frame_send_bytes(names->fd, bt_buf_str(&names->lines), NULL);
+    bt_buf_clear(&names->lines);
+    return rc;
+}
+
+static int note_name(void *data, struct bt_str uri)
+{
+    struct names *names = data;
+    (void)bt_buf_add(&names->lines, uri); /* Checked with the next. */
+    BT_TRY(bt_buf_addc(&names->lines, '\n'));
+    return send_names(names, BLOCK_BYTES);
+}
+
+static int serve_walk(struct transfer *transfer, const char *tenant, const struct bt_value *request,
+                      struct bt_err *err)
+{
+    char keep[64];
+    struct names names = {transfer->fd, BT_BUF_INIT(2 * BLOCK_BYTES)};
+    struct bt_str name = bt_map_str(request, "keep"), uri = bt_map_str(request, "uri");
+    bool deletes = bt_value_as_bool(bt_map_gets(request, "deletes"));
+    if ((deletes && !is_execution(uri)) || name.len >= sizeof keep)
+        return bt_fail(err, BT_DENIED, "a worker may not delete '%.*s'", BT_FMT(uri));
+    (void)snprintf(keep, sizeof keep, "%.*s", BT_FMT(name));
+    struct bt_files_walk walk = {uri, keep, note_name, &names};
+    int rc = deletes ? bt_files_purge(transfer->listener->config.files, tenant, &walk, err)
+                     : bt_files_walk(transfer->listener->config.files, tenant, &walk, err);
+    if (rc == BT_OK)
+        rc = send_names(&names, 0);
+    bt_buf_done(&names.lines);
+    return rc < 0 ? rc : bt_frame_send(transfer->fd, BT_FRAME_FILE_END, NULL, err);
+}
+
 /* A short text of a request, with its end. */
 static int short_text(const struct bt_value *request, const char *key, char at[200],
                       struct bt_err *err)
@@ -159,6 +219,10 @@ static int serve(struct transfer *transfer, struct bt_buf *buf)
         rc = serve_put(transfer, tenant, uri, &err);
     else if (rc == BT_OK && frame.type == BT_FRAME_FILE_SIZE)
         rc = serve_size(transfer, tenant, uri, &err);
+    else if (rc == BT_OK && frame.type == BT_FRAME_FILE_DELETE)
+        rc = serve_delete(transfer, tenant, uri, &err);
+    else if (rc == BT_OK && frame.type == BT_FRAME_FILE_WALK)
+        rc = serve_walk(transfer, tenant, request, &err);
     else if (rc == BT_OK && frame.type == BT_FRAME_ASK)
         rc = serve_ask(transfer, tenant, request, &err);
     else if (rc == BT_OK && !is_fetch)

@@ -85,8 +85,10 @@ static int send_file(int fd, int from, struct bt_err *err)
     ssize_t got;
     if (bt_buf_reserve(&block, BLOCK_BYTES) < 0)
         return bt_fail_mem(err, "file transfer");
-    while ((got = read(from, block.at, BLOCK_BYTES)) > 0)
+    while ((got = read(from, block.at, BLOCK_BYTES)) > 0) {
+        BT_TRY(bt_files_go_on(err));
         BT_TRY(bt_frame_send_bytes(fd, (struct bt_str){block.at, (size_t)got}, err));
+    }
     if (got < 0)
         return bt_fail_errno(err, BT_IO, errno, "cannot read a file");
     return bt_frame_send(fd, BT_FRAME_FILE_END, NULL, err);
@@ -100,6 +102,7 @@ static int receive(int fd, struct bt_buf *buf, struct exchange *exchange, struct
         BT_TRY(bt_frame_receive(fd, buf, &frame, err));
         if (frame.type != BT_FRAME_FILE_DATA || exchange->to < 0)
             break;
+        BT_TRY(bt_files_go_on(err));
         BT_TRY(bt_fs_write(exchange->to, frame.payload.at, frame.payload.len, err));
     }
     exchange->is_answered = true;
@@ -126,7 +129,8 @@ static int ask(struct bt_files *files, struct exchange *exchange, struct bt_err 
     off_t start = exchange->from >= 0 ? lseek(exchange->from, 0, SEEK_CUR) : 0;
     for (;;) {
         int rc = try_once(remote(files), exchange, err);
-        if (rc == BT_OK || exchange->is_answered || bt_clock_mono_us(bt_clock_system()) > until_us)
+        if (rc == BT_OK || exchange->is_answered || bt_files_go_on(NULL) < 0 ||
+            bt_clock_mono_us(bt_clock_system()) > until_us)
             return rc;
         (void)poll(NULL, 0, PAUSE_MS);
         if (exchange->from >= 0 && lseek(exchange->from, start, SEEK_SET) < 0)
@@ -323,12 +327,59 @@ struct bt_world bt_world_remote(struct bt_files *files)
 /* --- The backend -------------------------------------------------------------------------------
  */
 
+static int remove_file(struct bt_files *files, const char *tenant, struct bt_str uri,
+                       struct bt_err *err)
+{
+    struct exchange exchange = {.type = BT_FRAME_FILE_DELETE, .from = -1, .to = -1};
+    int rc = ask_file(files, (struct target){tenant, uri}, &exchange, err);
+    bt_value_unref(exchange.answer);
+    return rc;
+}
+
 static int refuse_removal(struct bt_files *files, const char *tenant, struct bt_str uri,
                           struct bt_err *err)
 {
     (void)files;
     (void)tenant;
     return bt_fail(err, BT_DENIED, "a worker may not delete '%.*s'", BT_FMT(uri));
+}
+
+/* The server's list: lines, told one by one. */
+static int tell_lines(int fd, const struct bt_files_walk *walk, struct bt_err *err)
+{
+    BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(BLOCK_BYTES);
+    ssize_t got = 1;
+    if (lseek(fd, 0, SEEK_SET) < 0 || bt_buf_reserve(&text, BLOCK_BYTES) < 0)
+        return bt_fail(err, BT_IO, "cannot read the names of files");
+    while ((got = read(fd, text.at + text.len, BLOCK_BYTES - text.len)) > 0) {
+        text.len += (size_t)got;
+        struct bt_str rest = bt_buf_str(&text);
+        for (const char *end; rest.len && (end = memchr(rest.at, '\n', rest.len));) {
+            size_t len = (size_t)(end - rest.at);
+            BT_TRY(walk->each(walk->data, bt_str_slice(rest, 0, len)));
+            rest = bt_str_slice(rest, len + 1, rest.len);
+        }
+        memmove(text.at, rest.at, rest.len);
+        text.len = rest.len;
+    }
+    return got < 0 ? bt_fail_errno(err, BT_IO, errno, "cannot read the names of files") : BT_OK;
+}
+
+static int walk_folder(struct bt_files *files, const char *tenant, const struct bt_files_walk *walk,
+                       bool deletes, struct bt_err *err)
+{
+    BT_FD to = -1;
+    BT_VALUE names = bt_map_new(3);
+    BT_TRY(temp_file(files, &to, err));
+    if (bt_map_puts(names, "tenant", bt_value_cstr(tenant)) < 0 ||
+        bt_map_puts(names, "uri", bt_value_string(walk->uri)) < 0 ||
+        bt_map_puts(names, "keep", bt_value_cstr(walk->keep ? walk->keep : "")) < 0 ||
+        bt_map_puts(names, "deletes", bt_value_bool(deletes)) < 0)
+        return bt_fail_mem(err, "file transfer");
+    struct exchange exchange = {.type = BT_FRAME_FILE_WALK, .request = names, .from = -1, .to = to};
+    int rc = ask(files, &exchange, err);
+    bt_value_unref(exchange.answer);
+    return rc == BT_OK && walk->each ? tell_lines(to, walk, err) : rc;
 }
 
 static void close_files(struct bt_files *files)
@@ -347,8 +398,9 @@ static const struct bt_files_ops ops = {
     .put_fd = put_fd,
     .open = open_file,
     .size = file_size,
-    .remove = refuse_removal,
+    .remove = remove_file,
     .remove_tree = refuse_removal,
+    .walk = walk_folder,
     .close = close_files,
 };
 
