@@ -14,6 +14,8 @@
 struct deed {
     uint64_t key;
     struct bt_event event;
+    bool is_replay;    /* Instead of the event. */
+    uint32_t revision; /* Of the replay. */
 };
 typedef BT_VEC(struct deed) deed_vec;
 
@@ -31,6 +33,17 @@ static int wait_all(struct bt_reply **replies, size_t count, struct bt_err *err)
     return rc;
 }
 
+/* Takes the event. The answer comes by the reply. */
+static void post(struct bt_service *service, struct deed *deed, struct bt_reply *reply)
+{
+    struct bt_replay replay = {.source = deed->key, .revision = deed->revision};
+    if (deed->is_replay)
+        (void)bt_runner_replay(service->runner, &replay, reply);
+    else
+        (void)bt_runner_event(service->runner, deed->key, deed->event, reply);
+    deed->event = (struct bt_event){0};
+}
+
 /* Some at a time, so that many share a commit. Takes the events. */
 static int send_all(struct bt_service *service, deed_vec *deeds, struct bt_err *err)
 {
@@ -39,12 +52,8 @@ static int send_all(struct bt_service *service, deed_vec *deeds, struct bt_err *
     int rc = BT_OK;
     for (size_t i = 0; rc == BT_OK && i < deeds->count;) {
         size_t count = 0;
-        while (count < AT_ONCE && i < deeds->count && (replies[count] = bt_reply_new())) {
-            struct deed *deed = &deeds->items[i++];
-            (void)bt_runner_event(service->runner, deed->key, deed->event,
-                                  replies[count++]); /* Its answer comes by the reply. */
-            deed->event = (struct bt_event){0};
-        }
+        while (count < AT_ONCE && i < deeds->count && (replies[count] = bt_reply_new()))
+            post(service, &deeds->items[i++], replies[count++]);
         rc = count ? wait_all(replies, count, err) : bt_fail_mem(err, "the call");
     }
     return rc;
@@ -134,7 +143,8 @@ static int resolve(struct bt_service *service, const struct bt_exec *exec,
 static int plan_resume(struct bt_service *service, const struct bt_exec *exec,
                        const struct bt_resume_request *request, deed_vec *deeds, struct bt_err *err)
 {
-    struct deed deed = {exec->key, {.kind = BT_EVENT_RESUME, .taskrun = request->pause->run}};
+    struct deed deed = {.key = exec->key,
+                        .event = {.kind = BT_EVENT_RESUME, .taskrun = request->pause->run}};
     if (request->pause->set.count)
         BT_TRY(resolve(service, exec, request, &deed.event.outputs, err));
     bt_vec_push(deeds, deed);
@@ -164,6 +174,7 @@ const char *bt_act_verb(const struct bt_act *act)
     case BT_ACTION_UNQUEUE: return "unqueue";
     case BT_ACTION_FORCE: return "force run";
     case BT_ACTION_RESTART: return "restart";
+    case BT_ACTION_REPLAY: return "replay";
     case BT_ACTION_STATUS: return "change execution status";
     }
     return NULL;
@@ -181,6 +192,7 @@ const char *bt_act_refuse(const struct bt_act *act, enum bt_state state)
         return state == BT_FAILED || state == BT_KILLED || state == BT_CANCELLED
                    ? NULL
                    : "execution not in state FAILED";
+    case BT_ACTION_REPLAY:
     case BT_ACTION_STATUS:
         return bt_state_is_ended(state) ? NULL : "execution not in a terminated state";
     }
@@ -222,6 +234,7 @@ int bt_act_check(const struct bt_act *act, enum bt_state state, struct bt_err *e
         return why ? bt_fail(err, BT_CONFLICT, "The execution is not running") : BT_OK;
     case BT_ACTION_RESUME:
         return why ? bt_fail(err, BT_CONFLICT, "The execution is not paused") : BT_OK;
+    case BT_ACTION_REPLAY: return why ? bt_fail(err, BT_CONFLICT, "%s", why) : BT_OK;
     case BT_ACTION_UNQUEUE: return why ? bt_fail(err, BT_INVALID, "%s", why) : BT_OK;
     case BT_ACTION_FORCE:
         return why ? bt_fail(err, BT_INVALID, "Only non terminated executions can be forced run.")
@@ -277,11 +290,30 @@ static int plan_restart(struct planning *planning, const struct bt_exec_ref *ref
                         struct bt_err *err)
 {
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
-    struct deed deed = {ref->key, {.kind = BT_EVENT_RESTART}};
+    struct deed deed = {.key = ref->key, .event = {.kind = BT_EVENT_RESTART}};
     BT_TRY(
         bt_service_exec(planning->service, planning->principal, bt_id_str(&ref->id), &exec, err));
     BT_TRY(check_is_over(planning->service, planning->principal, exec, err));
     bt_vec_push(&planning->deeds, deed);
+    return BT_OK;
+}
+
+static int plan_replay(struct planning *planning, const struct bt_exec_ref *ref, struct bt_err *err)
+{
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
+    struct bt_service *service = planning->service;
+    const struct bt_principal *principal = planning->principal;
+    BT_TRY(bt_service_exec(service, principal, bt_id_str(&ref->id), &exec, err));
+    if (!exec->is_drained) {
+        (void)bt_fail(err, BT_CONFLICT, "what it has begun is not over");
+        return bt_hint(err, "try again in a moment");
+    }
+    struct bt_replay_request request = {.source = exec};
+    request.revision = planning->act->is_newest ? BT_NEWEST : 0;
+    BT_TRY(bt_service_replay_flow(service, principal, &request, &flow, err));
+    bt_vec_push(&planning->deeds,
+                ((struct deed){.key = ref->key, .is_replay = true, .revision = flow->revision}));
     return BT_OK;
 }
 
@@ -304,6 +336,7 @@ static int plan(struct planning *planning, const struct bt_exec_ref *ref, struct
         break;
     case BT_ACTION_RESUME: return plan_plain_resume(planning, ref, err);
     case BT_ACTION_RESTART: return plan_restart(planning, ref, err);
+    case BT_ACTION_REPLAY: return plan_replay(planning, ref, err);
     case BT_ACTION_STATUS:
         BT_TRY(check_status(act, ref->state, err)); /* Not every end becomes every other. */
         deed.event.kind = BT_EVENT_STATUS;
@@ -359,10 +392,11 @@ int bt_service_change(struct bt_service *service, const struct bt_principal *pri
     BT_TRY(bt_service_flow_of(service, principal, exec, &flow, err));
     BT_TRY(check_change(exec, run, flow, change->state, err));
     BT_TRY(check_is_over(service, principal, exec, err));
+    struct deed deed = {.key = exec->key};
+    deed.event =
+        (struct bt_event){.kind = BT_EVENT_CHANGE, .taskrun = run->n, .state = change->state};
     deed_vec deeds = {0};
-    bt_vec_push(&deeds, ((struct deed){
-                            exec->key,
-                            {.kind = BT_EVENT_CHANGE, .taskrun = run->n, .state = change->state}}));
+    bt_vec_push(&deeds, deed);
     int rc = send_all(service, &deeds, err);
     deeds_done(&deeds);
     return rc;

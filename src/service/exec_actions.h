@@ -11,11 +11,13 @@ enum bt_action {
     BT_ACTION_UNQUEUE, /* A queued one runs, whatever its flow's limit is, or ends. */
     BT_ACTION_FORCE,   /* One that waits begins now; a paused one goes on. */
     BT_ACTION_RESTART, /* One that ended badly goes on from there. */
+    BT_ACTION_REPLAY,  /* A new one is made of one that has ended. */
     BT_ACTION_STATUS,  /* One that has ended gets another state; nothing runs. */
 };
 struct bt_act {
     enum bt_action action;
     enum bt_state state; /* UNQUEUE: RUNNING, CANCELLED, FAILED. STATUS: one of an end. */
+    bool is_newest;      /* REPLAY: with the newest revision. */
 };
 /* In messages: "pause", "force run" … */
 const char *bt_act_verb(const struct bt_act *act);
@@ -59,3 +61,24 @@ struct bt_run_change {
 int bt_service_change(struct bt_service *service, const struct bt_principal *principal,
                       const struct bt_exec *exec, const struct bt_run_change *change,
                       struct bt_err *err);
+
+/* --- Replay (exec_replay.c) ------------------------------------------------------------------- */
+
+#define BT_NEWEST UINT32_MAX /* As a revision. */
+struct bt_replay_request {
+    const struct bt_exec *source;
+    struct bt_str run_id; /* It begins with this task run; empty: with the first task. */
+    uint32_t revision;    /* 0: that of the source. */
+    bool has_inputs;      /* The given ones over those of the source; else the same. */
+    const struct bt_value *inputs;
+    const struct bt_input_file *files;
+    size_t file_count;
+};
+/* BT_NOT_FOUND: no such task run or revision. BT_CONFLICT: the source has not ended. */
+int bt_service_replay(struct bt_service *service, const struct bt_principal *principal,
+                      const struct bt_replay_request *request, struct bt_id *ret_id,
+                      struct bt_err *err);
+/* The flow that a replay would run; *ret_flow is owned. */
+int bt_service_replay_flow(struct bt_service *service, const struct bt_principal *principal,
+                           const struct bt_replay_request *request, struct bt_flow **ret_flow,
+                           struct bt_err *err);

@@ -87,6 +87,10 @@ def outputs(execution):
     return {run["taskId"]: run.get("outputs") for run in execution["taskRunList"]}
 
 
+def labels(execution):
+    return {label["key"]: label["value"] for label in execution["labels"]}
+
+
 def dialects(execution, action):
     yield f"/api/v1/executions/{execution}/{action}"
     yield f"/api/v1/main/executions/{execution}/{action}"
@@ -459,3 +463,92 @@ def test_change_status(server):
     assert answer.json == {"count": 4}, answer
     assert [state(server, one) for one in done] == ["WARNING"] * 4
     assert server.get(f"{API}/search?state=WARNING&size=1").json["total"] == 4
+
+
+def test_replay(server):
+    server.push(BROKEN)
+    breaks(server, "yes")
+    source = start(server, "broken", "FAILED")
+    before = server.get(f"{API}/{source}").json
+    bad = next(run["id"] for run in before["taskRunList"]
+               if run["state"]["current"] == "FAILED" and run.get("value") == "b")
+    for url in dialects(NOBODY, "replay"):
+        assert server.post(url).status == 404
+    for query in (f"taskRunId={NOBODY}", "revision=7", "revision=-1"):
+        assert server.post(f"{API}/{source}/replay?{query}").status == 404, query
+    breaks(server, "no")
+    restart(server)
+    made = []
+    for url in dialects(source, "replay"):
+        answer = server.post(url)
+        assert answer.status == 200, answer
+        assert answer.json["id"] != source and answer.json["parentId"] == source
+        assert answer.json["originalId"] == source
+        made.append(answer.json["id"])
+        ended = wait(server, made[-1], "SUCCESS")
+        assert labels(ended)["system.correlationId"] == source
+        assert ended["inputs"] == {"name": "world"}
+    answer = server.post(f"{API}/{source}/replay?taskRunId={bad}")
+    assert answer.status == 200, answer
+    ended = wait(server, answer.json["id"], "SUCCESS")
+    kept = next(run for run in ended["taskRunList"] if run["taskId"] == "before")
+    assert kept["state"]["histories"] == before["taskRunList"][1]["state"]["histories"]
+    assert outputs(ended)["after"] == {"value": "hi world!"}
+    again = server.post(f"{API}/{made[0]}/replay").json
+    assert (again["parentId"], again["originalId"]) == (made[0], source)
+    assert server.get(f"{API}/{source}").json == before
+    # Another revision.
+    changed = server.put("/api/v1/flows/demo.act/broken", BROKEN.replace("hi {{", "ho {{"))
+    assert changed.status == 200 and changed.json["revision"] == 2
+    for query, want in (("", "hi world!"), ("?revision=2", "ho world!")):
+        answer = server.post(f"{API}/{source}/replay{query}")
+        ended = wait(server, answer.json["id"], "SUCCESS")
+        assert outputs(ended)["after"] == {"value": want}
+    # One that has not ended.
+    server.push(SLEEPS.replace("PT0.4S", "PT60S"))
+    running = start(server, "sleeps", "RUNNING")
+    refused = server.post(f"{API}/{running}/replay")
+    assert refused.status == 409 and "RUNNING" in refused.json["message"]
+    # Many.
+    answer = server.post(f"{API}/replay/by-ids", [source, running])
+    assert answer.status == 400 and answer.json["message"] == "invalid bulk replay"
+    total = server.get(f"{API}/search?flowId=broken").json["total"]
+    assert server.post(f"{API}/replay/by-ids", [source, made[0]]).json == {"count": 2}
+    answer = server.post(f"{API}/replay/by-query?latestRevision=true&state=FAILED")
+    assert answer.json == {"count": 1}, answer
+    found = server.get(f"{API}/search?flowId=broken&size=100").json
+    assert found["total"] == total + 3
+    newest = found["results"][0]
+    assert newest["flowRevision"] == 2 and newest["parentId"] == source
+    assert server.post(f"{API}/replay/by-query?latestRevision=maybe").status == 422
+
+
+REPORT = """id: report
+namespace: demo.act
+inputs:
+  - {id: name, type: STRING}
+  - {id: n, type: INT, defaults: 1, max: 9}
+  - {id: sub.paper, type: FILE, required: false}
+tasks:
+  - {id: say, type: return, format: "{{ inputs.name }}-{{ inputs.n }}-{{ inputs.sub.paper ? read(inputs.sub.paper) : '' }}"}
+"""
+
+
+def test_replay_with_inputs(server):
+    server.push(REPORT)
+    source = server.form(f"{API}/demo.act/report?wait=true", [("name", "x"), ("n", "3")],
+                         [("sub.paper", "a.txt", b"old")]).json
+    assert outputs(source)["say"] == {"value": "x-3-old"}
+    want = [("x-3-old", (), ()), ("y-3-old", [("name", "y")], ()),
+            ("x-4-new", [("n", "4")], [("sub.paper", "b.txt", b"new")])]
+    for url, (text, fields, files) in zip(dialects(source["id"], "replay-with-inputs"), want):
+        answer = server.form(url, fields, files)
+        assert answer.status == 200 and answer.json["parentId"] == source["id"], answer
+        assert outputs(wait(server, answer.json["id"], "SUCCESS"))["say"] == {"value": text}
+    refused = server.form(url, [("n", "10")])
+    assert refused.status == 422, refused
+    assert refused.json["_embedded"]["errors"][0]["path"] == "n"
+    assert server.post(url, {"n": 1}).status == 415
+    assert server.form(f"{API}/{NOBODY}/replay-with-inputs").status == 404
+    total = server.get(f"{API}/search?flowId=report").json["total"]
+    assert total == 4

@@ -1,5 +1,5 @@
-/* exec_actions.c — Pause, resume, unqueue and force run, of one execution and in bulk: translation
- * only. */
+/* exec_actions.c — Pause, resume, unqueue, force run, restart, replay and changes of states, of one
+ * execution and in bulk: translation only. */
 #include "server/api/api.h"
 
 #include "base/own.h"
@@ -142,6 +142,57 @@ static int restart_one(struct bt_request *request, struct bt_err *err)
     return act_and_give(request, &(struct bt_act){.action = BT_ACTION_RESTART}, err);
 }
 
+/* From the task run and with the revision of the query; the answer is the new one. */
+static int replay(struct bt_request *request, const struct bt_replay_request *replay,
+                  struct bt_err *err)
+{
+    struct bt_id id;
+    BT_TRY(bt_service_replay(request->service, &request->principal, replay, &id, err));
+    request->params[0] = bt_arena_str(&request->arena, bt_id_str(&id));
+    if (!request->params[0].at)
+        return bt_fail_mem(err, "execution");
+    return give_exec(request, err);
+}
+
+static int read_replay(struct bt_request *request, struct bt_replay_request *replay,
+                       struct bt_exec **ret_source, struct bt_err *err)
+{
+    int64_t most; /* Refused before anything is made. */
+    BT_TRY(bt_most_runs_of(request, &most, err));
+    BT_TRY(bt_query_revision(request, &replay->revision, err));
+    replay->run_id = bt_query(request, "taskRunId");
+    BT_TRY(load(request, ret_source, err));
+    replay->source = *ret_source;
+    return BT_OK;
+}
+
+static int replay_one(struct bt_request *request, struct bt_err *err)
+{
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *source = NULL;
+    struct bt_replay_request asked = {0};
+    BT_TRY(read_replay(request, &asked, &source, err));
+    return replay(request, &asked, err);
+}
+
+static int replay_inputs(struct bt_request *request, struct bt_err *err)
+{
+    BT_CLEANUP(bt_exec_free_p) struct bt_exec *source = NULL;
+    BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
+    struct bt_replay_request asked = {.has_inputs = true};
+    struct bt_given given = {0};
+    BT_TRY(read_replay(request, &asked, &source, err));
+    BT_TRY(bt_service_replay_flow(request->service, &request->principal, &asked, &flow, err));
+    struct bt_input_set set = bt_flow_inputs(flow);
+    int rc = bt_given_read(request, &set, &given, err);
+    asked.inputs = given.inputs;
+    asked.files = given.files;
+    asked.file_count = given.file_count;
+    if (rc == BT_OK)
+        rc = replay(request, &asked, err);
+    bt_given_done(&given);
+    return rc == BT_INVALID ? bt_given_refuse(request, err) : rc;
+}
+
 static int read_state(struct bt_str text, const char *name, enum bt_state *ret_state,
                       struct bt_err *err)
 {
@@ -270,6 +321,26 @@ static int restart_query(struct bt_request *request, struct bt_err *err)
     return many_by_query(request, &(struct bt_act){.action = BT_ACTION_RESTART}, err);
 }
 
+static int read_replays(struct bt_request *request, struct bt_act *act, struct bt_err *err)
+{
+    *act = (struct bt_act){.action = BT_ACTION_REPLAY};
+    return bt_query_bool(request, "latestRevision", false, &act->is_newest, err);
+}
+
+static int replay_ids(struct bt_request *request, struct bt_err *err)
+{
+    struct bt_act replays;
+    BT_TRY(read_replays(request, &replays, err));
+    return many_by_ids(request, &replays, err);
+}
+
+static int replay_query(struct bt_request *request, struct bt_err *err)
+{
+    struct bt_act replays;
+    BT_TRY(read_replays(request, &replays, err));
+    return many_by_query(request, &replays, err);
+}
+
 static int check_new_status(const struct bt_act *act, struct bt_err *err)
 {
     return bt_act_check(act, act->state, err); /* The same state is a fit one for itself. */
@@ -310,6 +381,18 @@ static const struct bt_param status_ids_queries[] = {{"newStatus", "string", STA
 static const struct bt_param status_filter_queries[] = {
     BT_PARAM_FILTERS, {"newStatus", "string", STATUS}, {0}};
 
+#define NEWEST                                                                                     \
+    {                                                                                              \
+        "latestRevision", "boolean", "With the newest revision (default false: with its own)"      \
+    }
+static const struct bt_param replay_queries[] = {
+    {"taskRunId", "string", "It begins with this one; what lies before it is kept"},
+    {"revision", "integer", "Of the flow; its own by default"},
+    BT_PARAM_TASK_RUNS,
+    {0}};
+static const struct bt_param replay_ids_queries[] = {NEWEST, {0}};
+static const struct bt_param replay_filter_queries[] = {BT_PARAM_FILTERS, NEWEST, {0}};
+
 #define FORM "multipart/form-data"
 #define IDS "application/json Strings"
 #define ROUTE(path) BT_POST, "/executions/" path
@@ -349,6 +432,16 @@ const struct bt_route bt_routes_exec_actions[] = {
      "Restart executions", IDS, "Count", NULL},
     {ROUTE("restart/by-query"), restart_query, 0, "restartExecutionsByQuery", "Executions",
      "Restart the executions that match", NULL, "Count", filter_queries},
+    {ROUTE("{executionId}/replay"), replay_one, 0, "replayExecution", "Executions",
+     "Make a new execution of an ended one, from a task run or from the beginning", NULL,
+     "Execution", replay_queries},
+    {ROUTE("{executionId}/replay-with-inputs"), replay_inputs, BT_ROUTE_FORM,
+     "replayExecutionWithInputs", "Executions", "The same with other inputs", FORM, "Execution",
+     replay_queries},
+    {ROUTE("replay/by-ids"), replay_ids, 0, "replayExecutionsByIds", "Executions",
+     "Replay executions from the beginning", IDS, "Count", replay_ids_queries},
+    {ROUTE("replay/by-query"), replay_query, 0, "replayExecutionsByQuery", "Executions",
+     "Replay the executions that match from the beginning", NULL, "Count", replay_filter_queries},
     {ROUTE("{executionId}/state"), change_run, 0, "updateTaskRunState", "Executions",
      "Mark a task run of an ended execution, which goes on from there",
      "application/json StateRequest", "Execution", exec_queries},
