@@ -22,11 +22,12 @@ static void trace(struct world *world, uint64_t a, uint64_t b)
 
 /* Histories only grow, by legal moves, and an ended state is final. */
 static void check_histories(struct world *world, const struct bt_histories *histories,
-                            uint32_t known, enum bt_state known_state, const char *what)
+                            uint32_t known, enum bt_state known_state, bool may_go_on,
+                            const char *what)
 {
     if (histories->count < known)
         world_fail(world, "%s lost committed history (%u, had %u)", what, histories->count, known);
-    if (known && bt_state_is_ended(known_state) && histories->count > known)
+    if (known && bt_state_is_ended(known_state) && histories->count > known && !may_go_on)
         world_fail(world, "%s moved after its end", what);
     for (uint32_t i = 1; i < histories->count; i++) {
         const struct bt_history *from = bt_histories_at(histories, i - 1);
@@ -49,8 +50,12 @@ static void check_run(struct world *world, const struct bt_change *change)
     char what[128];
     (void)snprintf(what, sizeof what, "exec %llu run %u (%s)", (unsigned long long)exec->key,
                    run->n, change->flow->tasks[run->task].id);
-    check_histories(world, &run->histories, seen->history_count, seen->state, what);
-    *seen = (struct seen_run){run->n, run->task, run->parent, run->state, run->histories.count};
+    check_histories(world, &run->histories, seen->history_count, seen->state, exec->was_touched,
+                    what);
+    bool is_copied = bt_histories_at(&run->histories, 0)->at_us <
+                     bt_histories_at(&change->exec->histories, 0)->at_us;
+    *seen = (struct seen_run){run->n,   run->task, run->parent, run->state, run->histories.count,
+                              is_copied};
     trace(world, run->n, run->state);
     world_note(world, "  %s %s", what, bt_state_name(run->state));
 }
@@ -61,7 +66,11 @@ static void check_exec(struct world *world, const struct bt_change *change)
     const struct bt_exec *now = change->exec;
     char what[64];
     (void)snprintf(what, sizeof what, "exec %llu", (unsigned long long)exec->key);
-    check_histories(world, &now->histories, exec->history_count, exec->state, what);
+    exec->was_touched = exec->was_touched || now->attempt_number > 1 || now->replay_n;
+    check_histories(world, &now->histories, exec->history_count, exec->state, exec->was_touched,
+                    what);
+    exec->super = now->super.key;
+    exec->slot = now->slot;
     exec->flow = (size_t)strtoul(now->flow_id + 1, NULL, 10);
     exec->state = now->state;
     exec->history_count = now->histories.count;
@@ -83,18 +92,32 @@ static void check_limits(struct world *world, const struct seen_exec *exec)
         if (group->n == 0 || bt_state_is_ended(group->state))
             continue;
         const struct bt_task *task = &flow->tasks[group->task];
-        bool is_limited = task->type->op == BT_OP_FOREACH || task->type->op == BT_OP_PARALLEL;
+        bool is_limited = task->type->op == BT_OP_FOREACH || task->type->op == BT_OP_PARALLEL ||
+                          task->type->op == BT_OP_DAG;
         if (!is_limited || task->concurrent == 0)
             continue;
         uint32_t open = 0;
         for (size_t j = 0; j < exec->runs.count; j++) {
             const struct seen_run *child = &exec->runs.items[j];
             open += child->n && child->parent == group->n && !bt_state_is_ended(child->state) &&
-                    flow->tasks[child->task].branch != BT_BRANCH_ERRORS;
+                    flow->tasks[child->task].branch < BT_BRANCH_ERRORS;
         }
         if (open > task->concurrent)
             world_fail(world, "exec %llu group %u: %u children open, limit %u",
                        (unsigned long long)exec->key, group->n, open, task->concurrent);
+    }
+}
+
+/* No flow has more executions than it may. */
+static void check_slots(struct world *world)
+{
+    for (size_t flow = 0; flow < world->flows.count; flow++) {
+        uint32_t held = 0, limit = world->flows.items[flow]->concurrency;
+        for (size_t i = 0; limit && i < world->execs.count; i++)
+            held +=
+                world->execs.items[i].flow == flow && world->execs.items[i].slot == BT_SLOT_HELD;
+        if (held > limit)
+            world_fail(world, "flow %zu: %u slots are held, the limit is %u", flow, held, limit);
     }
 }
 
@@ -117,6 +140,7 @@ void check_changes(void *data, const struct bt_change *changes, size_t count)
         if (exec->history_count)
             check_limits(world, exec);
     }
+    check_slots(world);
 }
 
 void check_submit(struct world *world, const struct bt_job *job)
@@ -153,7 +177,7 @@ static int64_t count_sets(const struct world *world)
         for (size_t k = 0; k < exec->runs.count; k++) {
             const struct seen_run *run = &exec->runs.items[k];
             sets += run->n && flow->tasks[run->task].type->op == BT_OP_KV_SET &&
-                    run->state == BT_SUCCESS;
+                    run->state == BT_SUCCESS && !run->is_copied;
         }
     }
     return sets;
@@ -192,10 +216,15 @@ void check_end(struct world *world)
     for (size_t i = 0; i < BT_COUNT(empty); i++)
         if (count_rows(world, empty[i]) != 0)
             world_fail(world, "left over: %s", empty[i]);
+    for (size_t i = world->execs.count; i-- > 0;) { /* Subflows come behind what made them. */
+        const struct seen_exec *exec = &world->execs.items[i];
+        if (exec->super && (exec->was_killed || exec->was_touched))
+            exec_seen(world, exec->super)->was_touched = true;
+    }
     for (size_t i = 0; i < world->execs.count; i++) {
         const struct seen_exec *exec = &world->execs.items[i];
         enum bt_state want = check_reference(world, exec->flow);
-        if (exec->was_killed || exec->state == want)
+        if (exec->was_killed || exec->was_touched || exec->state == want)
             continue;
         world_fail(world, "exec %llu of flow %zu ended %s; without faults it ends %s\n%s",
                    (unsigned long long)exec->key, exec->flow, bt_state_name(exec->state),

@@ -7,6 +7,8 @@ struct generator {
     struct bt_rng *rng;
     FILE *out;
     int next_id, tasks_left;
+    int loops, eaches, subflows; /* Around this task; in all. */
+    size_t number;
 };
 
 static uint64_t pick(struct generator *gen, uint64_t bound)
@@ -20,6 +22,7 @@ static void indent(struct generator *gen, int level)
 }
 
 static void task_list(struct generator *gen, int level, int depth);
+static void task(struct generator *gen, int level, int depth);
 
 static void retry(struct generator *gen, int level)
 {
@@ -53,9 +56,29 @@ static void common(struct generator *gen, int level)
     }
 }
 
+/* Another flow, with a smaller number: there are no circles, and not too many. */
+static bool subflow(struct generator *gen, int level)
+{
+    if (gen->number == 0 || gen->subflows >= 2 || pick(gen, 5) != 0)
+        return false;
+    size_t other = gen->eaches || gen->loops ? 0 : pick(gen, gen->number);
+    gen->subflows++;
+    (void)fprintf(gen->out, "type: subflow\n");
+    indent(gen, level);
+    (void)fprintf(gen->out, "namespace: sim\n");
+    indent(gen, level);
+    (void)fprintf(gen->out, "flowId: \"%s%zu\"\n", pick(gen, 3) ? "f" : "{{ kv('f') }}", other);
+    indent(gen, level);
+    (void)fprintf(gen->out, "wait: %s\n", pick(gen, 4) ? "true" : "false");
+    retry(gen, level);
+    return true;
+}
+
 static void leaf(struct generator *gen, int level)
 {
-    switch (pick(gen, 11)) {
+    if (subflow(gen, level))
+        return;
+    switch (pick(gen, gen->loops ? 8 : 11)) { /* What a loop removes is not counted. */
     case 8:
         (void)fprintf(gen->out, "type: kv.set\n");
         indent(gen, level);
@@ -84,11 +107,14 @@ static void leaf(struct generator *gen, int level)
         (void)fprintf(gen->out, "commands: [\"echo {{ taskrun.value ?? flow.id }}\"]\n");
         retry(gen, level);
         break;
-    case 3:
-        (void)fprintf(gen->out, "type: sleep\n");
+    case 3: {
+        bool is_pause = pick(gen, 2);
+        (void)fprintf(gen->out, "type: %s\n", is_pause ? "pause" : "sleep");
         indent(gen, level);
-        (void)fprintf(gen->out, "duration: PT%dS\n", 1 + (int)pick(gen, 20));
+        (void)fprintf(gen->out, "%s: PT%dS\n", is_pause ? "pauseDuration" : "duration",
+                      1 + (int)pick(gen, 20));
         break;
+    }
     case 4:
         (void)fprintf(gen->out, "type: fail\n");
         indent(gen, level);
@@ -127,12 +153,58 @@ static void each(struct generator *gen, int level, int depth)
                       1 + (int)pick(gen, depth ? 4 : 12));
     indent(gen, level);
     (void)fprintf(gen->out, "concurrencyLimit: %d\n", (int)pick(gen, 4));
+    gen->eaches++;
     branch(gen, level, depth, "tasks");
+    gen->eaches--;
+}
+
+static void dag(struct generator *gen, int level, int depth)
+{
+    int count = 1 + (int)pick(gen, 4), ids[4];
+    (void)fprintf(gen->out, "type: dag\n");
+    indent(gen, level);
+    (void)fprintf(gen->out, "concurrent: %d\n", (int)pick(gen, 3));
+    indent(gen, level);
+    (void)fprintf(gen->out, "tasks:\n");
+    for (int i = 0; i < count; i++) {
+        indent(gen, level + 2);
+        (void)fprintf(gen->out, "- task:\n");
+        ids[i] = gen->next_id;
+        task(gen, level + 6, depth + 1);
+        indent(gen, level + 4);
+        (void)fprintf(gen->out, "dependsOn: [");
+        const char *comma = "";
+        for (int k = 0; k < i; k++) {
+            if (pick(gen, 2) == 0)
+                continue;
+            (void)fprintf(gen->out, "%st%d", comma, ids[k]);
+            comma = ", ";
+        }
+        (void)fprintf(gen->out, "]\n");
+    }
+}
+
+static void loop(struct generator *gen, int level, int depth)
+{
+    (void)fprintf(gen->out, "type: loop_until\n");
+    indent(gen, level);
+    (void)fprintf(gen->out, "condition: \"{{ outputs[task.id].iterationCount == %s%d }}\"\n",
+                  pick(gen, 3) ? "" : "0 * (kv('1') | number) + ", 1 + (int)pick(gen, 3));
+    indent(gen, level);
+    (void)fprintf(gen->out, "checkFrequency: {interval: PT%dS, maxIterations: 2}\n",
+                  1 + (int)pick(gen, 5));
+    indent(gen, level);
+    (void)fprintf(gen->out, "failOnMaxReached: %s\n", pick(gen, 2) ? "true" : "false");
+    gen->loops++;
+    branch(gen, level, depth, "tasks");
+    gen->loops--;
 }
 
 static void group(struct generator *gen, int level, int depth)
 {
-    switch (pick(gen, 6)) {
+    switch (pick(gen, 9)) {
+    case 6: dag(gen, level, depth); break;
+    case 7: loop(gen, level, depth); break;
     case 0:
         (void)fprintf(gen->out, "type: sequential\n");
         branch(gen, level, depth, "tasks");
@@ -160,6 +232,22 @@ static void group(struct generator *gen, int level, int depth)
     }
     if (pick(gen, 5) == 0)
         branch(gen, level, depth, "errors");
+    if (pick(gen, 8) == 0)
+        branch(gen, level, depth, "finally");
+}
+
+/* The properties of one task. */
+static void task(struct generator *gen, int level, int depth)
+{
+    indent(gen, level);
+    (void)fprintf(gen->out, "id: t%d\n", gen->next_id++);
+    common(gen, level);
+    indent(gen, level);
+    gen->tasks_left--;
+    if (depth < 4 && gen->tasks_left > 0 && pick(gen, 3) == 0)
+        group(gen, level, depth);
+    else
+        leaf(gen, level);
 }
 
 static void task_list(struct generator *gen, int level, int depth)
@@ -167,14 +255,8 @@ static void task_list(struct generator *gen, int level, int depth)
     int count = 1 + (int)pick(gen, 3);
     for (int i = 0; i < count; i++) {
         indent(gen, level);
-        (void)fprintf(gen->out, "- id: t%d\n", gen->next_id++);
-        common(gen, level + 2);
-        indent(gen, level + 2);
-        gen->tasks_left--;
-        if (depth < 4 && gen->tasks_left > 0 && pick(gen, 3) == 0)
-            group(gen, level + 2, depth);
-        else
-            leaf(gen, level + 2);
+        (void)fprintf(gen->out, "-\n");
+        task(gen, level + 2, depth);
     }
 }
 
@@ -182,12 +264,23 @@ char *generate_flow(struct bt_rng *rng, size_t number)
 {
     char *text = NULL;
     size_t size = 0;
-    struct generator gen = {.rng = rng, .tasks_left = 20};
+    struct generator gen = {.rng = rng, .tasks_left = 20, .number = number};
     gen.out = open_memstream(&text, &size);
-    (void)fprintf(gen.out, "id: f%zu\nnamespace: sim\ntasks:\n", number);
+    (void)fprintf(gen.out, "id: f%zu\nnamespace: sim\n", number);
+    if (bt_rng_below(rng, 3) == 0)
+        (void)fprintf(gen.out, "concurrency: {limit: %d}\n", 1 + (int)bt_rng_below(rng, 3));
+    (void)fprintf(gen.out, "tasks:\n");
     task_list(&gen, 2, 0);
     if (bt_rng_below(rng, 4) == 0) {
         (void)fprintf(gen.out, "errors:\n");
+        task_list(&gen, 2, 3);
+    }
+    if (bt_rng_below(rng, 5) == 0) {
+        (void)fprintf(gen.out, "finally:\n");
+        task_list(&gen, 2, 3);
+    }
+    if (bt_rng_below(rng, 5) == 0) {
+        (void)fprintf(gen.out, "afterExecution:\n");
         task_list(&gen, 2, 3);
     }
     if (bt_rng_below(rng, 3) == 0)

@@ -8,7 +8,8 @@
 enum { STORM_STEPS = 600, QUIET_STEPS_MAX = 2000000, EXECS_MAX = 24 };
 
 static const char *const fault_names[FAULT_COUNT] = {
-    "crash", "commit fails", "commit unknown", "result twice", "result late", "clock jump", "kill"};
+    "crash",      "commit fails", "commit unknown", "result twice", "result late",
+    "clock jump", "kill",         "restart",        "replay",       "hold"};
 
 static void jump_clock(struct world *world)
 {
@@ -29,6 +30,31 @@ static void kill_one(struct world *world)
     world->faults[FAULT_KILL]++;
     world_note(world, "kill exec %llu", (unsigned long long)exec->key);
     (void)bt_runner_kill(world->runner, exec->key, NULL);
+}
+
+/* One that has ended: again from what failed, or anew from some task run. */
+static void go_on(struct world *world)
+{
+    if (world->execs.count == 0)
+        return;
+    struct seen_exec *exec = &world->execs.items[bt_rng_below(&world->rng, world->execs.count)];
+    if (!exec->is_drained) {
+        world->faults[FAULT_HOLD]++;
+        enum bt_event_kind kind = bt_rng_below(&world->rng, 2) ? BT_EVENT_HOLD : BT_EVENT_RESUME;
+        world_note(world, "%s exec %llu", kind == BT_EVENT_HOLD ? "hold" : "release",
+                   (unsigned long long)exec->key);
+        (void)bt_runner_event(world->runner, exec->key, (struct bt_event){.kind = kind}, NULL);
+    } else if (bt_rng_below(&world->rng, 2)) {
+        world->faults[FAULT_RESTART]++;
+        world_note(world, "restart exec %llu", (unsigned long long)exec->key);
+        (void)bt_runner_restart(world->runner, exec->key, NULL);
+    } else if (exec->runs.count) {
+        world->faults[FAULT_REPLAY]++;
+        struct bt_replay replay = {.source = exec->key,
+                                   .n = (uint32_t)bt_rng_below(&world->rng, exec->runs.count)};
+        world_note(world, "replay exec %llu from run %u", (unsigned long long)exec->key, replay.n);
+        (void)bt_runner_replay(world->runner, &replay, NULL);
+    }
 }
 
 static void storm_step(struct world *world, size_t *created)
@@ -57,6 +83,8 @@ static void storm_step(struct world *world, size_t *created)
         jump_clock(world);
     } else if (dice < 99) {
         kill_one(world);
+    } else {
+        go_on(world);
     }
 }
 
@@ -65,6 +93,9 @@ void world_quiet(struct world *world)
     int64_t wake_us = 0;
     world->next_commit_fault = FAULT_COUNT;
     world_note(world, "quiet");
+    for (size_t i = 0; i < world->execs.count; i++)
+        (void)bt_runner_event(world->runner, world->execs.items[i].key,
+                              (struct bt_event){.kind = BT_EVENT_RESUME}, NULL);
     for (size_t step = 0; step < QUIET_STEPS_MAX; step++) {
         if (world_turn(world, &wake_us))
             continue;
@@ -98,7 +129,9 @@ enum bt_state check_reference(const struct world *world, size_t flow)
     world_init(&alone, world->seed, false);
     world_create(&alone, flow);
     world_quiet(&alone);
-    states[flow] = alone.execs.items[0].state;
+    for (size_t i = 0; i < alone.execs.count; i++)
+        if (alone.execs.items[i].key == 1)
+            states[flow] = alone.execs.items[i].state;
     known[flow] = true;
     world_done(&alone);
     return states[flow];

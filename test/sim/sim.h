@@ -13,6 +13,9 @@ enum fault {
     FAULT_RESULT_LATE,    /* A word from an attempt that was lost. */
     FAULT_CLOCK_JUMP,     /* The wall clock jumps, forwards or back. */
     FAULT_KILL,           /* Somebody kills an execution. */
+    FAULT_RESTART,        /* Somebody restarts one that has ended. */
+    FAULT_REPLAY,         /* Somebody replays one from the beginning or from a task run. */
+    FAULT_HOLD,           /* Somebody pauses one, and resumes it some time. */
     FAULT_COUNT,
 };
 
@@ -20,13 +23,17 @@ struct seen_run {
     uint32_t n, task, parent;
     enum bt_state state;
     uint32_t history_count;
+    bool is_copied; /* By a replay. */
 };
 
 /* What was committed of one execution, as the listener heard it. */
 struct seen_exec {
     uint64_t key;
     size_t flow;
+    uint64_t super;
     bool was_killed, is_drained;
+    bool was_touched; /* Restarted or a replay: it may end otherwise. */
+    enum bt_slot slot;
     enum bt_state state;
     uint32_t history_count;
     BT_VEC(struct seen_run) runs; /* By n - 1. */

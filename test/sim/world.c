@@ -116,6 +116,29 @@ static int f_values(struct bt_journal *j, uint64_t exec, uint32_t n, struct bt_v
 {
     return INNER(j)->ops->values(INNER(j), exec, n, ret, err);
 }
+static int f_bad(struct bt_journal *j, const struct bt_bad_query *query, struct bt_err *err)
+{
+    return INNER(j)->ops->bad(INNER(j), query, err);
+}
+static int f_runs(struct bt_journal *j, const struct bt_runs_query *query, struct bt_err *err)
+{
+    return INNER(j)->ops->runs(INNER(j), query, err);
+}
+static int f_children(struct bt_journal *j, const struct bt_children_query *query,
+                      struct bt_err *err)
+{
+    return INNER(j)->ops->children(INNER(j), query, err);
+}
+static int f_slots(struct bt_journal *j, const struct bt_exec *of,
+                   int (*each)(void *, uint64_t, enum bt_slot), void *data, struct bt_err *err)
+{
+    return INNER(j)->ops->slots(INNER(j), of, each, data, err);
+}
+static int f_running(struct bt_journal *j, const struct bt_exec *of, int (*each)(void *, uint64_t),
+                     void *data, struct bt_err *err)
+{
+    return INNER(j)->ops->running(INNER(j), of, each, data, err);
+}
 static int f_due(struct bt_journal *j, int64_t now, struct bt_timer *timers, size_t *count,
                  int64_t *next, struct bt_err *err)
 {
@@ -171,6 +194,11 @@ static const struct bt_journal_ops faulty_ops = {
     .taskrun = f_taskrun,
     .find = f_find,
     .list = f_list,
+    .bad = f_bad,
+    .runs = f_runs,
+    .children = f_children,
+    .slots = f_slots,
+    .running = f_running,
     .values = f_values,
     .due = f_due,
     .timers_of = f_timers_of,
