@@ -552,3 +552,33 @@ def test_replay_with_inputs(server):
     assert server.form(f"{API}/{NOBODY}/replay-with-inputs").status == 404
     total = server.get(f"{API}/search?flowId=report").json["total"]
     assert total == 4
+
+
+MAKER = """id: maker
+namespace: demo.act
+tasks:
+  - {id: make, type: shell, outputFiles: ["*.txt"], commands: ["date +%N > a.txt"]}
+  - {id: show, type: return, format: "{{ read(outputs.make.outputFiles['a.txt']) }}"}
+  - {id: again, type: shell, commands: ["cat {{ outputs.make.outputFiles['a.txt'] }}"]}
+"""
+
+
+def test_replay_keeps_files(server):
+    server.push(MAKER)
+    source = wait(server, start(server, "maker", "SUCCESS"), "SUCCESS")
+    text = outputs(source)["show"]
+    last = source
+    for _ in range(3):  # Each is made of the one before.
+        run = next(run["id"] for run in last["taskRunList"] if run["taskId"] == "show")
+        answer = server.post(f"{API}/{last['id']}/replay?taskRunId={run}")
+        assert answer.status == 200, answer
+        last = wait(server, answer.json["id"], "SUCCESS")
+        assert outputs(last)["show"] == text
+        assert last["originalId"] == source["id"]
+    # Another flow's execution may not.
+    uri = outputs(source)["make"]["outputFiles"]["a.txt"]
+    server.push(MAKER.replace("id: maker", "id: thief").replace(
+        "outputs.make.outputFiles['a.txt']", f"'{uri}'"))
+    thief = wait(server, start(server, "thief", "FAILED"), "FAILED")
+    replay = server.post(f"{API}/{thief['id']}/replay").json
+    wait(server, replay["id"], "FAILED")
