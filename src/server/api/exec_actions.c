@@ -46,10 +46,17 @@ static int act_and_give(struct bt_request *request, const struct bt_act *act, st
     return rc == BT_OK ? give_exec(request, err) : rc;
 }
 
+/* Nothing; the newest dialect wants to see the execution. */
+static int give_done(struct bt_request *request, int status, struct bt_err *err)
+{
+    bool is_newest = bt_str_find(request->uri, BT_STR("/actions/"), 0) >= 0;
+    return is_newest ? give_exec(request, err) : bt_respond(request, status);
+}
+
 static int pause_one(struct bt_request *request, struct bt_err *err)
 {
     BT_TRY(act_on(request, &(struct bt_act){.action = BT_ACTION_PAUSE}, err));
-    return bt_respond(request, 200);
+    return give_done(request, 200, err);
 }
 
 static int resume(struct bt_request *request, const struct bt_exec *exec,
@@ -67,7 +74,7 @@ static int resume(struct bt_request *request, const struct bt_exec *exec,
     bt_given_done(&given);
     if (rc == BT_INVALID)
         return bt_given_refuse(request, err);
-    return rc == BT_OK ? bt_respond(request, 204) : rc;
+    return rc == BT_OK ? give_done(request, 204, err) : rc;
 }
 
 static int check_resume(struct bt_request *request, const struct bt_exec *exec,
