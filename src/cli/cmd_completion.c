@@ -18,20 +18,24 @@ static void print_bash(void)
                  "  if [ \"$COMP_CWORD\" = 1 ]; then\n"
                  "    words=\"");
     print_names();
-    (void)printf("\"\n"
-                 "  elif [ \"${COMP_WORDS[1]}\" = completion ]; then\n"
-                 "    words=\"bash zsh fish\"\n"
-                 "  elif [ \"${cur#-}\" != \"$cur\" ]; then\n"
-                 "    words=\"$(\"$1\" \"${COMP_WORDS[1]}\" --help 2>/dev/null |"
-                 " grep -oE -- '--[a-z-]+' | sort -u)\"\n"
-                 "  fi\n"
-                 "  if [ -n \"$words\" ]; then\n"
-                 "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
-                 "  else\n"
-                 "    mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
-                 "  fi\n"
-                 "}\n"
-                 "complete -o filenames -F _baton baton\n");
+    (void)printf(
+        "\"\n"
+        "  elif [ \"${COMP_WORDS[1]}\" = completion ]; then\n"
+        "    words=\"bash zsh fish\"\n"
+        "  elif [ \"$COMP_CWORD\" = 2 ] && [[ \"${COMP_WORDS[1]}\" == @(flow|exec) ]]; then\n"
+        "    words=\"$(\"$1\" \"${COMP_WORDS[1]}\" --help 2>/dev/null |"
+        " sed -nE 's/^  ([a-z][a-z-]*) .*/\\1/p')\"\n"
+        "  elif [ \"${cur#-}\" != \"$cur\" ]; then\n"
+        "    words=\"$(\"$1\" \"${COMP_WORDS[1]}\" --help 2>/dev/null |"
+        " grep -oE -- '--[a-z-]+' | sort -u)\"\n"
+        "  fi\n"
+        "  if [ -n \"$words\" ]; then\n"
+        "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+        "  else\n"
+        "    mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+        "  fi\n"
+        "}\n"
+        "complete -o filenames -F _baton baton\n");
 }
 
 /* Within single quotes; `escaped` is how the shell writes one there. */
@@ -59,6 +63,9 @@ static void print_zsh(void)
                "    _describe command commands\n"
                "  elif [[ $words[2] == completion ]]; then\n"
                "    compadd bash zsh fish\n"
+               "  elif (( CURRENT == 3 )) && [[ $words[2] == (flow|exec) ]]; then\n"
+               "    compadd -- ${(f)\"$($words[1] $words[2] --help 2>/dev/null |"
+               " sed -nE 's/^  ([a-z][a-z-]*) .*/\\1/p')\"}\n"
                "  elif [[ $words[CURRENT] == -* ]]; then\n"
                "    compadd -- ${(u)${(f)\"$($words[1] $words[2] --help 2>/dev/null |"
                " grep -oE -- '--[a-z-]+')\"}}\n"
@@ -76,6 +83,9 @@ static void print_fish(void)
     }
     (void)puts(
         "complete -c baton -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n"
+        "complete -c baton -n '__fish_seen_subcommand_from flow exec' -f -a "
+        "'((commandline -opc)[1] (commandline -opc)[2] --help 2>/dev/null | "
+        "string replace -rf -- \"^  ([a-z][a-z-]*) .*\" \"\\$1\")'\n"
         "complete -c baton -n 'not __fish_use_subcommand' -a "
         "'((commandline -opc)[1] (commandline -opc)[2] --help 2>/dev/null | string match -ra -- "
         "\"--[a-z-]+\")'");

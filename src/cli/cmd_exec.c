@@ -1,5 +1,6 @@
 /* cmd_exec.c — `baton exec VERB`: executions of a running server. */
 #include "cli/cli.h"
+#include "cli/cmd_exec_int.h"
 #include "cli/remote.h"
 #include "cli/text.h"
 
@@ -11,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPEATED_MAX = 500 };
-
 static int begin(struct bt_remote *remote, struct bt_options *spec, int argc, char **argv,
                  struct bt_err *err)
 {
@@ -20,9 +19,8 @@ static int begin(struct bt_remote *remote, struct bt_options *spec, int argc, ch
     return bt_remote_open(remote, err);
 }
 
-/* "/api/v1/executions/ID" and what follows, or the same of "logs". */
-static int exec_path(const char *kind, const char *id, const char *rest, struct bt_buf *out,
-                     struct bt_err *err)
+int bt_exec_path(const char *kind, const char *id, const char *rest, struct bt_buf *out,
+                 struct bt_err *err)
 {
     (void)bt_buf_addf(out, "/api/v1/%s/", kind); /* Checked below. */
     (void)bt_client_escape(bt_str_of(id), out);
@@ -83,9 +81,9 @@ static int watch_one(struct bt_remote *remote, const char *id, struct bt_err *er
     BT_CLEANUP(bt_buf_done) struct bt_buf logs = BT_BUF_INIT(8192);
     BT_CLEANUP(bt_buf_done) struct bt_buf path = BT_BUF_INIT(8192);
     BT_VALUE exec = NULL;
-    BT_TRY(exec_path("logs", id, "/follow", &logs, err));
+    BT_TRY(bt_exec_path("logs", id, "/follow", &logs, err));
     BT_TRY(bt_remote_follow(remote, bt_buf_cstr(&logs), print_line, NULL, err));
-    BT_TRY(exec_path("executions", id, "", &path, err));
+    BT_TRY(bt_exec_path("executions", id, "", &path, err));
     BT_TRY(bt_remote_get(remote, bt_buf_cstr(&path), &exec, err));
     print_end(exec);
     return code_of(exec);
@@ -108,65 +106,33 @@ static int watch(struct bt_remote *remote, int argc, char **argv, struct bt_err 
 
 /* --- start ------------------------------------------------------------------------------------ */
 
-struct start {
-    struct bt_repeated repeated[REPEATED_MAX];
-    size_t count;
-    struct bt_client_part parts[REPEATED_MAX];
-    size_t part_count;
-    struct bt_buf query;
-    char *names[REPEATED_MAX]; /* Owned. */
-};
-
-static int take_pair(struct start *start, const struct bt_repeated *given, struct bt_err *err)
-{
-    const char *equals = strchr(given->text, '=');
-    if (!equals || equals == given->text)
-        return bt_fail(err, BT_INVALID, "'%s' is not NAME=VALUE", given->text);
-    struct bt_str name = {given->text, (size_t)(equals - given->text)};
-    if (given->letter == 'l') {
-        (void)bt_buf_adds(&start->query, "&labels="); /* Checked by the caller. */
-        (void)bt_client_escape(name, &start->query);
-        (void)bt_buf_adds(&start->query, "%3A");
-        (void)bt_client_escape(bt_str_of(equals + 1), &start->query);
-        return BT_OK;
-    }
-    char *copy = bt_str_dup(name);
-    if (!copy)
-        return bt_fail_mem(err, "inputs");
-    start->names[start->part_count] = copy;
-    const char *path = given->letter == 'f' ? equals + 1 + (equals[1] == '@') : NULL;
-    start->parts[start->part_count++] =
-        (struct bt_client_part){copy, path ? NULL : equals + 1, path};
-    return BT_OK;
-}
-
-static int send_start(struct bt_remote *remote, struct start *start, const char *const names[2],
-                      struct bt_value **ret_exec, struct bt_err *err)
+static int send_start(struct bt_remote *remote, struct bt_exec_form *form,
+                      const char *const names[2], struct bt_value **ret_exec, struct bt_err *err)
 {
     BT_CLEANUP(bt_buf_done) struct bt_buf path = BT_BUF_INIT(64u << 10);
-    for (size_t i = 0; i < start->count; i++)
-        BT_TRY(take_pair(start, &start->repeated[i], err));
+    for (size_t i = 0; i < form->count; i++)
+        BT_TRY(bt_exec_form_take(form, &form->repeated[i], err));
     (void)bt_buf_adds(&path, "/api/v1/executions/"); /* Checked below. */
     (void)bt_client_escape(bt_str_of(names[0]), &path);
     (void)bt_buf_addc(&path, '/');
     (void)bt_client_escape(bt_str_of(names[1]), &path);
     (void)bt_buf_adds(&path, "?wait=false");
-    (void)bt_buf_add(&path, bt_buf_str(&start->query));
+    (void)bt_buf_add(&path, bt_buf_str(&form->query));
     struct bt_client_request request = {
-        .method = "POST", .path = bt_buf_cstr(&path), .part_count = start->part_count};
-    request.parts = start->part_count ? start->parts : NULL;
+        .method = "POST", .path = bt_buf_cstr(&path), .part_count = form->part_count};
+    request.parts = form->part_count ? form->parts : NULL;
     return request.path ? bt_remote_call(remote, &request, ret_exec, err)
                         : bt_buf_check(&path, "the address", err);
 }
 
-static int start_one(struct bt_remote *remote, const struct bt_options *spec, struct start *start,
-                     bool waits, struct bt_err *err)
+static int start_one(struct bt_remote *remote, const struct bt_options *spec,
+                     struct bt_exec_form *form, bool waits, struct bt_err *err)
 {
     BT_VALUE exec = NULL;
     if (spec->positional_count != 2)
         return bt_fail(err, BT_INVALID, "which flow? baton exec start NAMESPACE ID");
-    start->count = spec->repeated_count;
-    BT_TRY(send_start(remote, start, spec->positional, &exec, err));
+    form->count = spec->repeated_count;
+    BT_TRY(send_start(remote, form, spec->positional, &exec, err));
     char id[64];
     (void)snprintf(id, sizeof id, "%.*s", BT_FMT(bt_map_str(exec, "id"))); /* 22 characters. */
     (void)printf("%s\n", id);
@@ -182,24 +148,20 @@ static int start(struct bt_remote *remote, int argc, char **argv, struct bt_err 
                                     {'f', "--file", true, NULL},
                                     {'l', "--label", true, NULL},
                                     {'w', "--wait", false, &waits}};
-    struct start *start = calloc(1, sizeof *start);
-    if (!start)
+    struct bt_exec_form *form = bt_exec_form_new();
+    if (!form)
         return bt_fail_mem(err, "start");
-    start->query = (struct bt_buf)BT_BUF_INIT(32u << 10);
     struct bt_options spec = {.command = "exec",
                               .flags = flags,
                               .flag_count = BT_COUNT(flags),
                               .positional = names,
                               .positional_max = 2,
-                              .repeated = start->repeated,
-                              .repeated_max = REPEATED_MAX};
+                              .repeated = form->repeated,
+                              .repeated_max = BT_COUNT(form->repeated)};
     int rc = begin(remote, &spec, argc, argv, err);
     if (rc == BT_OK)
-        rc = start_one(remote, &spec, start, waits != NULL, err);
-    for (size_t i = 0; i < start->part_count; i++)
-        free(start->names[i]);
-    bt_buf_done(&start->query);
-    free(start);
+        rc = start_one(remote, &spec, form, waits != NULL, err);
+    bt_exec_form_free(form);
     return rc;
 }
 
@@ -266,7 +228,7 @@ static int one(struct bt_remote *remote, int argc, char **argv,
         return bt_fail(err, BT_INVALID, "which execution? give its id");
     struct bt_client_request request = *asked;
     bool is_log = strcmp(request.path, "/download") == 0;
-    BT_TRY(exec_path(is_log ? "logs" : "executions", id, request.path, &path, err));
+    BT_TRY(bt_exec_path(is_log ? "logs" : "executions", id, request.path, &path, err));
     request.path = bt_buf_cstr(&path);
     BT_TRY(bt_remote_call(remote, &request, &value, err));
     if (!is_log)
@@ -304,6 +266,19 @@ int bt_cmd_exec(int argc, char **argv)
         {"watch", "watch ID", "Print log lines until the end; exit as it ended", watch},
         {"logs", "logs ID", "Print the log", logs},
         {"kill", "kill ID", "Kill an execution", kill_one},
+        {"pause", "pause ID...", "Pause running executions: nothing new starts", bt_exec_pause},
+        {"resume", "resume ID [-i|-f NAME=VALUE]",
+         "Resume a paused execution, with what it asks for", bt_exec_resume},
+        {"restart", "restart ID...", "Let what ended badly go on from what failed",
+         bt_exec_restart},
+        {"replay", "replay ID [--from TASK] [-r REVISION] [-i|-f N=V]",
+         "Make a new execution of an ended one; print its id", bt_exec_replay},
+        {"force-run", "force-run ID...", "Begin now what waits for its date or its flow",
+         bt_exec_force},
+        {"unqueue", "unqueue ID... [--state S]",
+         "Take out of the queue: RUNNING (default), CANCELLED, FAILED", bt_exec_unqueue},
+        {"change-state", "change-state ID STATE [--task TASK]",
+         "Another state for what has ended; of a task: it goes on from there", bt_exec_change},
         {NULL, NULL, NULL, NULL},
     };
     return bt_remote_main("exec", verbs, argc, argv);

@@ -136,7 +136,7 @@ static void print_usage(FILE *out, const char *command, const struct bt_verb *ve
 int bt_remote_main(const char *command, const struct bt_verb *verbs, int argc, char **argv)
 {
     struct bt_err err = BT_ERR_INIT;
-    const char *names[16];
+    const char *names[32];
     size_t count = 0;
     const char *asked = argc > 1 ? argv[1] : "--help";
     if (argc < 2 || strcmp(asked, "--help") == 0 || strcmp(asked, "-h") == 0) {

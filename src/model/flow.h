@@ -78,6 +78,7 @@ struct bt_task {
     uint32_t depends_count;
     const struct bt_task_list *lists; /* Of a flowable. */
     uint32_t list_count;
+    const struct bt_input_set *on_resume; /* Of a Pause; NULL: it asks for nothing. */
 };
 
 enum bt_input_type {
@@ -112,6 +113,13 @@ struct bt_input {
     uint32_t depends_count;
     struct bt_dyn *condition;  /* dependsOn.condition: the input exists only when true; or NULL. */
     struct bt_dyn *expression; /* SELECT, MULTISELECT: renders to the list of values; or NULL. */
+};
+
+/* Inputs that are resolved together. */
+struct bt_input_set {
+    const struct bt_input *items;
+    uint32_t count;
+    const uint32_t *order; /* Indexes, each behind those that its input depends on. */
 };
 
 struct bt_output {
@@ -163,12 +171,25 @@ const struct bt_task_list *bt_lists_find(const struct bt_task_list *lists, uint3
 /* The task with this id, or NULL. O(1). */
 const struct bt_task *bt_flow_task(const struct bt_flow *flow, struct bt_str id);
 
-/* Checks given values (a map by input id; values are text or native) against the flow's inputs and
- * gives the execution's inputs: defaults filled in, types converted, dotted ids nested. The message
- * names the first wrong input. FILE inputs hold a URI. */
-int bt_inputs_resolve(const struct bt_flow *flow, const struct bt_value *given,
-                      struct bt_value **ret_inputs, struct bt_err *err);
-/* What each input would be, in the flow's order, with all that is wrong. Borrows to `each`. */
+/* The inputs of the flow itself. */
+static inline struct bt_input_set bt_flow_inputs(const struct bt_flow *flow)
+{
+    return (struct bt_input_set){flow->inputs, flow->input_count, flow->input_order};
+}
+/* The input with this id, or NULL. */
+const struct bt_input *bt_inputs_find(const struct bt_input_set *set, struct bt_str id);
+
+/* What inputs are given to. Borrowed. */
+struct bt_input_request {
+    const struct bt_flow *flow;   /* Conditions see its names. */
+    struct bt_input_set set;      /* Its inputs, or those of one of its tasks. */
+    const struct bt_value *given; /* Map by input id, of texts or native values; or NULL. */
+};
+/* Checks the given values and gives those of the execution: defaults filled in, types converted,
+ * dotted ids nested. The message names the first wrong input. FILE inputs hold a URI. */
+int bt_inputs_resolve(const struct bt_input_request *request, struct bt_value **ret_inputs,
+                      struct bt_err *err);
+/* What each input would be, in the set's order, with all that is wrong. Borrows to `each`. */
 struct bt_input_check {
     const struct bt_input *input;
     const struct bt_value *value; /* NULL: none. */
@@ -179,8 +200,8 @@ struct bt_input_sink {
     int (*each)(void *data, const struct bt_input_check *check);
     void *data;
 };
-int bt_inputs_check(const struct bt_flow *flow, const struct bt_value *given,
-                    const struct bt_input_sink *sink, struct bt_err *err);
+int bt_inputs_check(const struct bt_input_request *request, const struct bt_input_sink *sink,
+                    struct bt_err *err);
 /* Puts a value under a dotted name: "a.b" → {"a": {"b": value}}. Takes the value. */
 int bt_map_put_dotted(struct bt_value *map, struct bt_str name, struct bt_value *value);
 /* Converts one rendered value to an input/output type (text → INT …). */

@@ -113,6 +113,34 @@ static void test_structure(void **state)
     bt_flow_unref(flow);
 }
 
+/* What a Pause asks for is read as the inputs of a flow are. */
+static void test_on_resume(void **state)
+{
+    (void)state;
+    struct bt_flow *flow = parse("id: f\nnamespace: a\ntasks:\n"
+                                 "- {id: plain, type: pause}\n"
+                                 "- id: ask\n  type: pause\n  onResume:\n"
+                                 "  - {id: why, type: STRING, dependsOn: {inputs: [n],"
+                                 " condition: '{{ inputs.n > 1 }}'}}\n"
+                                 "  - {id: n, type: INT, defaults: 3, max: 5}\n");
+    assert_null(bt_flow_task(flow, BT_STR("plain"))->on_resume);
+    const struct bt_input_set *set = bt_flow_task(flow, BT_STR("ask"))->on_resume;
+    assert_int_equal(set->count, 2);
+    assert_int_equal(set->order[0], 1);
+    assert_ptr_equal(bt_inputs_find(set, BT_STR("n")), &set->items[1]);
+    assert_null(bt_inputs_find(set, BT_STR("m")));
+    assert_int_equal(flow->input_count, 0);
+    BT_VALUE given = bt_map_new(1), *resolved = NULL;
+    struct bt_input_request request = {flow, *set, given};
+    struct bt_err err = BT_ERR_INIT;
+    assert_int_equal(bt_inputs_resolve(&request, &resolved, &err), BT_INVALID);
+    assert_non_null(strstr(err.msg, "`why`"));
+    assert_int_equal(bt_map_puts(given, "n", bt_value_cstr("1")), BT_OK);
+    assert_int_equal(bt_inputs_resolve(&request, &resolved, &err), BT_OK);
+    assert_int_equal(bt_value_count(resolved), 1);
+    bt_flow_unref(flow);
+}
+
 static void test_properties(void **state)
 {
     (void)state;
@@ -319,11 +347,17 @@ static void test_fast(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_structure),     cmocka_unit_test(test_properties),
-        cmocka_unit_test(test_each_defaults), cmocka_unit_test(test_plugin_defaults),
-        cmocka_unit_test(test_counting),      cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_task_limit),    cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_defaults_bomb), cmocka_unit_test(test_fast),
+        cmocka_unit_test(test_structure),
+        cmocka_unit_test(test_properties),
+        cmocka_unit_test(test_on_resume),
+        cmocka_unit_test(test_each_defaults),
+        cmocka_unit_test(test_plugin_defaults),
+        cmocka_unit_test(test_counting),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_task_limit),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_defaults_bomb),
+        cmocka_unit_test(test_fast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

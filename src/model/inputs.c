@@ -8,11 +8,18 @@
 #include "base/own.h"
 
 struct resolving {
-    const struct bt_flow *flow;
-    const struct bt_value *given;
+    const struct bt_input_request *request;
     struct bt_value **values; /* By index of the input; owned. NULL: it does not exist. */
     struct bt_err *err;
 };
+
+const struct bt_input *bt_inputs_find(const struct bt_input_set *set, struct bt_str id)
+{
+    for (uint32_t i = 0; i < set->count; i++)
+        if (bt_str_is(id, set->items[i].id))
+            return &set->items[i];
+    return NULL;
+}
 
 static int fail_input(const struct bt_input *input, const char *msg, const struct bt_value *value,
                       struct bt_err *err)
@@ -50,6 +57,7 @@ int bt_map_put_dotted(struct bt_value *map, struct bt_str id, struct bt_value *v
 static int variables_of(const struct resolving *resolving, const struct bt_input *input,
                         struct bt_value **ret_variables)
 {
+    const struct bt_flow *of = resolving->request->flow;
     BT_VALUE inputs = bt_map_new(input->depends_count);
     BT_VALUE flow = bt_map_new(3);
     BT_VALUE variables = bt_map_new(2);
@@ -57,12 +65,12 @@ static int variables_of(const struct resolving *resolving, const struct bt_input
     for (uint32_t i = 0; is_good && i < input->depends_count; i++) {
         uint32_t index = input->depends_on[i];
         if (resolving->values[index])
-            is_good = bt_map_put_dotted(inputs, bt_str_of(resolving->flow->inputs[index].id),
+            is_good = bt_map_put_dotted(inputs, bt_str_of(resolving->request->set.items[index].id),
                                         bt_value_ref(resolving->values[index])) == BT_OK;
     }
-    is_good = is_good && bt_map_puts(flow, "id", bt_value_cstr(resolving->flow->id)) == BT_OK &&
-              bt_map_puts(flow, "namespace", bt_value_cstr(resolving->flow->namespace)) == BT_OK &&
-              bt_map_puts(flow, "revision", bt_value_int(resolving->flow->revision)) == BT_OK &&
+    is_good = is_good && bt_map_puts(flow, "id", bt_value_cstr(of->id)) == BT_OK &&
+              bt_map_puts(flow, "namespace", bt_value_cstr(of->namespace)) == BT_OK &&
+              bt_map_puts(flow, "revision", bt_value_int(of->revision)) == BT_OK &&
               bt_map_puts(variables, "flow", BT_TAKE(flow)) == BT_OK &&
               bt_map_puts(variables, "inputs", BT_TAKE(inputs)) == BT_OK;
     if (!is_good)
@@ -128,7 +136,7 @@ static bool takes_empty(enum bt_input_type type)
 static int resolve_one(const struct resolving *resolving, const struct bt_input *input,
                        struct bt_value **ret_value)
 {
-    const struct bt_value *value = bt_map_gets(resolving->given, input->id);
+    const struct bt_value *value = bt_map_gets(resolving->request->given, input->id);
     bool is_empty = bt_value_is(value, BT_KIND_STRING) && bt_value_str(value).len == 0 &&
                     !takes_empty(input->type);
     if (bt_value_is_null(value) || is_empty)
@@ -146,17 +154,17 @@ static int resolve_one(const struct resolving *resolving, const struct bt_input 
 
 static int resolve_all(struct resolving *resolving, struct bt_value **ret_inputs)
 {
-    const struct bt_flow *flow = resolving->flow;
-    for (uint32_t i = 0; i < flow->input_count; i++) {
-        uint32_t index = flow->input_order[i];
+    const struct bt_input_set *set = &resolving->request->set;
+    for (uint32_t i = 0; i < set->count; i++) {
+        uint32_t index = set->order[i];
         bool is_on;
-        BT_TRY(is_enabled(resolving, &flow->inputs[index], &is_on));
+        BT_TRY(is_enabled(resolving, &set->items[index], &is_on));
         if (is_on)
-            BT_TRY(resolve_one(resolving, &flow->inputs[index], &resolving->values[index]));
+            BT_TRY(resolve_one(resolving, &set->items[index], &resolving->values[index]));
     }
-    BT_VALUE inputs = bt_map_new(flow->input_count);
-    for (uint32_t i = 0; inputs && i < flow->input_count; i++)
-        if (resolving->values[i] && bt_map_put_dotted(inputs, bt_str_of(flow->inputs[i].id),
+    BT_VALUE inputs = bt_map_new(set->count);
+    for (uint32_t i = 0; inputs && i < set->count; i++)
+        if (resolving->values[i] && bt_map_put_dotted(inputs, bt_str_of(set->items[i].id),
                                                       bt_value_ref(resolving->values[i])) != BT_OK)
             inputs = bt_value_unref(inputs);
     if (!inputs)
@@ -165,15 +173,16 @@ static int resolve_all(struct resolving *resolving, struct bt_value **ret_inputs
     return BT_OK;
 }
 
-int bt_inputs_resolve(const struct bt_flow *flow, const struct bt_value *given,
-                      struct bt_value **ret_inputs, struct bt_err *err)
+int bt_inputs_resolve(const struct bt_input_request *request, struct bt_value **ret_inputs,
+                      struct bt_err *err)
 {
-    struct resolving resolving = {.flow = flow, .given = given, .err = err};
-    resolving.values = calloc(flow->input_count + 1u, sizeof *resolving.values);
+    struct resolving resolving = {.request = request, .err = err};
+    uint32_t count = request->set.count;
+    resolving.values = calloc(count + 1u, sizeof *resolving.values);
     if (!resolving.values)
         return bt_fail_mem(err, "resolving inputs");
     int rc = resolve_all(&resolving, ret_inputs);
-    for (uint32_t i = 0; i < flow->input_count; i++)
+    for (uint32_t i = 0; i < count; i++)
         bt_value_unref(resolving.values[i]);
     free(resolving.values);
     return rc;
@@ -189,39 +198,40 @@ struct check {
 static int check_all(struct resolving *resolving, struct check *checks,
                      const struct bt_input_sink *sink)
 {
-    const struct bt_flow *flow = resolving->flow;
+    const struct bt_input_set *set = &resolving->request->set;
     struct bt_err *err = resolving->err;
-    for (uint32_t i = 0; i < flow->input_count; i++) {
-        uint32_t index = flow->input_order[i];
+    for (uint32_t i = 0; i < set->count; i++) {
+        uint32_t index = set->order[i];
         struct check *check = &checks[index];
-        BT_TRY(is_enabled(resolving, &flow->inputs[index], &check->is_enabled));
+        BT_TRY(is_enabled(resolving, &set->items[index], &check->is_enabled));
         resolving->err = &check->error;
         int rc = check->is_enabled
-                     ? resolve_one(resolving, &flow->inputs[index], &resolving->values[index])
+                     ? resolve_one(resolving, &set->items[index], &resolving->values[index])
                      : BT_OK;
         resolving->err = err;
         if (rc == BT_NO_MEM)
             return bt_fail_mem(err, "inputs");
     }
-    for (uint32_t i = 0; i < flow->input_count; i++)
+    for (uint32_t i = 0; i < set->count; i++)
         BT_TRY(sink->each(
             sink->data,
-            &(struct bt_input_check){.input = &flow->inputs[i],
+            &(struct bt_input_check){.input = &set->items[i],
                                      .value = resolving->values[i],
                                      .is_enabled = checks[i].is_enabled,
                                      .error = checks[i].error.code ? checks[i].error.msg : NULL}));
     return BT_OK;
 }
 
-int bt_inputs_check(const struct bt_flow *flow, const struct bt_value *given,
-                    const struct bt_input_sink *sink, struct bt_err *err)
+int bt_inputs_check(const struct bt_input_request *request, const struct bt_input_sink *sink,
+                    struct bt_err *err)
 {
-    struct resolving resolving = {.flow = flow, .given = given, .err = err};
-    struct check *checks = calloc(flow->input_count + 1u, sizeof *checks);
-    resolving.values = calloc(flow->input_count + 1u, sizeof *resolving.values);
+    struct resolving resolving = {.request = request, .err = err};
+    uint32_t count = request->set.count;
+    struct check *checks = calloc(count + 1u, sizeof *checks);
+    resolving.values = calloc(count + 1u, sizeof *resolving.values);
     int rc = checks && resolving.values ? check_all(&resolving, checks, sink)
                                         : bt_fail_mem(err, "inputs");
-    for (uint32_t i = 0; resolving.values && i < flow->input_count; i++)
+    for (uint32_t i = 0; resolving.values && i < count; i++)
         bt_value_unref(resolving.values[i]);
     free(resolving.values);
     free(checks);

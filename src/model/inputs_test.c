@@ -151,7 +151,8 @@ static void resolve(const char *inputs, const char *given, int want_rc, const ch
     BT_VALUE values = json(given);
     BT_VALUE resolved = NULL;
     struct bt_err err = BT_ERR_INIT;
-    int rc = bt_inputs_resolve(flow, values, &resolved, &err);
+    struct bt_input_request request = {flow, bt_flow_inputs(flow), values};
+    int rc = bt_inputs_resolve(&request, &resolved, &err);
     BT_VALUE text = resolved ? bt_json_text(resolved) : bt_value_cstr(err.msg);
     if (rc != want_rc || !bt_str_is(bt_value_str(text), want))
         fail_msg("rc %d: %.*s, want %s", rc, BT_FMT(bt_value_str(text)), want);

@@ -123,6 +123,9 @@ void bt_model_retry(struct parse *parse, const struct place *place, struct bt_re
 void bt_model_worker_group(struct parse *parse, const struct place *place, struct bt_task *task);
 void bt_model_labels(struct parse *parse, const struct place *place);
 void bt_model_inputs(struct parse *parse, const struct place *place);
+/* A list of inputs; untouched when it is none. */
+void bt_model_input_set(struct parse *parse, const struct place *place,
+                        struct bt_input_set *ret_set);
 void bt_model_outputs(struct parse *parse, const struct place *place);
 bool bt_model_input_type(struct parse *parse, const struct place *place,
                          enum bt_input_type *ret_type);
@@ -134,9 +137,10 @@ const char *bt_read_id(struct parse *parse, const struct place *place, enum id_k
 void bt_model_input_spec(struct parse *parse, const struct place *place,
                          const struct bt_input *input);
 
-/* Reads `dependsOn` of all inputs and finds an order to resolve them in. `nodes` are their maps. */
-void bt_model_depends(struct parse *parse, const struct place *list, struct bt_input *inputs,
-                      const struct bt_yaml_node **nodes, uint32_t count);
+/* Reads `dependsOn` of all inputs and gives an order to resolve them in. `nodes` are their maps. */
+const uint32_t *bt_model_depends(struct parse *parse, const struct place *list,
+                                 struct bt_input *inputs, const struct bt_yaml_node **nodes,
+                                 uint32_t count);
 
 /* Where a list of tasks hangs. */
 struct branch_spec {

@@ -112,8 +112,9 @@ static void visit(struct depends *depends, uint32_t index)
     depends->order[depends->order_count++] = index;
 }
 
-void bt_model_depends(struct parse *parse, const struct place *list, struct bt_input *inputs,
-                      const struct bt_yaml_node **nodes, uint32_t count)
+const uint32_t *bt_model_depends(struct parse *parse, const struct place *list,
+                                 struct bt_input *inputs, const struct bt_yaml_node **nodes,
+                                 uint32_t count)
 {
     struct depends depends = {
         .parse = parse, .list = list, .inputs = inputs, .nodes = nodes, .count = count};
@@ -121,7 +122,7 @@ void bt_model_depends(struct parse *parse, const struct place *list, struct bt_i
     depends.states = bt_arena_alloc(parse->scratch, count + 1);
     if (!depends.states || !depends.order) {
         parse->rc = BT_NO_MEM;
-        return;
+        return NULL;
     }
     for (uint32_t i = 0; i < count; i++) {
         struct place place = bt_place_at(list, i, nodes[i]);
@@ -136,5 +137,5 @@ void bt_model_depends(struct parse *parse, const struct place *list, struct bt_i
     }
     for (uint32_t i = 0; i < count; i++)
         visit(&depends, i);
-    parse->box->flow.input_order = depends.order;
+    return depends.order;
 }

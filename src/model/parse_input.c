@@ -1,4 +1,4 @@
-/* parse_input.c — `inputs` and `outputs` of a flow. */
+/* parse_input.c — `inputs` and `outputs` of a flow, and the inputs that a Pause asks for. */
 #include "model/model_int.h"
 
 #include "base/limits.h"
@@ -173,7 +173,7 @@ static const char *read_input_id(struct parse *parse, const struct place *place)
     const struct bt_yaml_node *node = bt_yaml_is_null(id) ? name : id;
     struct place at =
         bt_place_in(place, node && node == name ? "name" : "id", node ? node : place->node);
-    if (bt_yaml_is_null(node)) {
+    if (!node || bt_yaml_is_null(node)) {
         struct bt_diag *diag = bt_model_error(parse, &at, "missing-id", "\"id\" is missing");
         bt_diag_hint(parse, diag, "give it a name: id: my_name");
         bt_diag_original(parse, diag, "must not be null\nmust not be blank");
@@ -223,28 +223,38 @@ static bool read_input(struct parse *parse, const struct place *list, uint32_t i
     return is_typed && input.id && input.spec;
 }
 
-void bt_model_inputs(struct parse *parse, const struct place *place)
+void bt_model_input_set(struct parse *parse, const struct place *place,
+                        struct bt_input_set *ret_set)
 {
     if (!bt_read_is_list(parse, place))
         return;
     if (place->node->count > BT_INPUTS_MAX) {
-        bt_model_error(parse, place, "too-many-inputs", "a flow may have %u inputs", BT_INPUTS_MAX);
+        bt_model_error(parse, place, "too-many-inputs", "there may be %u inputs", BT_INPUTS_MAX);
         return;
     }
     struct bt_input *inputs = bt_model_alloc(parse, (place->node->count + 1) * sizeof *inputs);
     const struct bt_yaml_node **nodes =
         bt_arena_alloc(parse->scratch, (place->node->count + 1) * sizeof *nodes);
-    uint32_t count = 0;
+    struct bt_input_set set = {.items = inputs};
     if (!nodes)
         parse->rc = BT_NO_MEM;
     for (uint32_t i = 0; inputs && i < place->node->count && parse->rc == BT_OK; i++)
-        if (read_input(parse, place, i, &inputs[count]))
-            nodes[count++] = place->node->items[i];
+        if (read_input(parse, place, i, &inputs[set.count]))
+            nodes[set.count++] = place->node->items[i];
     if (parse->rc == BT_OK)
-        bt_model_depends(parse, place, inputs, nodes, count);
+        set.order = bt_model_depends(parse, place, inputs, nodes, set.count);
     bt_check_list_ids(parse, place, "input");
-    parse->box->flow.inputs = inputs;
-    parse->box->flow.input_count = count;
+    *ret_set = set;
+}
+
+void bt_model_inputs(struct parse *parse, const struct place *place)
+{
+    struct bt_flow *flow = &parse->box->flow;
+    struct bt_input_set set = {0};
+    bt_model_input_set(parse, place, &set);
+    flow->inputs = set.items;
+    flow->input_count = set.count;
+    flow->input_order = set.order;
 }
 
 static bool read_output(struct parse *parse, const struct place *list, uint32_t index,

@@ -260,6 +260,17 @@ static void read_concurrent(struct reading *reading, const struct place *place,
     task_of(reading)->concurrent = number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
 }
 
+/* Read like those of a flow. Tasks move while the array grows: it is held by index. */
+static void read_inputs(struct reading *reading, const struct place *place)
+{
+    struct bt_input_set *set = bt_model_alloc(reading->parse, sizeof *set);
+    if (!set)
+        return;
+    *set = (struct bt_input_set){0};
+    bt_model_input_set(reading->parse, place, set);
+    task_of(reading)->on_resume = set;
+}
+
 static void read_typed(struct reading *reading, const struct place *place,
                        const struct bt_value *schema)
 {
@@ -278,6 +289,10 @@ static void read_typed(struct reading *reading, const struct place *place,
     if (reading->type->exec == BT_EXEC_FLOWABLE &&
         bt_str_starts(bt_str_of(place->name), BT_STR("concurren"))) {
         read_concurrent(reading, place, schema);
+        return;
+    }
+    if (bt_str_is(kind, "inputs")) {
+        read_inputs(reading, place);
         return;
     }
     if (bt_str_is(kind, "task-runner"))

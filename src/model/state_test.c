@@ -55,7 +55,7 @@ static const char *const moves[BT_STATE_COUNT] = {
     /* FAILED  */ ".x.x.xxxxx....",
     /* KILLED  */ ".x.x.xxxxx....",
     /* CANCEL  */ "...x.xxxxx....",
-    /* QUEUED  */ ".x..x...xx....",
+    /* QUEUED  */ ".x..x..xxx....",
     /* RETRYNG */ "xxx.xxxxxx....",
     /* RETRIED */ "..............",
     /* SKIPPED */ "...x..........",

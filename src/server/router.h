@@ -30,4 +30,4 @@ extern const struct bt_route bt_routes_flows[], bt_routes_flow_look[], bt_routes
     bt_routes_exec_files[], bt_routes_logs[], bt_routes_namespaces[], bt_routes_space_files[],
     bt_routes_kv[], bt_routes_plugins[], bt_routes_blueprints[], bt_routes_health[],
     bt_routes_misc[], bt_routes_stats[], bt_routes_runs[], bt_routes_exec_runs[],
-    bt_routes_metrics[], bt_routes_page[];
+    bt_routes_metrics[], bt_routes_exec_actions[], bt_routes_page[];

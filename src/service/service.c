@@ -1,155 +1,10 @@
 /* service.c — Use cases over the runner and the files. */
-#include "service/service.h"
+#include "service/given_int.h"
 
 #include "engine/execution/create.h"
 
-#include "base/limits.h"
 #include "base/own.h"
-#include "sys/fs.h"
 #include "sys/random.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-static const struct bt_input *find_input(const struct bt_flow *flow, const char *id)
-{
-    for (uint32_t i = 0; i < flow->input_count; i++)
-        if (strcmp(flow->inputs[i].id, id) == 0)
-            return &flow->inputs[i];
-    return NULL;
-}
-
-/* <namespace>/<flow>/executions/<id>/ */
-static int exec_path(const struct bt_exec *exec, struct bt_buf *out)
-{
-    for (const char *c = exec->namespace; *c; c++)
-        BT_TRY(bt_buf_addc(out, *c == '.' ? '/' : *c));
-    return bt_buf_addf(out, "/%s/executions/%s/", exec->flow_id, exec->id.text);
-}
-
-/* baton:///<namespace>/<flow>/executions/<id>/inputs/<input>/<file name> */
-static int input_uri(const struct bt_exec *exec, const struct bt_input_file *file,
-                     struct bt_buf *out)
-{
-    BT_CLEANUP(bt_buf_done) struct bt_buf path = BT_BUF_INIT(4096);
-    BT_TRY(exec_path(exec, &path));
-    const char *slash = strrchr(file->path, '/');
-    BT_TRY(bt_buf_addf(&path, "inputs/%s/", file->input));
-    BT_TRY(bt_files_add_escaped(bt_str_of(slash ? slash + 1 : file->path), &path));
-    return bt_files_uri(bt_buf_str(&path), out);
-}
-
-/* Only files: a pipe could keep the caller waiting for ever, and a device has no end. */
-static int open_input(const struct bt_input_file *file, int *ret_fd, struct bt_err *err)
-{
-    BT_FD fd = file->fd ? fcntl(file->fd, F_DUPFD_CLOEXEC, 0)
-                        : open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return bt_fail_errno(err, BT_INVALID, errno, "input '%s': cannot open '%s'", file->input,
-                             file->path);
-    struct stat at;
-    if (fstat(fd, &at) < 0)
-        return bt_fail_errno(err, BT_IO, errno, "input '%s': cannot read '%s'", file->input,
-                             file->path);
-    if (S_ISDIR(at.st_mode))
-        return bt_fail(err, BT_INVALID, "input '%s': '%s' is a directory", file->input, file->path);
-    if (!S_ISREG(at.st_mode)) {
-        (void)bt_fail(err, BT_INVALID, "input '%s': '%s' is a pipe or a device", file->input,
-                      file->path);
-        return bt_hint(err, "write what it gives into a file first");
-    }
-    *ret_fd = bt_fd_take(&fd);
-    return BT_OK;
-}
-
-/* Names the file among the inputs; store_file() then copies it. */
-static int name_file(const struct bt_exec *exec, const struct bt_input_file *file,
-                     struct bt_value *inputs, struct bt_err *err)
-{
-    BT_CLEANUP(bt_buf_done) struct bt_buf uri = BT_BUF_INIT(8192);
-    if (input_uri(exec, file, &uri) < 0)
-        return bt_fail(err, BT_INVALID, "input '%s': the file name is too long", file->input);
-    if (bt_map_puts(inputs, file->input, bt_value_string(bt_buf_str(&uri))) < 0)
-        return bt_fail_mem(err, "inputs");
-    return BT_OK;
-}
-
-static int store_file(struct bt_service *service, const struct bt_exec *exec,
-                      const struct bt_input_file *file, const struct bt_value *inputs,
-                      struct bt_err *err)
-{
-    BT_FD fd = -1;
-    BT_TRY(open_input(file, &fd, err));
-    struct bt_str uri = bt_map_str(inputs, file->input);
-    if (bt_files_put_fd(service->files, exec->tenant, uri, fd, err) < 0)
-        return bt_err_prefix(err, "input '%s'", file->input);
-    return BT_OK;
-}
-
-static bool is_given_file(const struct bt_start_request *request, const char *input)
-{
-    for (size_t i = 0; i < request->file_count; i++)
-        if (strcmp(request->files[i].input, input) == 0)
-            return true;
-    return false;
-}
-
-/* A FILE input given as text names a file of the internal storage. */
-static int check_uris(struct bt_service *service, const struct bt_start_request *request,
-                      const struct bt_exec *exec, struct bt_err *err)
-{
-    for (uint32_t i = 0; i < request->flow->input_count; i++) {
-        const struct bt_input *input = &request->flow->inputs[i];
-        struct bt_str uri = bt_map_str(request->inputs, input->id);
-        int64_t size;
-        if (input->type != BT_INPUT_FILE || !uri.at || is_given_file(request, input->id) ||
-            bt_files_size(service->files, exec->tenant, uri, &size, NULL) == BT_OK)
-            continue;
-        (void)bt_fail(err, BT_INVALID,
-                      "Invalid input for `%s`, Expected a file of the internal storage, but "
-                      "received `%.*s`",
-                      input->id, BT_FMT(uri));
-        return bt_hint(err, "give a file of this machine with -f %s=@PATH", input->id);
-    }
-    return BT_OK;
-}
-
-static int check_files(const struct bt_start_request *request, struct bt_err *err)
-{
-    for (size_t i = 0; i < request->file_count; i++) {
-        const struct bt_input *input = find_input(request->flow, request->files[i].input);
-        if (!input)
-            return bt_fail(err, BT_INVALID, "the flow has no input '%s'", request->files[i].input);
-        if (input->type != BT_INPUT_FILE)
-            return bt_fail(err, BT_INVALID, "the input '%s' is not of type FILE",
-                           request->files[i].input);
-    }
-    return BT_OK;
-}
-
-static int check_names(const struct bt_start_request *request, struct bt_err *err)
-{
-    for (size_t i = 0; i < bt_value_count(request->inputs); i++) {
-        struct bt_str name = bt_map_key(request->inputs, i);
-        BT_CLEANUP(bt_buf_done) struct bt_buf text = BT_BUF_INIT(1024);
-        (void)bt_buf_add(&text, name); /* Too long is unknown as well. */
-        const char *id = bt_buf_cstr(&text);
-        if (id && find_input(request->flow, id))
-            continue;
-        const char *ids[64];
-        size_t count = 0;
-        for (uint32_t j = 0; j < request->flow->input_count && count < BT_COUNT(ids); j++)
-            ids[count++] = request->flow->inputs[j].id;
-        const char *near = bt_str_nearest(name, ids, count);
-        (void)bt_fail(err, BT_INVALID, "the flow has no input '%.*s'", BT_FMT(name));
-        if (near)
-            (void)bt_hint(err, "did you mean '%s'?", near);
-        return BT_INVALID;
-    }
-    return BT_OK;
-}
 
 static int check_labels(const struct bt_value *labels, struct bt_err *err)
 {
@@ -179,25 +34,26 @@ static void name_exec(struct bt_exec *exec, const struct bt_principal *principal
 static int fill_exec(struct bt_service *service, const struct bt_start_request *request,
                      struct bt_exec *exec, struct bt_err *err)
 {
-    BT_VALUE given = request->inputs ? bt_value_copy(request->inputs) : bt_map_new(0);
-    BT_TRY(check_names(request, err));
-    BT_TRY(check_files(request, err));
+    const struct given given = {.exec = exec,
+                                .folder = "inputs",
+                                .set = bt_flow_inputs(request->flow),
+                                .inputs = request->inputs,
+                                .files = request->files,
+                                .file_count = request->file_count};
+    BT_VALUE named = NULL;
     BT_TRY(check_labels(request->labels, err));
-    BT_TRY(check_uris(service, request, exec, err));
-    for (size_t i = 0; i < request->file_count; i++)
-        BT_TRY(name_file(exec, &request->files[i], given, err));
+    BT_TRY(given_name(service, &given, &named, err));
     BT_TRY(bt_exec_fill(exec, request->flow,
-                        &(struct bt_new_exec){.inputs = given, .labels = request->labels}, err));
-    for (size_t i = 0; i < request->file_count; i++) /* Last, so that nothing is left behind. */
-        BT_TRY(store_file(service, exec, &request->files[i], given, err));
-    return BT_OK;
+                        &(struct bt_new_exec){.inputs = named, .labels = request->labels}, err));
+    exec->schedule_us = request->schedule_us;
+    return given_store(service, &given, named, err); /* Last, so that nothing is left behind. */
 }
 
 /* Files of an execution that was never created. What cannot be deleted is the sweeper's. */
 static void drop_files(struct bt_service *service, const struct bt_exec *exec)
 {
     BT_CLEANUP(bt_buf_done) struct bt_buf path = BT_BUF_INIT(4096), uri = BT_BUF_INIT(8192);
-    if (exec_path(exec, &path) == BT_OK && bt_files_uri(bt_buf_str(&path), &uri) == BT_OK)
+    if (given_folder(exec, "", &path) == BT_OK && bt_files_uri(bt_buf_str(&path), &uri) == BT_OK)
         (void)bt_files_delete_tree(service->files, exec->tenant, bt_buf_str(&uri), NULL);
 }
 

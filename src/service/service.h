@@ -90,6 +90,7 @@ struct bt_start_request {
     const struct bt_value *labels; /* Map of texts, or NULL. */
     const struct bt_input_file *files;
     size_t file_count;
+    int64_t schedule_us; /* Not to begin before; 0: at once. */
 };
 struct bt_start_result {
     uint64_t key;

@@ -120,9 +120,13 @@ void bt_shape_exec(const struct bt_exec *exec, bool is_light, int64_t now_us, st
     values_of_exec(exec, is_light, out);
     key(out, "state");
     state(out, &exec->histories, exec->state, now_us);
-    text(out, "originalId", bt_id_str(exec->original_id.text[0] ? &exec->original_id : &exec->id));
     if (exec->parent_id.text[0])
         text(out, "parentId", bt_id_str(&exec->parent_id));
+    text(out, "originalId", bt_id_str(exec->original_id.text[0] ? &exec->original_id : &exec->id));
+    if (exec->schedule_us) {
+        key(out, "scheduleDate");
+        bt_shape_date(exec->schedule_us, out);
+    }
     key(out, "deleted");
     (void)bt_buf_adds(out, "false");
     if (is_light)

@@ -154,6 +154,13 @@ struct bt_run_query {
     uint32_t from_n, limit;
 };
 
+/* The first run of a task that is in a state. */
+struct bt_first_query {
+    uint64_t exec;
+    uint32_t task;
+    enum bt_state state;
+};
+
 /* The task runs right below one, or below the execution. */
 struct bt_child_query {
     uint64_t exec;
@@ -197,6 +204,12 @@ struct bt_store_ops {
                 struct bt_exec **ret_exec, struct bt_err *err);
     int (*runs)(struct bt_store *store, const struct bt_run_query *query,
                 const struct bt_run_sink *sink, struct bt_err *err);
+    /* *ret_run is owned; NULL: there is none. */
+    int (*first_run)(struct bt_store *store, const struct bt_first_query *query,
+                     struct bt_taskrun **ret_run, struct bt_err *err);
+    /* By its public id, looked for among all of the execution. BT_NOT_FOUND; *ret_run is owned. */
+    int (*run)(struct bt_store *store, uint64_t exec, struct bt_str id, struct bt_taskrun **ret_run,
+               struct bt_err *err);
     /* By number; *ret_total: all of the parent's. BT_NOT_FOUND: no such parent. */
     int (*children)(struct bt_store *store, const struct bt_child_query *query,
                     const struct bt_run_sink *sink, int64_t *ret_total, struct bt_err *err);

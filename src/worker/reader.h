@@ -1,5 +1,5 @@
-/* reader.h — Files for expressions: of the own execution, of the one that started it, and of the
- * namespace. Every other file is refused. */
+/* reader.h — Files for expressions: of the own execution, of the one that started it, of the
+ * namespace, and of those that a replay was made of. Every other file is refused. */
 #pragma once
 #include "engine/job.h"
 #include "files/files.h"

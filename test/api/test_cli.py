@@ -2,6 +2,7 @@
 import json
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 FLOW = """id: greet
@@ -62,3 +63,64 @@ def test_kill(server):
     ident = baton(server, "exec", "start", "demo", "long").strip()
     baton(server, "exec", "kill", ident)
     assert "KILLED" in baton(server, "exec", "watch", ident, code=1)
+
+
+def test_acts(server):
+    server.push("""id: asks
+namespace: demo.cli
+inputs: [{id: name, type: STRING, defaults: you}]
+tasks:
+  - id: ask
+    type: pause
+    onResume: [{id: why, type: STRING}, {id: paper, type: FILE, required: false}]
+  - {id: say, type: return, format: "{{ inputs.name }} {{ outputs.ask.onResume.why }}"}
+  - {id: check, type: fail, condition: "{{ outputs.ask.onResume.why == 'no' }}"}
+""")
+    server.push("""id: sleeps
+namespace: demo.cli
+concurrency: {limit: 1, behavior: QUEUE}
+tasks: [{id: t, type: sleep, duration: PT60S}]
+""")
+
+    def state(ident, want):
+        for _ in range(500):
+            found = json.loads(baton(server, "exec", "get", ident))
+            if found["state"]["current"] == want:
+                return found
+            time.sleep(0.01)
+        raise AssertionError((want, found))
+
+    def start(flow, want):
+        ident = baton(server, "exec", "start", "demo.cli", flow).split()[0]
+        state(ident, want)
+        return ident
+
+    first = start("asks", "PAUSED")
+    assert "`why`" in baton(server, "exec", "resume", first, code=2)
+    with tempfile.NamedTemporaryFile() as paper:
+        assert baton(server, "exec", "resume", first, "-i", "why=no",
+                     "-f", f"paper=@{paper.name}") == ""
+    state(first, "FAILED")
+    assert "not paused" in baton(server, "exec", "resume", first, "-i", "why=x", code=2)
+    assert baton(server, "exec", "restart", first).startswith(f"{first} ")
+    state(first, "FAILED")
+    assert baton(server, "exec", "change-state", first, "WARNING") == f"{first} WARNING\n"
+    assert "neither" in baton(server, "exec", "change-state", first, "SUCCESS", "--task", "x",
+                              code=2)
+    assert baton(server, "exec", "change-state", first, "SUCCESS", "--task", "check").startswith(
+        first)
+    state(first, "SUCCESS")
+    again = baton(server, "exec", "replay", first, "--from", "say", "-i", "name=Ada").strip()
+    runs = {run["taskId"]: run for run in state(again, "FAILED")["taskRunList"]}
+    assert runs["say"]["outputs"]["value"] == "Ada no"
+    whole = baton(server, "exec", "replay", first, "-r", "1").strip()
+    assert state(whole, "PAUSED")["parentId"] == first
+    running, queued, third = (start("sleeps", want) for want in ("RUNNING", "QUEUED", "QUEUED"))
+    assert baton(server, "exec", "force-run", queued) == f"{queued} RUNNING\n"
+    assert baton(server, "exec", "unqueue", third, "--state", "CANCELLED").startswith(third)
+    state(third, "CANCELLED")
+    assert baton(server, "exec", "pause", running, queued) == ""
+    state(running, "PAUSED"), state(queued, "PAUSED")
+    assert third in baton(server, "exec", "pause", third, running, code=2)
+    assert "which execution" in baton(server, "exec", "pause", code=2)
+    assert "STATE" in baton(server, "exec", "change-state", first, code=2)

@@ -121,7 +121,8 @@ def completion(home):
       printf '%s\\n' "${COMPREPLY[@]}"
     """
     for words, want in ((["va"], "validate"), (["run", "--slo"], "--slots"), (["run", "od"], "odd.yml"),
-                        (["run", "a b"], "a b'"), (["completion", "z"], "zsh")):
+                        (["run", "a b"], "a b'"), (["completion", "z"], "zsh"), (["exec", "fo"], "force-run"),
+                        (["flow", "pu"], "push")):
         got = subprocess.run(["bash", "-c", script, "bash", BATON, *words], cwd=home, timeout=20,
                              capture_output=True, check=False)
         check(f"bash completes {words}", got.stdout.decode().startswith(want) and not got.stderr, got)

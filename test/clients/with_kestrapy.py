@@ -22,6 +22,16 @@ tasks:
     commands: ["echo file > out.txt"]
 """
 SLOW = "id: slow\nnamespace: demo.kp\ntasks:\n- {id: t, type: sleep, duration: PT60S}\n"
+ASKS = """id: asks
+namespace: demo.kp
+inputs: [{id: name, type: STRING, defaults: world}]
+tasks:
+  - id: ask
+    type: pause
+    onResume: [{id: why, type: STRING}]
+  - {id: check, type: fail, condition: "{{ outputs.ask.onResume.why == 'no' }}"}
+"""
+QUEUED = SLOW.replace("slow", "queued") + "concurrency: {limit: 1, behavior: QUEUE}\n"
 
 
 def flows(client):
@@ -96,6 +106,54 @@ def executions(client):
     assert api.search_executions_by_flow_id(TENANT, "demo.kp", "kp")["total"] == 1
 
 
+def until(api, ident, want):
+    deadline = time.monotonic() + 10
+    while (found := api.execution(ident, TENANT)).state.current != want:
+        assert time.monotonic() < deadline, (want, found)
+        time.sleep(0.02)
+    return found
+
+
+def actions(client):
+    api = client.executions
+    client.flows.create_flow(TENANT, ASKS)
+    client.flows.create_flow(TENANT, QUEUED)
+    asks = until(api, api.create_execution(TENANT, "demo.kp", "asks").id, "PAUSED")
+    checks = api.validate_resume_execution_inputs(asks.id, TENANT)
+    assert checks["inputs"][0]["errors"], checks
+    try:
+        api.resume_execution(asks.id, TENANT)
+        raise AssertionError("an input is missing")
+    except kestrapy.ApiException as refused:
+        assert refused.status == 422, refused
+    assert api.resume_execution(asks.id, TENANT, inputs={"why": "no"}).id == asks.id
+    failed = until(api, asks.id, "FAILED")
+    assert api.restart_execution(asks.id, TENANT).id == asks.id
+    until(api, asks.id, "FAILED")
+    assert api.update_execution_status(asks.id, kestrapy.StateType.WARNING, TENANT).id == asks.id
+    raw = client._session.get(f"{client._base_url}/api/v1/main/executions/{asks.id}").json()
+    bad = next(run["id"] for run in raw["taskRunList"] if run["state"]["current"] == "FAILED")
+    api.update_task_run_state(asks.id, TENANT, kestrapy.ExecutionControllerStateRequest(
+        task_run_id=bad, state=kestrapy.StateType.SUCCESS))
+    until(api, asks.id, "SUCCESS")
+    assert api.replay_execution(asks.id, TENANT, task_run_id=bad).parent_id == asks.id
+    other = api.replay_execution_with_inputs(asks.id, TENANT, inputs={"name": "Ada"})
+    assert until(api, other.id, "PAUSED").inputs["name"] == "Ada" and failed.original_id == asks.id
+    api.resume_execution(api.replay_execution_with_inputs(asks.id, TENANT).id, TENANT,
+                         inputs={"why": "yes"})
+    api.replay_executions_by_ids(TENANT, [asks.id], latest_revision=True)
+    first, second, third = (api.create_execution(TENANT, "demo.kp", "queued").id for _ in range(3))
+    until(api, third, "QUEUED")
+    assert api.force_run_execution(second, TENANT).state.current == "RUNNING"
+    assert api.unqueue_execution(third, TENANT, kestrapy.StateType.CANCELLED).id == third
+    assert api.pause_execution(first, TENANT).id == first
+    until(api, first, "PAUSED")
+    api.pause_executions_by_ids(TENANT, [second])
+    api.resume_executions_by_ids(TENANT, [first, second])
+    until(api, second, "RUNNING")
+    api.kill_executions_by_ids(TENANT, [first, second, other.id])
+
+
 def namespaces(client):
     client.kv.set_key_value("demo.kp", "k", TENANT, '{"a": 1}')
     assert client.kv.key_value("demo.kp", "k", TENANT).value == {"a": 1}
@@ -114,6 +172,7 @@ def main():
     client = KestraClient(host=sys.argv[1])
     flows(client)
     executions(client)
+    actions(client)
     namespaces(client)
     client.flows.delete_flow("demo.kp", "kp", TENANT)
     print("kestrapy: ok")

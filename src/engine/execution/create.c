@@ -27,7 +27,8 @@ int bt_exec_fill(struct bt_exec *exec, const struct bt_flow *flow, const struct 
     (void)snprintf(exec->namespace, sizeof exec->namespace, "%s", flow->namespace);
     (void)snprintf(exec->flow_id, sizeof exec->flow_id, "%s", flow->id); /* Checked sizes. */
     exec->revision = flow->revision;
-    BT_TRY(bt_inputs_resolve(flow, given->inputs, &exec->inputs, err));
+    struct bt_input_request request = {flow, bt_flow_inputs(flow), given->inputs};
+    BT_TRY(bt_inputs_resolve(&request, &exec->inputs, err));
     exec->labels = merge_labels(flow->labels, given, bt_id_str(&exec->id));
     exec->is_sealed = bt_sealed_has(exec->inputs);
     return exec->labels ? BT_OK : bt_fail_mem(err, "labels");

@@ -123,10 +123,11 @@ static struct bt_value *flow_value(const struct bt_step *step)
 }
 
 /* What comes after the end also sees how it ended. */
-static struct bt_value *execution_value(const struct bt_step *step, bool is_after)
+static struct bt_value *execution_value(const struct step_scope *scope)
 {
     BT_VALUE map = bt_map_new(4);
-    const struct bt_exec *exec = step->exec;
+    const struct bt_exec *exec = scope->step->exec;
+    bool is_after = scope->run && step_task(scope->step, scope->run)->is_after;
     const struct bt_id *original = exec->original_id.text[0] ? &exec->original_id : &exec->id;
     if (bt_map_puts(map, "id", bt_value_string(bt_id_str(&exec->id))) < 0 ||
         bt_map_puts(map, "startDate", date_value(bt_histories_at(&exec->histories, 0)->at_us)) <
@@ -217,9 +218,7 @@ static int lookup_root(struct step_scope *scope, enum root root, struct bt_value
     case ROOT_INPUTS: return given(bt_value_ref(step->exec->inputs), ret_value);
     case ROOT_VARS: return given(vars_value(step), ret_value);
     case ROOT_FLOW: return given(flow_value(step), ret_value);
-    case ROOT_EXECUTION:
-        return given(execution_value(step, scope->run && step_task(step, scope->run)->is_after),
-                     ret_value);
+    case ROOT_EXECUTION: return given(execution_value(scope), ret_value);
     case ROOT_LABELS: return given(labels_value(step), ret_value);
     case ROOT_TRIGGER: return given(bt_value_ref(trigger_variables(step->exec)), ret_value);
     case ROOT_PARENT: return lookup_parent(scope, ret_value, err);
@@ -504,6 +503,9 @@ static int pick(struct step_scope *scope, struct bt_paths *paths, struct bt_valu
     const struct bt_value *trigger = trigger_variables(scope->step->exec);
     if (paths->needs_io && trigger && /* It says whose files may be read. */
         bt_map_puts(tree, "trigger", bt_value_ref(trigger)) < 0)
+        return bt_fail_mem(err, "context");
+    if (paths->needs_io && exec->parent_id.text[0] && /* So does this, of a replay. */
+        bt_map_puts(tree, "execution", execution_value(scope)) < 0)
         return bt_fail_mem(err, "context");
     *ret_map = BT_TAKE(tree);
     return BT_OK;

@@ -65,7 +65,9 @@ int replay_apply(struct bt_runner *runner, struct message *message, struct bt_er
     if (!source->exec->is_drained)
         return bt_fail(err, BT_CONFLICT, "execution is not terminated");
     struct bt_exec *exec = copy_header(source->exec);
-    runner_name(runner, exec);
+    exec->id = replay->id;
+    if (!exec->id.text[0])
+        runner_name(runner, exec);
     int rc =
         runner_flow(runner, exec, replay->revision ? replay->revision : exec->revision, &flow, err);
     if (rc < 0) {

@@ -205,6 +205,7 @@ int bt_runner_event(struct bt_runner *runner, uint64_t key, struct bt_event even
     struct message *message = message_new(MESSAGE_EVENT);
     message->exec_key = key;
     message->event = event;
+    message->bytes += bt_value_bytes(event.outputs);
     message->reply = reply;
     post(runner, message);
     return BT_OK;

@@ -95,7 +95,6 @@ int bt_runner_create(struct bt_runner *runner, struct bt_exec *exec, struct bt_r
  * what the actor says: the revision of a put, how many a delete or purge removed. */
 int bt_runner_space(struct bt_runner *runner, const char *tenant, const char *namespace,
                     struct bt_value *request, struct bt_reply *reply);
-/* Kills by key. Unknown or ended: nothing happens. */
 /* Sends an event (taken) to an execution. One that is not fit for its state does nothing. */
 int bt_runner_event(struct bt_runner *runner, uint64_t key, struct bt_event event,
                     struct bt_reply *reply);
@@ -105,6 +104,7 @@ int bt_runner_restart(struct bt_runner *runner, uint64_t key, struct bt_reply *r
  * from a task run on, with what lies before it kept. */
 struct bt_replay {
     uint64_t source;
+    struct bt_id id;         /* Of the new one; empty: the runner gives it. */
     uint32_t n;              /* Of the task run; 0: from the beginning. */
     uint32_t revision;       /* Of the flow; 0: the same. */
     struct bt_value *inputs; /* Other inputs (map, resolved; taken), or NULL. */
@@ -114,6 +114,7 @@ int bt_runner_replay(struct bt_runner *runner, const struct bt_replay *replay,
 /* Changes the state of a task run (n 0: of the execution) of what has ended. */
 int bt_runner_change(struct bt_runner *runner, uint64_t key, uint32_t n, enum bt_state state,
                      struct bt_reply *reply);
+/* Kills by key. Unknown or ended: nothing happens. */
 int bt_runner_kill(struct bt_runner *runner, uint64_t key, struct bt_reply *reply);
 /* Merges labels (map of texts, taken) into those of an execution that has ended: BT_CONFLICT for
  * another, BT_NOT_FOUND. */

@@ -305,6 +305,13 @@ static void one(struct bench *bench)
     bt_exec_free(exec);
     assert_int_equal(
         ops->runs(bench->store, &(struct bt_run_query){.exec = 1, .limit = 9}, &runs, NULL), BT_OK);
+    struct bt_taskrun *run = NULL;
+    assert_int_equal(ops->first_run(bench->store,
+                                    &(struct bt_first_query){.exec = 1, .state = BT_PAUSED}, &run,
+                                    NULL),
+                     BT_OK);
+    assert_null(run);
+    assert_int_equal(ops->run(bench->store, 1, bt_id_str(&id), &run, NULL), BT_NOT_FOUND);
     struct bt_child_query query = {.exec = 1, .limit = 9};
     assert_int_equal(ops->children(bench->store, &query, &runs, &count, NULL), BT_OK);
     assert_int_equal(count, 1);

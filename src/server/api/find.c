@@ -417,6 +417,9 @@ int bt_find_strictly(const struct bt_request *request, struct bt_find *find, str
                                          "deleteMetrics",
                                          "deleteStorage",
                                          "includeNonTerminated",
+                                         "newState",
+                                         "newStatus",
+                                         "latestRevision",
                                          NULL};
     for (size_t i = 0; i < request->query_count; i++) {
         const struct bt_pair *pair = &request->queries[i];

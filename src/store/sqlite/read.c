@@ -277,6 +277,8 @@ int bt_store_sqlite(const char *path, struct bt_logs *logs, struct bt_store **re
         .revisions = read_revisions,
         .exec = read_exec,
         .runs = read_runs,
+        .first_run = read_first_run,
+        .run = read_run,
         .children = read_children,
         .execs = list_execs,
         .latest = list_latest,

@@ -38,6 +38,10 @@ int read_stats(struct bt_store *store, const struct bt_stat_query *query,
 /* runs.c */
 int read_runs(struct bt_store *store, const struct bt_run_query *query,
               const struct bt_run_sink *sink, struct bt_err *err);
+int read_first_run(struct bt_store *store, const struct bt_first_query *query,
+                   struct bt_taskrun **ret_run, struct bt_err *err);
+int read_run(struct bt_store *store, uint64_t exec, struct bt_str id, struct bt_taskrun **ret_run,
+             struct bt_err *err);
 int read_children(struct bt_store *store, const struct bt_child_query *query,
                   const struct bt_run_sink *sink, int64_t *ret_total, struct bt_err *err);
 /* metrics.c */

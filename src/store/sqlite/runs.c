@@ -14,10 +14,17 @@ static const char sql_runs[] =
     "SELECT record,task_id FROM task_runs WHERE exec=?1 AND n>=?2 ORDER BY n LIMIT ?3";
 /* The next task that has runs; the index begins with execution and task. */
 static const char sql_next_task[] = "SELECT min(task) FROM task_runs WHERE exec=?1 AND task>?2";
+/* A bare column beside min() is that of its row. */
+static const char sql_first[] = "SELECT min(n),record FROM task_runs INDEXED BY task_runs_task"
+                                " WHERE exec=?1 AND task=?2 AND state=?3";
 static const char sql_children[] =
     "SELECT n FROM task_runs INDEXED BY task_runs_task WHERE exec=?1 AND task=?2 AND parent=?3";
 static const char sql_by_id[] =
     "SELECT n FROM task_runs WHERE exec=?1 AND instr(record,'\"id\":\"'||?2||'\"')>0 LIMIT 1";
+
+/* Outputs may hold the same text: whoever asks looks at the id once more. */
+static const char sql_with_id[] =
+    "SELECT record FROM task_runs WHERE exec=?1 AND instr(record,'\"id\":\"'||?2||'\"')>0";
 
 struct read_run {
     struct bt_taskrun *run;
@@ -87,6 +94,71 @@ int read_runs(struct bt_store *store, const struct bt_run_query *query,
         rc = give(&read, sink, rc);
     }
     bt_vec_done(&read);
+    return rc;
+}
+
+static int read_first(struct bt_db *db, const struct bt_first_query *query,
+                      struct bt_taskrun **ret_run, struct bt_err *err)
+{
+    sqlite3_stmt *statement;
+    bool is_row;
+    BT_TRY(bt_db_prepare(db, sql_first, &statement, err));
+    (void)sqlite3_bind_int64(statement, 1, (int64_t)query->exec);
+    (void)sqlite3_bind_int64(statement, 2, query->task);
+    bt_db_bind(statement, 3, bt_str_of(bt_state_name(query->state)));
+    BT_TRY(bt_db_step(db, statement, &is_row, err));
+    int rc = BT_OK;
+    if (is_row && sqlite3_column_type(statement, 0) != SQLITE_NULL)
+        rc = bt_taskrun_decode(bt_db_text(statement, 1), ret_run, err);
+    (void)sqlite3_reset(statement); /* Done with. */
+    return rc;
+}
+
+int read_first_run(struct bt_store *store, const struct bt_first_query *query,
+                   struct bt_taskrun **ret_run, struct bt_err *err)
+{
+    struct sqlite_store *self = (struct sqlite_store *)store;
+    struct reader *reader = NULL;
+    *ret_run = NULL;
+    BT_TRY(store_take(self, &reader, err));
+    int rc = read_first(&reader->db, query, ret_run, err);
+    store_give(self, reader);
+    return rc;
+}
+
+static int read_with_id(struct bt_db *db, uint64_t exec, struct bt_str id,
+                        struct bt_taskrun **ret_run, struct bt_err *err)
+{
+    BT_CLEANUP(bt_taskrun_free_p) struct bt_taskrun *run = NULL;
+    sqlite3_stmt *statement;
+    bool is_row;
+    BT_TRY(bt_db_prepare(db, sql_with_id, &statement, err));
+    (void)sqlite3_bind_int64(statement, 1, (int64_t)exec);
+    bt_db_bind(statement, 2, id);
+    int rc = bt_db_step(db, statement, &is_row, err);
+    while (rc == BT_OK && is_row) {
+        run = bt_taskrun_free(run);
+        rc = bt_taskrun_decode(bt_db_text(statement, 0), &run, err);
+        if (rc < 0 || bt_str_eq(bt_id_str(&run->id), id))
+            break;
+        rc = bt_db_step(db, statement, &is_row, err);
+    }
+    (void)sqlite3_reset(statement); /* Done with. */
+    BT_TRY(rc);
+    if (!is_row)
+        return bt_fail(err, BT_NOT_FOUND, "there is no such task run");
+    *ret_run = BT_TAKE(run);
+    return BT_OK;
+}
+
+int read_run(struct bt_store *store, uint64_t exec, struct bt_str id, struct bt_taskrun **ret_run,
+             struct bt_err *err)
+{
+    struct sqlite_store *self = (struct sqlite_store *)store;
+    struct reader *reader = NULL;
+    BT_TRY(store_take(self, &reader, err));
+    int rc = read_with_id(&reader->db, exec, id, ret_run, err);
+    store_give(self, reader);
     return rc;
 }
 
