@@ -210,6 +210,8 @@ void check_end(struct world *world)
     if (wrong || keys != sets)
         world_fail(world, "%lld keys for %lld sets, %lld of them written twice", (long long)keys,
                    (long long)sets, (long long)wrong);
+    if (world->places.count)
+        world_fail(world, "%zu working directories are left behind", world->places.count);
     check_counters(world);
     check_chunks(world);
     if (count_rows(world, "SELECT count(*) FROM rollups") == 0 ||

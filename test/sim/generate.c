@@ -8,6 +8,7 @@ struct generator {
     FILE *out;
     int next_id, tasks_left;
     int loops, eaches, subflows; /* Around this task; in all. */
+    bool is_in_place;            /* Of a WorkingDirectory: only what a worker or the engine runs. */
     size_t number;
 };
 
@@ -59,7 +60,7 @@ static void common(struct generator *gen, int level)
 /* Another flow, with a smaller number: there are no circles, and not too many. */
 static bool subflow(struct generator *gen, int level)
 {
-    if (gen->number == 0 || gen->subflows >= 2 || pick(gen, 5) != 0)
+    if (gen->number == 0 || gen->is_in_place || gen->subflows >= 2 || pick(gen, 5) != 0)
         return false;
     size_t other = gen->eaches || gen->loops ? 0 : pick(gen, gen->number);
     gen->subflows++;
@@ -108,7 +109,7 @@ static void leaf(struct generator *gen, int level)
         retry(gen, level);
         break;
     case 3: {
-        bool is_pause = pick(gen, 2);
+        bool is_pause = pick(gen, 2) && !gen->is_in_place;
         (void)fprintf(gen->out, "type: %s\n", is_pause ? "pause" : "sleep");
         indent(gen, level);
         (void)fprintf(gen->out, "%s: PT%dS\n", is_pause ? "pauseDuration" : "duration",
@@ -200,9 +201,20 @@ static void loop(struct generator *gen, int level, int depth)
     gen->loops--;
 }
 
+static void working_directory(struct generator *gen, int level, int depth)
+{
+    (void)fprintf(gen->out, "type: working_directory\n");
+    gen->loops++; /* It may begin anew. */
+    gen->is_in_place = true;
+    branch(gen, level, depth, "tasks");
+    gen->is_in_place = false;
+    gen->loops--;
+}
+
 static void group(struct generator *gen, int level, int depth)
 {
-    switch (pick(gen, 9)) {
+    switch (pick(gen, 10)) {
+    case 8: working_directory(gen, level, depth); break;
     case 6: dag(gen, level, depth); break;
     case 7: loop(gen, level, depth); break;
     case 0:
@@ -244,7 +256,7 @@ static void task(struct generator *gen, int level, int depth)
     common(gen, level);
     indent(gen, level);
     gen->tasks_left--;
-    if (depth < 4 && gen->tasks_left > 0 && pick(gen, 3) == 0)
+    if (depth < 4 && gen->tasks_left > 0 && !gen->is_in_place && pick(gen, 3) == 0)
         group(gen, level, depth);
     else
         leaf(gen, level);

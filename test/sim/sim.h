@@ -54,6 +54,7 @@ struct world {
     BT_VEC(struct bt_flow *) flows;
     BT_VEC(char *) sources;
     BT_VEC(struct bt_job *) jobs;   /* Out at workers. */
+    BT_VEC(uint64_t) places;        /* Working directories at workers that live. */
     BT_VEC(struct bt_job *) ghosts; /* Their workers are dead, or they were reported already. */
     BT_VEC(struct seen_exec) execs;
     size_t faults[FAULT_COUNT];

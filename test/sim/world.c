@@ -214,6 +214,23 @@ static const struct bt_journal_ops faulty_ops = {
 
 /* --- Workers ---------------------------------------------------------------------------------- */
 
+static bool has_place(const struct world *world, uint64_t place)
+{
+    for (size_t i = 0; i < world->places.count; i++)
+        if (world->places.items[i] == place)
+            return true;
+    return false;
+}
+
+static void drop_place(struct world *world, uint64_t place)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < world->places.count; i++)
+        if (world->places.items[i] != place)
+            world->places.items[kept++] = world->places.items[i];
+    world->places.count = kept;
+}
+
 static void submit(void *data, struct bt_job *job)
 {
     struct world *world = data;
@@ -222,8 +239,20 @@ static void submit(void *data, struct bt_job *job)
                (unsigned long long)job->exec_key, job->taskrun,
                job->task ? job->task->id : "outputs", job->templates ? ", evaluation" : "",
                job->attempt);
+    bool needs_place = job->place.op == BT_PLACE_IN || job->place.op == BT_PLACE_CLOSE;
+    if (!job->templates && needs_place && !has_place(world, job->place.id)) {
+        world_note(world, "its place is gone");
+        bt_runner_lost(world->runner, job->exec_key, job->taskrun, job->token);
+        bt_vec_push(&world->ghosts, job);
+        return;
+    }
     bt_runner_started(world->runner, job, world->wall_us);
     bt_vec_push(&world->jobs, job);
+}
+
+static void release(void *data, uint64_t place)
+{
+    drop_place(data, place);
 }
 
 /* What expressions are told: kv('bad') fails, every other key has its own name as value. */
@@ -292,7 +321,7 @@ static void report(struct world *world, struct bt_job *job, enum bt_state state)
 /* The same task with the same value ends the same way in every run, whatever the faults. */
 static enum bt_state outcome(const struct bt_job *job)
 {
-    if (job->templates)
+    if (job->templates || job->place.op == BT_PLACE_OPEN || job->place.op == BT_PLACE_CLOSE)
         return BT_SUCCESS;
     struct bt_value *taskrun = bt_map_gets(job->variables, "taskrun");
     struct bt_str value = bt_map_str(taskrun, "value");
@@ -312,6 +341,10 @@ void world_finish_job(struct world *world, size_t index, bool is_twice)
     struct bt_job *job = take_at(world, index);
     world_note(world, "job ends: exec %llu run %u%s", (unsigned long long)job->exec_key,
                job->taskrun, is_twice ? ", told twice" : "");
+    if (job->place.op == BT_PLACE_OPEN && !job->templates)
+        bt_vec_push(&world->places, job->place.id);
+    if (job->place.op == BT_PLACE_CLOSE)
+        drop_place(world, job->place.id);
     report(world, job, outcome(job));
     if (is_twice) {
         world->faults[FAULT_RESULT_TWICE]++;
@@ -356,7 +389,7 @@ void world_start_runner(struct world *world)
         .logs = world->logs,
         .clock = &world->clock,
         .seed = bt_rng_next(&world->rng),
-        .dispatcher = {world, submit, kill_token},
+        .dispatcher = {.data = world, .submit = submit, .kill = kill_token, .release = release},
         .listener = {.data = world, .changes = check_changes},
         .rows_max = 1 + bt_rng_below(&world->rng, 200),
     };
@@ -373,6 +406,7 @@ void world_crash(struct world *world)
     for (size_t i = 0; i < world->jobs.count; i++)
         bt_vec_push(&world->ghosts, world->jobs.items[i]);
     world->jobs.count = 0;
+    world->places.count = 0;
     world_start_runner(world);
 }
 
@@ -451,6 +485,7 @@ void world_done(struct world *world)
     bt_vec_done(&world->sources);
     bt_vec_done(&world->jobs);
     bt_vec_done(&world->ghosts);
+    bt_vec_done(&world->places);
     bt_vec_done(&world->execs);
     bt_vec_done(&world->last);
 }

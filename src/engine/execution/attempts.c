@@ -54,15 +54,17 @@ static int pick_variables(struct bt_step *step, const struct bt_taskrun *run,
     return scope_pick(&scope, &paths, ret_variables, ret_as_of, err);
 }
 
-static int submit(struct bt_step *step, struct bt_taskrun *run, int64_t timeout_us,
-                  struct bt_err *err)
+int job_submit(struct bt_step *step, struct bt_taskrun *run, int64_t timeout_us, struct bt_err *err)
 {
+    struct bt_place place;
+    BT_TRY(place_of(step, run, &place));
     struct bt_value *variables = NULL;
     struct bt_as_of as_of = {0};
     BT_TRY(pick_variables(step, run, &variables, &as_of, err));
     struct bt_effect *effect = step_effect(step, BT_EFFECT_SUBMIT);
     effect->value = variables;
     effect->as_of = as_of;
+    effect->directory = place;
     effect->taskrun = run->n;
     effect->timeout_us = run->timeout_us = timeout_us;
     effect->token = run->token = new_token(step);
@@ -76,7 +78,7 @@ int attempt_submit(struct bt_step *step, struct bt_taskrun *run, struct bt_err *
     int64_t timeout_us;
     BT_TRY(step_render_duration(
         step, (struct step_prop){run, "timeout", step_task(step, run)->timeout}, &timeout_us, err));
-    return submit(step, run, timeout_us, err);
+    return job_submit(step, run, timeout_us, err);
 }
 
 /* The attempt that a worker speaks of becomes the live one, once. */
@@ -104,7 +106,7 @@ int on_started(struct bt_step *step, const struct bt_event *event)
     BT_TRY(step_run(step, event->taskrun, &run));
     if (run->token == 0 || run->token != event->token)
         return BT_OK; /* A late word of an old attempt. */
-    if (run->is_evaluating)
+    if (run->is_evaluating || run->stage != BT_STAGE_NONE)
         return BT_OK; /* Nothing of the task itself has begun. */
     attempt_begin(step, run, event->at_us);
     return BT_OK;
@@ -151,6 +153,8 @@ int on_result(struct bt_step *step, const struct bt_event *event, struct bt_err 
         return BT_OK;
     if (run->is_evaluating)
         return on_evaluated(step, run, event, err);
+    if (run->stage != BT_STAGE_NONE)
+        return place_result(step, run, event);
     attempt_begin(step, run, event->at_us);
     struct bt_attempt *attempt = bt_taskrun_attempt(run);
     attempt->end_us = event->end_us > attempt->start_us ? event->end_us : attempt->start_us;
@@ -179,6 +183,8 @@ int on_lost(struct bt_step *step, const struct bt_event *event, struct bt_err *e
     if (run->token == 0 || run->token != event->token)
         return BT_OK;
     bool is_going = run_is_going(step, run);
+    if (run->stage != BT_STAGE_NONE && !run->is_evaluating)
+        return place_lost(step, run, err);
     if (!is_going && !run->is_evaluating) {
         attempt_begin(step, run, step->env.now_us);
         attempt_end(step, run, BT_KILLED);
@@ -190,9 +196,12 @@ int on_lost(struct bt_step *step, const struct bt_event *event, struct bt_err *e
     }
     if (run->is_evaluating)
         return on_evaluation_lost(step, run, err);
+    if (task_is_in_place(step->flow, step_task(step, run)))
+        return place_child_lost(step, run, err);
     struct bt_attempt *attempt = bt_taskrun_attempt(run);
     bool had_begun = attempt && attempt->end_us == 0;
-    int rc = submit(step, run, run->timeout_us, err); /* A new token fences the old attempt off. */
+    int rc =
+        job_submit(step, run, run->timeout_us, err); /* A new token fences the old attempt off. */
     if (rc == BT_NEED)
         return rc;
     if (rc < 0) { /* What it is made of has changed: this task run fails, nothing else. */

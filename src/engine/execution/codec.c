@@ -197,6 +197,8 @@ int bt_taskrun_encode(const struct bt_taskrun *run, struct bt_buf *out)
     put_some(out, "e", run->end_n);
     put_group(out, "g", &run->group);
     put_some(out, "it", run->iteration);
+    put_some(out, "pl", (int64_t)run->place);
+    put_some(out, "sg", run->stage);
     put_some(out, "ov", run->is_over);
     put_some(out, "sw", run->waits);
     put_some(out, "st", run->transmits);
@@ -400,6 +402,8 @@ int bt_taskrun_decode(struct bt_str text, struct bt_taskrun **ret_run, struct bt
     run->lane = get_u32(record, "l");
     run->value = get_value(record, "val");
     run->iteration = get_u32(record, "it");
+    run->place = (uint64_t)get_int(record, "pl");
+    run->stage = (enum bt_stage)get_u32(record, "sg");
     run->is_over = get_int(record, "ov") != 0;
     run->waits = get_int(record, "sw") != 0;
     run->transmits = get_int(record, "st") != 0;

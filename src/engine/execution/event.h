@@ -46,6 +46,7 @@ enum bt_event_kind {
     BT_EVENT_STATUS,  /* An execution that has ended is to be `state`. */
     BT_EVENT_COPY,    /* Replay: the next task runs are copied (by the runner). */
     BT_EVENT_REPLAY,  /* Replay: task run `taskrun` begins; its groups go on. */
+    BT_EVENT_CLOSE_PLACE, /* The tasks of WorkingDirectory `taskrun` have ended. */
     BT_EVENT_KIND_COUNT,
 };
 
@@ -77,16 +78,17 @@ enum bt_effect_kind {
     BT_EFFECT_KILL_TIMERS, /* Turn every timer of this execution into TIMER_KILLED. */
     BT_EFFECT_TIMER_SET,   /* Timer `timer` of `taskrun` at `due_us`. */
     BT_EFFECT_TIMER_CLEAR,
-    BT_EFFECT_RELEASE,   /* Turn every HELD timer of this execution into START; with `token`
-                              every PAUSE timer into RESUME. */
-    BT_EFFECT_DROP_RUNS, /* Remove all task runs below `taskrun` (0: the execution), which
-                              have all ended; with `token` only those beside the main list. */
-    BT_EFFECT_SLOT_ASK,  /* Whether it may run; its flow answers with SLOT. */
-    BT_EFFECT_SLOT_TAKE, /* It runs, whatever the limit is. */
-    BT_EFFECT_LOG,       /* Line `value` (STRING) of `taskrun` (0: the execution) at `level`. */
-    BT_EFFECT_VALUES,    /* Keep `value` (LIST) as the iteration values of `taskrun`. */
-    BT_EFFECT_ENDED,     /* The visible state is final. */
-    BT_EFFECT_DRAINED,   /* Ended, and nothing of it runs any more: slots and files are free. */
+    BT_EFFECT_RELEASE,    /* Turn every HELD timer of this execution into START; with `token`
+                               every PAUSE timer into RESUME. */
+    BT_EFFECT_DROP_RUNS,  /* Remove all task runs below `taskrun` (0: the execution), which
+                               have all ended; with `token` only those beside the main list. */
+    BT_EFFECT_PLACE_FREE, /* Place `token` is not wanted any more. */
+    BT_EFFECT_SLOT_ASK,   /* Whether it may run; its flow answers with SLOT. */
+    BT_EFFECT_SLOT_TAKE,  /* It runs, whatever the limit is. */
+    BT_EFFECT_LOG,        /* Line `value` (STRING) of `taskrun` (0: the execution) at `level`. */
+    BT_EFFECT_VALUES,     /* Keep `value` (LIST) as the iteration values of `taskrun`. */
+    BT_EFFECT_ENDED,      /* The visible state is final. */
+    BT_EFFECT_DRAINED,    /* Ended, and nothing of it runs any more: slots and files are free. */
 };
 
 struct bt_effect {
@@ -98,6 +100,7 @@ struct bt_effect {
     int64_t due_us;
     int64_t timeout_us;         /* SUBMIT */
     struct bt_as_of as_of;      /* SUBMIT: of job.h. */
+    struct bt_place directory;  /* SUBMIT: of job.h. */
     uint64_t place;             /* LOG: state changes made before it. */
     struct bt_value *value;     /* Owned. */
     struct bt_value *templates; /* SUBMIT: owned LIST, or NULL. */

@@ -165,6 +165,7 @@ static bool fail_run_of(struct bt_step *step, const struct bt_event *event,
         effect->timer = (enum bt_timer_kind)timer;
     }
     step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
+    place_release(step, run);
     run_end(step, run, run->state == BT_KILLING ? BT_KILLED : BT_FAILED);
     return true;
 }

@@ -23,6 +23,7 @@ int flowable_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *
     case BT_OP_EACH_SEQUENTIAL:
     case BT_OP_EACH_PARALLEL: return each_start(step, run, err);
     case BT_OP_PARALLEL: return start_list(step, run, BT_BRANCH_TASKS, true);
+    case BT_OP_WORKING_DIRECTORY: return place_start(step, run, err);
     case BT_OP_DAG: return dag_start(step, run, err);
     case BT_OP_PAUSE: return pause_start(step, run, err);
     case BT_OP_LOOP_UNTIL: return loop_start(step, run, err);

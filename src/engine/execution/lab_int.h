@@ -57,7 +57,7 @@ struct lab {
     BT_VEC(struct bt_need) known;    /* Fetched for this event. */
     BT_VEC(uint32_t *) lists;        /* Lists given out in this event. */
     bool forgets;
-    size_t needs, changes, ended, drained, kills, cascades, slot_asks, slot_takes;
+    size_t needs, changes, ended, drained, kills, cascades, slot_asks, slot_takes, places_freed;
     int64_t now_us;
     struct bt_err err; /* Of the last step that failed. */
     int rc;
@@ -251,6 +251,7 @@ static inline void lab_apply(struct lab *lab, struct bt_effect *effect)
                     ((struct lab_space){effect->taskrun, effect->token, BT_TAKE(effect->value)}));
         break;
     case BT_EFFECT_CASCADE: lab->cascades++; break;
+    case BT_EFFECT_PLACE_FREE: lab->places_freed++; break;
     case BT_EFFECT_SLOT_ASK: lab->slot_asks++; break;
     case BT_EFFECT_SLOT_TAKE: lab->slot_takes++; break;
     case BT_EFFECT_KILL_JOBS: lab->kills++; break;

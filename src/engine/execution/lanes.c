@@ -175,6 +175,11 @@ static void group_close(const struct group_ctx *ctx)
         return;
     }
     enum bt_state state = group_state(ctx);
+    if (ctx->run->stage == BT_STAGE_OPEN && group_is_going(ctx)) {
+        step_event(ctx->step, BT_EVENT_CLOSE_PLACE, ctx->run->n, 0);
+        return;
+    }
+    place_release(ctx->step, ctx->run);
     if (is_between_passes(ctx))
         step_event(ctx->step, BT_EVENT_LOOP, ctx->run->n, 0);
     else
@@ -434,4 +439,13 @@ void loop_over(struct bt_step *step, struct bt_taskrun *run, bool has_failed)
     run->is_over = true;
     ctx.group->failed += has_failed;
     group_over(&ctx);
+}
+
+enum bt_state run_group_state(struct bt_step *step, struct bt_taskrun *run)
+{
+    struct group_ctx ctx;
+    int rc = group_ctx_init(&ctx, step, run->n, false);
+    assert(rc == BT_OK); /* It is in memory. */
+    (void)rc;
+    return group_state(&ctx);
 }

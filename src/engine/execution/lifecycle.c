@@ -116,6 +116,8 @@ static int start_flowable(struct bt_step *step, struct bt_taskrun *run, struct b
         fail_run(step, run, err);
         return BT_OK;
     }
+    if (run->stage == BT_STAGE_OPENING)
+        return BT_OK; /* Its tasks begin when a worker has the directory. */
     run->group.is_open_queued = true;
     step_event(step, BT_EVENT_OPEN, run->n, 0);
     return BT_OK;

@@ -253,6 +253,7 @@ static int read_bad(struct bt_step *step, const struct bt_taskrun *run,
 static void restart_whole(struct bt_step *step, struct bt_taskrun *run)
 {
     step_effect(step, BT_EFFECT_DROP_RUNS)->taskrun = run->n;
+    place_release(step, run);
     run->group = (struct bt_group){.list = BT_NO_TASK};
     run->marks = bt_value_unref(run->marks);
     run->outputs = bt_value_unref(run->outputs);

@@ -45,6 +45,9 @@ struct bt_group {
     bool is_open_queued; /* An OPEN event is on its way. */
 };
 
+/* Where a WorkingDirectory is with its place (engine/job.h). Stored. */
+enum bt_stage { BT_STAGE_NONE, BT_STAGE_OPENING, BT_STAGE_OPEN, BT_STAGE_CLOSING };
+
 struct bt_taskrun {
     uint32_t n;      /* Number within the execution, from 1, in creation order. */
     uint32_t parent; /* Number of the enclosing flowable's run; 0 = the execution. */
@@ -66,10 +69,12 @@ struct bt_taskrun {
     struct bt_value *cuts;    /* LIST or NULL: n: a child whose lane could not go on; -n: one that
                                  is to be restarted. */
     struct bt_value *marks;   /* Of a Dag: a char per child, see flow_dag.c; or NULL. */
-    bool is_over;             /* Of a LoopUntil: it ends; only its finally is left. */
-    bool waits, transmits;    /* Of a Subflow: for its end; and that it failed. */
-    bool is_spilled;          /* Its outputs are in storage; `outputs` NULL: they are not here. */
-    struct bt_group group;    /* Of a flowable. */
+    uint64_t place;           /* Of a WorkingDirectory; 0: none. */
+    enum bt_stage stage;
+    bool is_over;          /* Of a LoopUntil: it ends; only its finally is left. */
+    bool waits, transmits; /* Of a Subflow: for its end; and that it failed. */
+    bool is_spilled;       /* Its outputs are in storage; `outputs` NULL: they are not here. */
+    struct bt_group group; /* Of a flowable. */
     /* Not stored: */
     bool is_dirty;
     bool is_sealed; /* The outputs hold a secret. */

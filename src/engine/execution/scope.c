@@ -22,6 +22,14 @@ static int taskrun_get(void *data, struct bt_str key, struct bt_value **ret_val,
     const struct step_scope *scope = data;
     const struct bt_taskrun *run = scope->run;
     struct bt_value *val = NULL;
+    const struct bt_task *task = step_task(scope->step, run);
+    if (task->parent != BT_NO_TASK &&
+        task->branch == BT_BRANCH_TASKS && /* As in the original: the directory speaks for all. */
+        scope->step->flow->tasks[task->parent].type->op == BT_OP_WORKING_DIRECTORY) {
+        struct bt_taskrun *place;
+        BT_TRY(step_run(scope->step, run->parent, &place));
+        run = place;
+    }
     if (bt_str_is(key, "value")) {
         val = bt_value_ref(run->value);
     } else if (bt_str_is(key, "id")) {

@@ -143,6 +143,7 @@ static int dispatch(struct bt_step *step, const struct bt_event *event, struct b
     case BT_EVENT_STATUS: return on_status(step, event);
     case BT_EVENT_REPLAY: return on_replay(step, event);
     case BT_EVENT_COPY: return BT_OK; /* The runner's. */
+    case BT_EVENT_CLOSE_PLACE: return on_close_place(step, event, err);
     case BT_EVENT_LOOP: return on_loop(step, event, err);
     case BT_EVENT_HOLD: return on_hold(step);
     case BT_EVENT_RESUME: return on_resume(step, event);

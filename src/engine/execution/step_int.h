@@ -65,6 +65,9 @@ int run_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
 
 /* Ends the live attempt: retries, or ends the task run. `outputs` is taken. */
 void attempt_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state state);
+/* Gives out a job for the run under a new token. Reads first. */
+int job_submit(struct bt_step *step, struct bt_taskrun *run, int64_t timeout_us,
+               struct bt_err *err);
 int attempt_submit(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
 /* A token of an attempt or an evaluation: never 0, fits a signed column. */
 uint64_t new_token(struct bt_step *step);
@@ -86,6 +89,8 @@ const struct bt_retry *retry_of(const struct bt_flow *flow, const struct bt_task
 
 int on_open(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 int on_next(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
+/* What the children of a run say of its end. */
+enum bt_state run_group_state(struct bt_step *step, struct bt_taskrun *run);
 /* A LoopUntil has made its last pass: it runs its finally, then ends. */
 void loop_over(struct bt_step *step, struct bt_taskrun *run, bool has_failed);
 
@@ -143,6 +148,20 @@ int put_label(struct bt_value *labels, struct bt_str key, const struct bt_value 
 
 /* Sends what a task wants of its namespace to that actor. */
 int space_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+
+/* --- flow_place.c ----------------------------------------------------------------------------- */
+
+int place_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+/* The place that a job of the run is of. BT_NEED. */
+int place_of(struct bt_step *step, const struct bt_taskrun *run, struct bt_place *ret_place);
+/* Whether a task is a job within a WorkingDirectory. */
+bool task_is_in_place(const struct bt_flow *flow, const struct bt_task *task);
+void place_release(struct bt_step *step, struct bt_taskrun *run);
+int place_result(struct bt_step *step, struct bt_taskrun *run, const struct bt_event *event);
+int on_close_place(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
+/* The worker of the place is gone. */
+int place_lost(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+int place_child_lost(struct bt_step *step, struct bt_taskrun *child, struct bt_err *err);
 
 /* --- restart.c -------------------------------------------------------------------------------- */
 

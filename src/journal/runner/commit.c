@@ -219,6 +219,14 @@ static void send_kills(struct bt_runner *runner)
     runner->kill_execs.count = 0;
 }
 
+static void free_places(struct bt_runner *runner)
+{
+    const struct bt_dispatcher *dispatcher = &runner->config.dispatcher;
+    for (size_t i = 0; dispatcher->release && i < runner->places_free.count; i++)
+        dispatcher->release(dispatcher->data, runner->places_free.items[i]);
+    runner->places_free.count = 0;
+}
+
 static void settle_actor(struct bt_runner *runner, struct actor *actor)
 {
     for (size_t i = 0; i < actor->dirty.count; i++)
@@ -305,6 +313,7 @@ static void after_commit(struct bt_runner *runner)
     clear_batch(runner);
     send_submits(runner);
     send_kills(runner);
+    free_places(runner);
     answer_messages(runner);
     if (runner->actors.count > 64)
         evict_idle(runner);
@@ -466,6 +475,7 @@ static void drop_actors(struct bt_runner *runner)
         bt_job_free(runner->submits.items[i]);
     runner->submits.count = 0;
     runner->kill_execs.count = 0;
+    runner->places_free.count = 0;
     slots_clear(runner);
 }
 

@@ -189,6 +189,7 @@ struct bt_runner {
     BT_VEC(uint64_t) events_drop;
     BT_VEC(struct bt_job *) submits;
     BT_VEC(uint64_t) kill_execs;
+    BT_VEC(uint64_t) places_free;   /* Working directories that are not wanted any more. */
     BT_VEC(struct entered) entered; /* Executions made in this batch by others. */
     struct bt_map64 slots;          /* slots.c; a hash → a chain of flows with a limit. */
     struct bt_map64 space_rows;     /* spaces.c; a hash → a chain of rows. */

@@ -434,6 +434,7 @@ static void effect_submit(struct bt_runner *runner, struct actor *actor, struct 
     job->templates = BT_TAKE(effect->templates);
     job->timeout_us = effect->timeout_us;
     job->as_of = effect->as_of;
+    job->place = effect->directory;
     job->now_us = runner->now_us;
     job->seed = bt_rng_next(&runner->rng);
     bt_vec_push(&runner->submits, job);
@@ -495,6 +496,7 @@ static void apply_effect(struct bt_runner *runner, struct actor *actor, struct b
         return;
     case BT_EFFECT_ENDED: children_ended(runner, actor); return;
     case BT_EFFECT_DRAINED: slots_free(runner, actor); return;
+    case BT_EFFECT_PLACE_FREE: bt_vec_push(&runner->places_free, effect->token); return;
     case BT_EFFECT_SLOT_ASK: slots_ask(runner, actor); return;
     case BT_EFFECT_SLOT_TAKE: slots_take(runner, actor); return;
     }
