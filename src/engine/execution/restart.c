@@ -81,12 +81,12 @@ static void set_timeout(struct bt_step *step)
 
 /* --- Restart ---------------------------------------------------------------------------------- */
 
-/* Whether it may go on at all: it has ended, and nothing that runs after its end is under way. */
+/* Whether it may go on at all: it has ended, and nothing of it lives or is on its way, so that no
+ * late word of before meets what is opened again. */
 static bool is_restartable(const struct bt_step *step)
 {
     const struct bt_exec *exec = step->exec;
-    return bt_state_is_ended(exec->state) && exec->state != BT_RETRIED && after_is_over(step) &&
-           exec->eval_token == 0;
+    return bt_state_is_ended(exec->state) && exec->state != BT_RETRIED && exec->is_drained;
 }
 
 static void restart_paused(struct bt_step *step)
