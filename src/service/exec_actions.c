@@ -365,6 +365,16 @@ int bt_service_act(struct bt_service *service, const struct bt_principal *princi
 
 /* --- A task run ------------------------------------------------------------------------------- */
 
+/* Within `errors` or `finally`, at any depth. */
+static bool is_beside(const struct bt_flow *flow, uint32_t task)
+{
+    for (; task != BT_NO_TASK; task = flow->tasks[task].parent)
+        if (flow->tasks[task].branch == BT_BRANCH_ERRORS ||
+            flow->tasks[task].branch == BT_BRANCH_FINALLY)
+            return true;
+    return false;
+}
+
 static int check_change(const struct bt_exec *exec, const struct bt_taskrun *run,
                         const struct bt_flow *flow, enum bt_state state, struct bt_err *err)
 {
@@ -374,6 +384,9 @@ static int check_change(const struct bt_exec *exec, const struct bt_taskrun *run
                        bt_state_name(exec->state));
     if (run->task >= flow->task_count || flow->tasks[run->task].is_after)
         return bt_fail(err, BT_INVALID, "a task run that came after the end cannot be changed");
+    if (is_beside(flow, run->task))
+        return bt_fail(err, BT_INVALID,
+                       "a task run of `errors` or `finally` cannot be changed: they run anew");
     if (!bt_state_is_ended(state) || !bt_state_is_ended(run->state) ||
         (run->state != state && !bt_state_is_legal(run->state, state)))
         return bt_fail(err, BT_INVALID, "a task run that is %s cannot become %s",
