@@ -59,6 +59,7 @@
 #define BT_LOG_WINDOW_BYTES (1u << 20) /* Log text of a remote worker under way to its server. */
 #define BT_OUTPUT_LINE_MAX (1u << 20)  /* A "::{…}::" line. */
 #define BT_OUTPUT_FILES_MAX 10000u
+#define BT_PLACES_MAX 10000u              /* Directories of WorkingDirectories on one worker. */
 #define BT_KILL_GRACE_MS 5000             /* From SIGTERM to SIGKILL. */
 #define BT_WALK_DEPTH_MAX 64              /* Nested directories looked through for output files. */
 #define BT_GLOB_BYTES_MAX 4096u           /* One pattern. */

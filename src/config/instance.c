@@ -1,8 +1,8 @@
 /* instance.c — Wiring of the rooms over one data directory. */
 #include "config/instance.h"
 
-#include "base/utf8.h"
 #include "base/vec.h"
+#include "config/environment.h"
 #include "config/lease.h"
 #include "journal/runner/snapshot.h"
 #include "journal/sqlite/sqlite.h"
@@ -10,7 +10,6 @@
 #include "store/sqlite/lines.h"
 #include "sys/fs.h"
 #include "sys/random.h"
-#include "value/json.h"
 #include "worker/host/catalog.h"
 #include "worker/hub.h"
 #include "worker/remote/listen.h"
@@ -23,10 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { SLOTS_PER_CORE = 8, TOKEN_SIZE = 65 };
-#define GLOBALS_NAME "BATON_GLOBALS"
 
 struct bt_instance {
     char *dir;
@@ -127,54 +123,6 @@ static int lock_dir(struct bt_instance *self, struct bt_err *err)
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
-/* KESTRA_X and BATON_X of the environment become envs.x. */
-static int read_envs(struct bt_value **ret_envs, struct bt_err *err)
-{
-    static const char *const prefixes[] = {"KESTRA_", "BATON_"};
-    BT_VALUE envs = bt_map_new(0);
-    for (char **env = environ; *env; env++) {
-        for (size_t i = 0; i < BT_COUNT(prefixes); i++) {
-            struct bt_str text = bt_str_of(*env), prefix = bt_str_of(prefixes[i]);
-            ptrdiff_t equals = bt_str_find(text, BT_STR("="), 0);
-            if (!bt_str_starts(text, prefix) || equals < (ptrdiff_t)prefix.len ||
-                bt_str_starts(text, BT_STR(GLOBALS_NAME "=")))
-                continue;
-            char name[256];
-            size_t len = (size_t)equals - prefix.len;
-            if (len == 0 || len >= sizeof name)
-                continue;
-            for (size_t j = 0; j < len; j++) {
-                char c = text.at[prefix.len + j];
-                name[j] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-            }
-            struct bt_str value = bt_str_slice(text, (size_t)equals + 1, text.len);
-            if (!bt_utf8_is_valid(text, NULL))
-                continue; /* What is no text could not be stored. */
-            if (bt_map_put(envs, (struct bt_str){name, len}, bt_value_string(value)) < 0)
-                return bt_fail_mem(err, "environment");
-        }
-    }
-    *ret_envs = BT_TAKE(envs);
-    return BT_OK;
-}
-
-/* What {{ globals.x }} gives: JSON in the environment. */
-static int read_globals(struct bt_value **ret_globals, struct bt_err *err)
-{
-    const char *text = getenv(GLOBALS_NAME);
-    BT_VALUE globals = NULL;
-    if (!text || !*text)
-        return BT_OK;
-    if (bt_json_parse(bt_str_of(text), NULL, &globals, NULL) < 0 ||
-        !bt_value_is(globals, BT_KIND_MAP)) {
-        (void)bt_fail(err, BT_INVALID, "the environment variable %s is no JSON object",
-                      GLOBALS_NAME);
-        return bt_hint(err, "write it as %s='{\"name\": \"value\"}'", GLOBALS_NAME);
-    }
-    *ret_globals = BT_TAKE(globals);
-    return BT_OK;
-}
-
 static int open_stores(struct bt_instance *self, struct bt_err *err)
 {
     char *db = path_join(self->dir, "baton.db"), *logs = path_join(self->dir, "logs");
@@ -230,6 +178,12 @@ static void kill_job(void *data, uint64_t token)
     bt_worker_kill(self->worker, token);
 }
 
+static void release_place(void *data, uint64_t place)
+{
+    struct bt_instance *self = data;
+    bt_worker_release(self->worker, place);
+}
+
 static void on_logs(void *data, const struct bt_job *job, const struct bt_log_line *lines,
                     size_t count)
 {
@@ -247,6 +201,12 @@ static void on_result(void *data, struct bt_job_result *result)
 {
     struct bt_instance *self = data;
     (void)bt_hub_result(self->member, result); /* As above. */
+}
+
+static void on_lost(void *data, const struct bt_job *job)
+{
+    struct bt_instance *self = data;
+    bt_hub_give_back(self->member, job->token);
 }
 
 /* Given out by an earlier process: a remote worker may still have it. */
@@ -288,7 +248,7 @@ static int open_runner(struct bt_instance *self, const struct bt_instance_config
         .files = self->files,
         .clock = bt_clock_system(),
         .seed = bt_random_u64(),
-        .dispatcher = {.submit = bt_hub_submit, .kill = bt_hub_kill},
+        .dispatcher = {.submit = bt_hub_submit, .kill = bt_hub_kill, .release = bt_hub_release},
         .listener = {self, on_changes, config->listener.trouble ? on_trouble : NULL},
         .envs = self->envs,
         .globals = self->globals,
@@ -303,8 +263,9 @@ static int open_runner(struct bt_instance *self, const struct bt_instance_config
         return bt_fail_mem(err, "workers");
     runner.dispatcher.data = self->hub;
     BT_TRY(bt_runner_new(&runner, &self->runner, err));
-    bt_hub_set_sink(self->hub, &(struct bt_worker_sink){self->runner, bt_runner_logs,
-                                                        bt_runner_started, bt_runner_result, NULL});
+    bt_hub_set_sink(self->hub,
+                    &(struct bt_worker_sink){self->runner, bt_runner_logs, bt_runner_started,
+                                             bt_runner_result, NULL, NULL});
     self->service = (struct bt_service){.runner = self->runner,
                                         .files = self->files,
                                         .store = self->store,
@@ -361,10 +322,10 @@ static int open_worker(struct bt_instance *self, const struct bt_instance_config
         .files = self->files,
         .world = bt_server_world(self->world),
         .clock = bt_clock_system(),
-        .sink = {self, on_logs, on_started, on_result, NULL},
+        .sink = {self, on_logs, on_started, on_result, NULL, on_lost},
         .fetcher = {self->snapshot, bt_snapshot_fetch},
     };
-    static const struct bt_member_ops ops = {submit_job, kill_job};
+    static const struct bt_member_ops ops = {submit_job, kill_job, release_place};
     int rc = bt_worker_start(&worker, &self->worker, err);
     free(work);
     if (rc < 0)
@@ -395,8 +356,8 @@ static int open_all(struct bt_instance *self, const struct bt_instance_config *c
     free(plugins);
     BT_TRY(bt_lease_open(self->dir, &self->lease, err));
     BT_TRY(open_stores(self, err));
-    BT_TRY(read_envs(&self->envs, err));
-    BT_TRY(read_globals(&self->globals, err));
+    BT_TRY(bt_environment_envs(&self->envs, err));
+    BT_TRY(bt_environment_globals(&self->globals, err));
     assert(self->journal);
     BT_TRY(self->journal->ops->live(self->journal, keep_key, self, err));
     BT_TRY(check_unfinished(self, config, err));

@@ -34,6 +34,17 @@ struct bt_fetcher {
                  struct bt_err *err);
 };
 
+/* The directory of a WorkingDirectory task, on one worker, which several jobs use. An OPEN (its
+ * task is the WorkingDirectory) makes it and answers SUCCESS; the children's jobs run IN it; CLOSE
+ * stores `outputFiles` and the cache and removes it, however it ends. Jobs of a place that is
+ * nowhere any more are lost; the engine then begins anew under another id. */
+enum bt_place_op { BT_PLACE_NONE, BT_PLACE_OPEN, BT_PLACE_IN, BT_PLACE_CLOSE };
+struct bt_place {
+    uint64_t id; /* Unique for ever; never 0 when there is an op. */
+    enum bt_place_op op;
+    bool saves_cache; /* CLOSE: all children have succeeded. */
+};
+
 struct bt_job {
     uint64_t exec_key; /* The execution's internal key. */
     uint32_t taskrun;  /* The task run's number within it. */
@@ -53,8 +64,9 @@ struct bt_job {
     int64_t timeout_us;               /* 0 = none. */
     int64_t now_us;
     uint64_t seed;
-    struct bt_job *next; /* The worker's: its queue … */
-    bool is_kill_asked;  /* … and its mark. */
+    struct bt_place place; /* Of evaluate jobs it counts for nothing. */
+    struct bt_job *next;   /* The worker's: its queue … */
+    bool is_kill_asked;    /* … and its mark. */
 };
 struct bt_job *bt_job_free(struct bt_job *job); /* Accepts and returns NULL. */
 
@@ -92,4 +104,6 @@ struct bt_worker_sink {
      */
     void (*events)(void *data, const struct bt_job *job, struct bt_value *events,
                    struct bt_value *state);
+    /* Instead of a result: the place of the job is not here. NULL: no job has a place. */
+    void (*lost)(void *data, const struct bt_job *job);
 };

@@ -40,7 +40,7 @@ int bt_files_open(struct bt_files *files, const char *tenant, struct bt_str uri,
                   struct bt_err *err);
 int bt_files_size(struct bt_files *files, const char *tenant, struct bt_str uri,
                   int64_t *ret_size_bytes, struct bt_err *err);
-/* --- Folders: only where the storage is, not over a worker's connection ----------------------- */
+/* --- Folders: over a worker's connection only stat and walk ----------------------------------- */
 
 struct bt_file_info {
     bool is_folder;

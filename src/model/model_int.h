@@ -109,6 +109,14 @@ void bt_read_unknown(struct parse *parse, const struct place *place, const char 
  */
 void bt_expression_words(struct bt_err *err);
 
+/* --- check_lists.c ---------------------------------------------------------------------------- */
+/* A Switch has a task somewhere. */
+void bt_model_check_switch(struct parse *parse, const struct place *place,
+                           const struct bt_task_list *lists, uint32_t count);
+/* What runs in a directory runs itself: it holds no tasks and starts no flow. */
+void bt_model_check_runnable(struct parse *parse, const struct place *place,
+                             const struct bt_task_list *lists, uint32_t count);
+
 /* --- the parts of a flow ---------------------------------------------------------------------- */
 void bt_model_retry(struct parse *parse, const struct place *place, struct bt_retry *ret_retry);
 /* {key, tags, fallback}: the workers that may run the task. */

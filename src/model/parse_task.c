@@ -422,6 +422,13 @@ static const struct bt_type *choose_variant(struct parse *parse, const struct pl
     return type;
 }
 
+/* The original says of this type itself, not of its property, that it needs tasks. */
+static bool needs_tasks_itself(const struct bt_type *type)
+{
+    return type && type->op == BT_OP_WORKING_DIRECTORY;
+}
+#define NEEDS_TASKS "The 'tasks' property cannot be empty"
+
 static void check_required(struct reading *reading)
 {
     struct parse *parse = reading->parse;
@@ -433,25 +440,16 @@ static void check_required(struct reading *reading)
         struct place at =
             bt_place_in(reading->place, bt_model_cstr(parse, name), reading->place->node);
         bool is_list = bt_str_is(bt_map_str(bt_map_get(type->schema, name), "x-kind"), "tasks");
-        struct bt_diag *diag =
-            bt_model_error(parse, &at, "missing-property", "\"%s\" is missing", at.name);
-        struct bt_str words = bt_map_str(bt_map_get(type->schema, name), "description");
-        bt_diag_hint(parse, diag, "%s: %.*s", at.name, BT_FMT(words));
+        bool is_own = is_list && needs_tasks_itself(type);
+        struct bt_diag *diag = bt_model_error(parse, is_own ? reading->place : &at,
+                                              "missing-property", "\"%s\" is missing", at.name);
+        struct bt_str doc = bt_map_str(bt_map_get(type->schema, name), "description");
+        bt_diag_hint(parse, diag, "%s: %.*s", at.name, BT_FMT(doc));
         bt_diag_original(parse, diag,
-                         is_list ? "must not be null\nmust not be empty" : "must not be null");
+                         is_own    ? NEEDS_TASKS
+                         : is_list ? "must not be null\nmust not be empty"
+                                   : "must not be null");
     }
-}
-
-static void check_switch(struct reading *reading)
-{
-    for (uint32_t i = 0; i < reading->list_count; i++)
-        if (reading->lists[i].count && (reading->lists[i].branch == BT_BRANCH_CASE ||
-                                        reading->lists[i].branch == BT_BRANCH_DEFAULTS))
-            return;
-    struct bt_diag *diag = bt_model_error(reading->parse, reading->place, "no-tasks",
-                                          "neither \"cases\" nor \"defaults\" holds a task");
-    bt_diag_original(reading->parse, diag,
-                     "No task defined, neither cases or default have any tasks");
 }
 
 /* --- The task --------------------------------------------------------------------------------- */
@@ -509,7 +507,10 @@ static void read_body(struct reading *reading)
     if (reading->type)
         check_required(reading);
     if (reading->type && reading->type->op == BT_OP_SWITCH)
-        check_switch(reading);
+        bt_model_check_switch(reading->parse, reading->place, reading->lists, reading->list_count);
+    if (reading->type && reading->type->op == BT_OP_WORKING_DIRECTORY)
+        bt_model_check_runnable(reading->parse, reading->place, reading->lists,
+                                reading->list_count);
     struct bt_task *task = task_of(reading);
     task->props = reading->props;
     task->prop_count = reading->prop_count;
@@ -577,9 +578,13 @@ void bt_model_task_list(struct parse *parse, const struct place *place,
         return;
     }
     if (place->node->count == 0 && spec->branch == BT_BRANCH_TASKS) {
+        bool is_own =
+            spec->parent != BT_NO_TASK && needs_tasks_itself(parse->tasks[spec->parent].type);
+        struct place at = is_own ? *place->up : *place;
+        at.node = place->node;
         struct bt_diag *diag =
-            bt_model_error(parse, place, "no-tasks", "\"%s\" holds no task", place->name);
-        bt_diag_original(parse, diag, "must not be empty");
+            bt_model_error(parse, &at, "no-tasks", "\"%s\" holds no task", place->name);
+        bt_diag_original(parse, diag, is_own ? NEEDS_TASKS : "must not be empty");
         return;
     }
     uint32_t *indexes = bt_model_alloc(parse, (place->node->count + 1) * sizeof *indexes);

@@ -28,6 +28,7 @@ struct bt_hub *bt_hub_free(struct bt_hub *hub)
     for (size_t i = 0; i < hub->held.cap; i++)
         free(hub->held.slots[i].value);
     bt_map64_done(&hub->held);
+    hub_places_done(hub);
     bt_vec_done(&hub->lines);
     bt_vec_done(&hub->members);
     (void)pthread_mutex_destroy(&hub->lock);
@@ -41,6 +42,9 @@ struct bt_job hub_stub(const struct bt_job *job)
     stub.flow = NULL;
     stub.task = NULL;
     stub.variables = NULL;
+    if (stub.templates)
+        stub.place = (struct bt_place){0};
+    stub.templates = NULL;
     return stub;
 }
 
@@ -60,6 +64,8 @@ void hub_give(struct bt_hub *hub, struct bt_member *member, struct bt_job *job)
     bt_map64_put(&hub->held, job->token, held);
     member->credit--;
     member->held++;
+    if (held->stub.place.op == BT_PLACE_OPEN)
+        hub_seat(hub, member, held->stub.place.id);
     member->ops.give(member->data, job);
 }
 
@@ -89,6 +95,8 @@ void bt_hub_kill(void *data, uint64_t token)
     hub_lock(hub);
     struct held *held = bt_map64_get(&hub->held, token);
     struct bt_job *job = held ? NULL : hub_take_waiting(hub, token);
+    if (!held && !job)
+        job = hub_take_bound(hub, token);
     if (held && held->member)
         held->member->ops.kill(held->member->data, token);
     else if (held)
@@ -177,6 +185,7 @@ void bt_hub_leave(struct bt_member *member)
         break;
     }
     struct bt_job *stubs = take_held(hub, member, &count);
+    hub_unseat_member(hub, member, &verdicts);
     hub_decide(hub, &verdicts);
     hub_unlock(hub);
     hub_tell(hub, &verdicts);
@@ -190,6 +199,7 @@ void bt_member_free(struct bt_member *member)
     if (member) {
         free(member->group);
         free(member->tags);
+        bt_vec_done(&member->bound);
     }
     free(member);
 }
@@ -207,6 +217,7 @@ void bt_hub_give_back(struct bt_member *member, uint64_t token)
 {
     struct bt_hub *hub = member->hub;
     struct bt_job stub = {0};
+    verdict_vec verdicts = {0};
     hub_lock(hub);
     struct held *held = held_by(member, token);
     if (held) {
@@ -214,8 +225,12 @@ void bt_hub_give_back(struct bt_member *member, uint64_t token)
         member->held--;
         member->credit++;
         free(bt_map64_remove(&hub->held, token));
+        hub_unseat_lost(hub, &stub, &verdicts);
+        if (stub.place.op != BT_PLACE_NONE) /* It goes on: only the place is gone. */
+            hub_give_waiting(hub, member);
     }
     hub_unlock(hub);
+    hub_tell(hub, &verdicts);
     if (stub.token)
         hub->config.lost(hub->sink.data, stub.exec_key, stub.taskrun, stub.token);
 }
@@ -340,6 +355,7 @@ bool bt_hub_result(struct bt_member *member, struct bt_job_result *result)
         result->taskrun = held->stub.taskrun;
         member->held--;
         member->credit++;
+        hub_unseat_ended(hub, &held->stub, result->state);
         free(bt_map64_remove(&hub->held, result->token));
         hub_give_waiting(hub, member);
     }
@@ -361,7 +377,9 @@ struct bt_hub_counts bt_hub_counts(struct bt_hub *hub)
         counts.free_slots += hub->members.items[i]->credit;
     for (size_t i = 0; i < hub->lines.count; i++)
         counts.waiting += hub->lines.items[i]->waiting.count - hub->lines.items[i]->head;
+    counts.waiting += hub_count_bound(hub);
     counts.held = hub->held.count;
+    counts.places = hub->seats.count;
     hub_unlock(hub);
     return counts;
 }

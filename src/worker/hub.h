@@ -19,6 +19,8 @@ struct bt_hub_config {
 struct bt_member_ops {
     void (*give)(void *data, struct bt_job *job); /* Takes the job. */
     void (*kill)(void *data, uint64_t token);
+    /* A place that it may have is not wanted any more. NULL: it never has any. */
+    void (*release)(void *data, uint64_t place);
 };
 
 struct bt_hub *bt_hub_new(const struct bt_hub_config *config); /* NULL without memory. */
@@ -45,11 +47,23 @@ void bt_hub_expire_orphans(struct bt_hub *hub);
 /* From the runner (the shape of struct bt_dispatcher). */
 void bt_hub_submit(void *hub, struct bt_job *job); /* Takes the job. */
 void bt_hub_kill(void *hub, uint64_t token);
+void bt_hub_release(void *hub, uint64_t place);
 
 /* While the hub expects members, jobs that only members of a kind can take that is not there wait
  * for them. Else their tasks' `fallback` decides at once: they wait (and their log says so), fail,
  * end as killed, or go to members without a group. */
 void bt_hub_expect(struct bt_hub *hub, bool is_expecting);
+
+/* Places (engine/job.h): the member that is given an OPEN has the place from then on; jobs IN it
+ * and its CLOSE wait for that member's credit, before all others, whatever group or tags their
+ * tasks ask for, and also while it drains. Once it is gone they are lost at once. While the hub
+ * expects members, jobs of a place that nobody has (yet) wait. */
+
+/* A member of an earlier server says that it has the place. False: another has it. */
+bool bt_hub_adopt_place(struct bt_member *member, uint64_t place);
+/* Which places it has by its own words, complete: the others that the hub thinks it had are gone.
+ * What it has and should not is released. */
+void bt_hub_check_places(struct bt_member *member, const uint64_t *places, size_t count);
 
 struct bt_member_kind {
     const char *group; /* "": takes jobs without a group. */
@@ -69,7 +83,7 @@ void bt_member_free(struct bt_member *member);
 void bt_hub_drain(struct bt_member *member);
 /* Its connection is gone for now (it gets no jobs meanwhile), or back. */
 void bt_hub_away(struct bt_member *member, bool is_away);
-/* It hands a job back that it will not finish. */
+/* It hands a job back that it will not finish; of a place: the place is gone. */
 void bt_hub_give_back(struct bt_member *member, uint64_t token);
 /* Whether it holds the token. */
 bool bt_hub_holds(struct bt_member *member, uint64_t token);
@@ -88,6 +102,6 @@ bool bt_hub_result(struct bt_member *member, struct bt_job_result *result);
 /* For messages and tests. */
 struct bt_hub_counts {
     unsigned members, free_slots;
-    size_t waiting, held;
+    size_t waiting, held, places;
 };
 struct bt_hub_counts bt_hub_counts(struct bt_hub *hub);

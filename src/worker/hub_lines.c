@@ -98,8 +98,9 @@ static void give_line(struct bt_hub *hub, struct line *line)
 }
 
 /* Gives out what waits for such a member; lines take turns, so that none waits for ever. */
-void hub_give_waiting(struct bt_hub *hub, const struct bt_member *member)
+void hub_give_waiting(struct bt_hub *hub, struct bt_member *member)
 {
+    hub_give_bound(hub, member);
     size_t start = hub->lines.count ? hub->line_turn++ % hub->lines.count : 0;
     for (size_t i = 0; i < hub->lines.count; i++) {
         struct line *line = hub->lines.items[(start + i) % hub->lines.count];
@@ -179,6 +180,10 @@ static bool decide(struct bt_hub *hub, struct waiting *waiting, verdict_vec *ver
 
 void hub_place(struct bt_hub *hub, struct bt_job *job, verdict_vec *verdicts)
 {
+    if (hub_is_bound(job)) {
+        hub_bind(hub, job, verdicts);
+        return;
+    }
     const char *group = group_of(job), *tags = tags_of(job);
     const struct line *line = find_line(hub, group, tags);
     bool has_line = line && line->waiting.count > 0;
@@ -209,6 +214,8 @@ static void decide_line(struct bt_hub *hub, struct line *line, verdict_vec *verd
 
 void hub_decide(struct bt_hub *hub, verdict_vec *verdicts)
 {
+    if (!hub->is_expecting && !hub->is_closed)
+        hub_lose_homeless(hub, verdicts);
     for (size_t i = 0; i < hub->lines.count && !hub->is_expecting && !hub->is_closed; i++)
         decide_line(hub, hub->lines.items[i], verdicts);
 }
@@ -242,10 +249,19 @@ static void tell_end(struct bt_hub *hub, struct verdict *verdict)
     bt_job_free(job);
 }
 
+static void tell_lost(struct bt_hub *hub, struct verdict *verdict)
+{
+    const struct bt_job *stub = &verdict->stub;
+    hub->config.lost(hub->sink.data, stub->exec_key, stub->taskrun, stub->token);
+    bt_job_free(verdict->job);
+}
+
 void hub_tell(struct bt_hub *hub, verdict_vec *verdicts)
 {
     for (size_t i = 0; i < verdicts->count; i++) {
-        if (verdicts->items[i].job)
+        if (verdicts->items[i].is_lost)
+            tell_lost(hub, &verdicts->items[i]);
+        else if (verdicts->items[i].job)
             tell_end(hub, &verdicts->items[i]);
         else
             tell_line(hub, &verdicts->items[i]);

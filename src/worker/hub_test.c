@@ -18,6 +18,7 @@ struct member {
     struct bt_member *member;
     BT_VEC(uint64_t) given;
     BT_VEC(uint64_t) kills;
+    BT_VEC(uint64_t) released;
 };
 
 static struct bt_hub *hub;
@@ -73,13 +74,20 @@ static void kill_it(void *data, uint64_t token)
     bt_vec_push(&member->kills, token);
 }
 
+static void release(void *data, uint64_t place)
+{
+    struct member *member = data;
+    bt_vec_push(&member->released, place);
+}
+
 static int set_up(void **state)
 {
     (void)state;
     struct bt_hub_config config = {.lost = on_lost};
     told[0] = '\0';
     hub = bt_hub_new(&config);
-    bt_hub_set_sink(hub, &(struct bt_worker_sink){NULL, on_logs, on_started, on_result, NULL});
+    bt_hub_set_sink(hub,
+                    &(struct bt_worker_sink){NULL, on_logs, on_started, on_result, NULL, NULL});
     return hub ? 0 : -1;
 }
 
@@ -92,7 +100,7 @@ static int tear_down(void **state)
 
 static void join(struct member *member, const char *group, const char *tags, unsigned slots)
 {
-    static const struct bt_member_ops ops = {give, kill_it};
+    static const struct bt_member_ops ops = {give, kill_it, release};
     const struct bt_member_kind kind = {group, tags, slots};
     memset(member, 0, sizeof *member);
     member->member = bt_hub_join(hub, &kind, &ops, member);
@@ -105,10 +113,11 @@ static void leave(struct member *member)
     bt_member_free(member->member);
     bt_vec_done(&member->given);
     bt_vec_done(&member->kills);
+    bt_vec_done(&member->released);
 }
 
 /* `more`: further properties of the task. */
-static void submit(uint64_t token, const char *more)
+static struct bt_job *make_job(uint64_t token, const char *more)
 {
     char source[512];
     struct bt_diags diags = BT_DIAGS_INIT;
@@ -123,13 +132,37 @@ static void submit(uint64_t token, const char *more)
     job->token = token;
     job->taskrun = (uint32_t)token;
     job->exec_key = 1;
+    return job;
+}
+
+static void submit(uint64_t token, const char *more)
+{
+    bt_hub_submit(hub, make_job(token, more));
+}
+
+static void submit_to(uint64_t place, enum bt_place_op op, uint64_t token, const char *more)
+{
+    struct bt_job *job = make_job(token, more);
+    job->place = (struct bt_place){.id = place, .op = op};
     bt_hub_submit(hub, job);
+}
+
+static void finish_as(struct member *member, uint64_t token, enum bt_state state)
+{
+    struct bt_job_result result = {.token = token, .state = state};
+    assert_true(bt_hub_result(member->member, &result));
 }
 
 static void finish(struct member *member, uint64_t token, bool is_held)
 {
     struct bt_job_result result = {.token = token, .state = BT_SUCCESS};
     assert_int_equal(bt_hub_result(member->member, &result), is_held);
+}
+
+static void expect_given(const struct member *member, size_t count, uint64_t last)
+{
+    assert_int_equal(member->given.count, count);
+    assert_int_equal(member->given.items[count - 1], last);
 }
 
 static void test_kinds(void **state)
@@ -274,13 +307,196 @@ static void test_orphans(void **state)
     leave(&back);
 }
 
+/* --- Places -------------------------------------------------------------------------------------
+ */
+
+/* A job of a place goes where the place is, whatever its own task asks for, before all others. */
+static void test_place(void **state)
+{
+    (void)state;
+    struct member one, two;
+    join(&one, "", "", 1);
+    join(&two, "", "", 4);
+    submit_to(77, BT_PLACE_OPEN, 1, "");
+    expect_given(&one, 1, 1);
+    submit_to(77, BT_PLACE_IN, 2, ", workerGroup: {key: gpu, fallback: FAIL}"); /* It waits … */
+    for (uint64_t token = 3; token < 8; token++)
+        submit(token, "");
+    expect_given(&two, 4, 6);
+    finish(&one, 1, true); /* … for the one slot. */
+    expect_given(&one, 2, 2);
+    assert_int_equal(bt_hub_counts(hub).waiting, 1);
+    finish(&two, 3, true);
+    expect_given(&two, 5, 7);
+    finish_as(&one, 2, BT_FAILED); /* A child's end is not that of the place. */
+    assert_int_equal(bt_hub_counts(hub).places, 1);
+    submit_to(77, BT_PLACE_CLOSE, 8, "");
+    expect_given(&one, 3, 8);
+    finish(&one, 8, true);
+    assert_int_equal(bt_hub_counts(hub).places, 0);
+    told[0] = '\0';
+    submit_to(77, BT_PLACE_IN, 9, "");
+    assert_string_equal(told, "lost 9|");
+    assert_int_equal(one.released.count + two.released.count, 0);
+    leave(&one);
+    leave(&two);
+}
+
+/* What an OPEN that fails leaves is no place. An evaluate job has none. */
+static void test_place_failed(void **state)
+{
+    (void)state;
+    struct member one;
+    join(&one, "", "", 4);
+    submit_to(77, BT_PLACE_OPEN, 1, "");
+    submit_to(78, BT_PLACE_OPEN, 2, "");
+    finish_as(&one, 1, BT_FAILED);
+    finish_as(&one, 2, BT_KILLED);
+    assert_int_equal(bt_hub_counts(hub).places, 0);
+    struct bt_job *job = make_job(3, "");
+    job->place = (struct bt_place){.id = 77, .op = BT_PLACE_IN};
+    job->templates = bt_list_new(0);
+    bt_hub_submit(hub, job);
+    expect_given(&one, 3, 3);
+    leave(&one);
+}
+
+static void test_place_lost(void **state)
+{
+    (void)state;
+    struct member one, two;
+    submit_to(5, BT_PLACE_IN, 1, ""); /* Nobody has it. */
+    assert_string_equal(told, "lost 1|");
+    join(&one, "", "", 1);
+    submit_to(77, BT_PLACE_OPEN, 2, "");
+    join(&two, "", "", 1);
+    submit_to(77, BT_PLACE_IN, 3, ""); /* Waits for its slot. */
+    told[0] = '\0';
+    leave(&one);
+    assert_string_equal(told, "lost 3|lost 2|");
+    submit_to(77, BT_PLACE_CLOSE, 4, "");
+    assert_string_equal(told, "lost 3|lost 2|lost 4|");
+    assert_int_equal(two.given.count, 0);
+    submit_to(78, BT_PLACE_OPEN, 5, ""); /* Handed back: the place is gone, too. */
+    expect_given(&two, 1, 5);
+    submit_to(78, BT_PLACE_IN, 6, "");
+    told[0] = '\0';
+    bt_hub_give_back(two.member, 5);
+    assert_string_equal(told, "lost 6|lost 5|");
+    assert_int_equal(two.released.count, 1);
+    submit_to(79, BT_PLACE_OPEN, 7, ""); /* It has the slot again. */
+    expect_given(&two, 2, 7);
+    leave(&two);
+    assert_int_equal(bt_hub_counts(hub).places, 0);
+}
+
+/* A connection that is gone for a while: jobs wait for it; then both sides compare. */
+static void test_place_away(void **state)
+{
+    (void)state;
+    struct member one;
+    join(&one, "", "", 4);
+    for (uint64_t place = 77; place < 80; place++)
+        submit_to(place, BT_PLACE_OPEN, place, "");
+    for (uint64_t token = 77; token < 80; token++)
+        finish(&one, token, true);
+    bt_hub_away(one.member, true);
+    submit_to(77, BT_PLACE_IN, 1, "");
+    submit_to(78, BT_PLACE_IN, 2, "");
+    submit_to(79, BT_PLACE_IN, 3, "");
+    bt_hub_kill(hub, 3);
+    told[0] = '\0';
+    const uint64_t has[] = {77, 79, 1234};
+    bt_hub_check_places(one.member, has, BT_COUNT(has));
+    assert_string_equal(told, "lost 2|");
+    assert_int_equal(one.released.count, 1);
+    assert_int_equal(one.released.items[0], 1234);
+    bt_hub_away(one.member, false);
+    expect_given(&one, 4, 1);
+    leave(&one);
+}
+
+static void test_place_release(void **state)
+{
+    (void)state;
+    struct member one;
+    join(&one, "", "", 1);
+    submit_to(77, BT_PLACE_OPEN, 1, "");
+    submit_to(77, BT_PLACE_IN, 2, "");
+    told[0] = '\0';
+    bt_hub_release(hub, 77);
+    bt_hub_release(hub, 77);
+    bt_hub_release(hub, 99);
+    assert_int_equal(one.released.count, 1);
+    assert_int_equal(one.released.items[0], 77);
+    assert_string_equal(told, "lost 2|");
+    leave(&one);
+}
+
+/* A member that drains ends what it has begun. */
+static void test_place_draining(void **state)
+{
+    (void)state;
+    struct member one;
+    join(&one, "", "", 2);
+    submit_to(77, BT_PLACE_OPEN, 1, "");
+    finish(&one, 1, true);
+    bt_hub_drain(one.member);
+    submit_to(77, BT_PLACE_IN, 2, "");
+    expect_given(&one, 2, 2);
+    leave(&one);
+}
+
+/* After a restart: a worker may bring its places along. */
+static void test_place_adopted(void **state)
+{
+    (void)state;
+    struct member one, two;
+    bt_hub_expect(hub, true);
+    submit_to(77, BT_PLACE_IN, 1, "");
+    submit_to(78, BT_PLACE_CLOSE, 2, "");
+    submit_to(79, BT_PLACE_IN, 3, "");
+    bt_hub_kill(hub, 3);
+    assert_string_equal(told, "result 3 KILLED |");
+    join(&one, "", "", 2);
+    join(&two, "", "", 2);
+    assert_true(bt_hub_adopt_place(two.member, 77));
+    assert_false(bt_hub_adopt_place(one.member, 77));
+    expect_given(&two, 1, 1);
+    told[0] = '\0';
+    bt_hub_expect(hub, false);
+    assert_string_equal(told, "lost 2|");
+    submit_to(80, BT_PLACE_IN, 4, "");
+    assert_string_equal(told, "lost 2|lost 4|");
+    leave(&one);
+    leave(&two);
+}
+
+/* Nothing is told after the end; the next start takes it up. */
+static void test_place_closed(void **state)
+{
+    (void)state;
+    struct member one;
+    join(&one, "", "", 1);
+    submit_to(77, BT_PLACE_OPEN, 1, "");
+    submit_to(77, BT_PLACE_IN, 2, "");
+    bt_hub_close(hub);
+    submit_to(78, BT_PLACE_IN, 3, "");
+    bt_hub_release(hub, 77);
+    leave(&one);
+    assert_string_equal(told, "");
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_kinds),     CASE(test_credit),   CASE(test_fallbacks), CASE(test_nobody),
-        CASE(test_expecting), CASE(test_draining), CASE(test_orphans),
+        CASE(test_kinds),          CASE(test_credit),        CASE(test_fallbacks),
+        CASE(test_nobody),         CASE(test_expecting),     CASE(test_draining),
+        CASE(test_orphans),        CASE(test_place),         CASE(test_place_failed),
+        CASE(test_place_lost),     CASE(test_place_away),    CASE(test_place_release),
+        CASE(test_place_draining), CASE(test_place_adopted), CASE(test_place_closed),
     };
     return cmocka_run_group_tests_name("hub", tests, NULL, NULL);
 }

@@ -16,10 +16,16 @@ static void add_namespace(struct bt_str namespace, struct bt_buf *out)
         (void)bt_buf_addc(out, namespace.at[i] == '.' ? '/' : namespace.at[i]);
 }
 
-int bt_job_path(const struct bt_job *job, struct bt_buf *out)
+int bt_job_flow_path(const struct bt_job *job, struct bt_buf *out)
 {
     add_namespace(bt_str_of(job->flow->namespace), out);
-    return bt_buf_addf(out, "/%s/executions/%s/", job->flow->id, job->exec_id);
+    return bt_buf_addf(out, "/%s/", job->flow->id);
+}
+
+int bt_job_path(const struct bt_job *job, struct bt_buf *out)
+{
+    (void)bt_job_flow_path(job, out); /* A failure shows in the next call. */
+    return bt_buf_addf(out, "executions/%s/", job->exec_id);
 }
 
 /* The execution that started this one, as `trigger` names it. */
@@ -34,7 +40,7 @@ static int trigger_path(const struct bt_job *job, struct bt_buf *out)
     return bt_buf_addf(out, "/%.*s/executions/%.*s/", BT_FMT(flow), BT_FMT(exec));
 }
 
-static int space_path(const struct bt_job *job, struct bt_buf *out)
+int bt_job_space_path(const struct bt_job *job, struct bt_buf *out)
 {
     add_namespace(bt_str_of(job->flow->namespace), out);
     return bt_buf_adds(out, "/_files/");
@@ -63,8 +69,8 @@ static bool may_read(const struct bt_job *job, struct bt_str uri)
 int bt_reader_owns(const struct bt_job *job, struct bt_str uri, const char *verb,
                    struct bt_err *err)
 {
-    static int (*const owners[])(const struct bt_job *job,
-                                 struct bt_buf *out) = {bt_job_path, trigger_path, space_path};
+    static int (*const owners[])(const struct bt_job *job, struct bt_buf *out) = {
+        bt_job_path, trigger_path, bt_job_space_path};
     struct bt_str path;
     BT_TRY(bt_files_path(uri, &path, err));
     for (size_t i = 0; i < BT_COUNT(owners); i++) {
@@ -87,7 +93,7 @@ static int resolve(const struct bt_job *job, struct bt_str path, struct bt_buf *
         (void)bt_buf_add(out, path); /* Checked below. */
     } else {
         BT_CLEANUP(bt_buf_done) struct bt_buf inner = BT_BUF_INIT(BT_PATH_BYTES_MAX);
-        (void)space_path(job, &inner);
+        (void)bt_job_space_path(job, &inner);
         (void)bt_files_add_escaped(path.at[0] == '/' ? bt_str_slice(path, 1, path.len) : path,
                                    &inner);
         BT_TRY(bt_buf_check(&inner, "path", err));

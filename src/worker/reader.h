@@ -11,6 +11,10 @@ struct bt_reading {
 
 /* Appends the path of the job's execution, with '/' at its end, as the storage knows it. */
 int bt_job_path(const struct bt_job *job, struct bt_buf *out);
+/* Appends the path of the files of its namespace, with '/' at its end. */
+int bt_job_space_path(const struct bt_job *job, struct bt_buf *out);
+/* Appends the path of what its flow keeps, with '/' at its end. */
+int bt_job_flow_path(const struct bt_job *job, struct bt_buf *out);
 /* BT_INVALID: the file is none of the job's execution, of the one that started it, or of the
  * namespace. `verb` is for the message: "read". */
 int bt_reader_owns(const struct bt_job *job, struct bt_str uri, const char *verb,

@@ -33,15 +33,27 @@ void slot_log(struct slot *slot, enum bt_level level, struct bt_str text)
 void slot_log_notes(struct slot *slot)
 {
     struct bt_str notes = bt_buf_str(&slot->notes.text);
-    for (size_t end; notes.len > 0; notes = bt_str_slice(notes, end + 1, notes.len)) {
-        end = (size_t)((const char *)memchr(notes.at, '\n', notes.len) - notes.at);
-        slot_log(slot, BT_LEVEL_WARN, bt_str_slice(notes, 0, end));
+    while (notes.len > 0) {
+        size_t end = (size_t)((const char *)memchr(notes.at, '\n', notes.len) - notes.at);
+        slot_log(slot, (enum bt_level)(notes.at[0] - '0'), bt_str_slice(notes, 1, end));
+        notes = bt_str_slice(notes, end + 1, notes.len);
     }
+    bt_buf_clear(&slot->notes.text);
 }
 
 static int exit_code(int32_t status)
 {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Of a WorkingDirectory: what its CLOSE has stored. */
+static struct bt_value *keeper_outputs(const struct slot *slot)
+{
+    BT_VALUE outputs = bt_map_new(1);
+    if (slot->plan.output_files && slot->uris &&
+        bt_map_puts(outputs, "outputFiles", bt_value_ref(slot->uris)) < 0)
+        return NULL;
+    return BT_TAKE(outputs);
 }
 
 struct bt_value *slot_outputs(struct slot *slot)
@@ -50,6 +62,8 @@ struct bt_value *slot_outputs(struct slot *slot)
         return bt_value_ref(slot->outputs);
     if (slot->is_host)
         return slot_host_outputs(slot);
+    if (slot_is_keeper(slot))
+        return keeper_outputs(slot);
     BT_VALUE outputs = bt_map_new(5);
     struct bt_value *vars = slot->capture.vars ? bt_value_ref(slot->capture.vars) : bt_map_new(0);
     struct bt_value *uris = slot->uris ? bt_value_ref(slot->uris) : bt_map_new(0);
@@ -116,7 +130,7 @@ static char *error_text(const struct bt_err *err)
     return text;
 }
 
-void slot_report(struct slot *slot)
+enum bt_state slot_report(struct slot *slot)
 {
     struct bt_worker *worker = slot->worker;
     const struct bt_job *job = slot->job;
@@ -136,6 +150,14 @@ void slot_report(struct slot *slot)
     bt_capture_done(&slot->capture); /* The result is the only owner now. */
     bt_logs_flush(&slot->logs);
     worker->config.sink.result(worker->config.sink.data, &result);
+    return state;
+}
+
+void report_lost(struct bt_worker *worker, struct bt_job *job)
+{
+    assert(worker->config.sink.lost);
+    worker->config.sink.lost(worker->config.sink.data, job);
+    (void)bt_job_free(job); /* Gives NULL. */
 }
 
 void report_killed(struct bt_worker *worker, struct bt_job *job)

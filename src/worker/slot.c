@@ -1,6 +1,6 @@
-/* slot.c — One attempt from its job to its end: plan, files, command, output, files, result. Runs
- * on the worker's thread; only bringing, storing and removing files go to helper threads. Every way
- * through it ends in finish(). */
+/* slot.c — One attempt from its plan (slot_begin.c) to its end: command, output, files, result.
+ * Runs on the worker's thread; only bringing, storing and removing files go to helper threads.
+ * Every way through it ends in finish(). */
 #include "base/limits.h"
 #include "base/own.h"
 #include "sys/fs.h"
@@ -79,12 +79,23 @@ struct bt_stage slot_stage(struct slot *slot)
         .work_name = slot->work_name,
         .fetch_name = slot->fetch_name,
         .output_name = slot->output_name,
+        .is_place = slot->place != NULL,
+        .mark = slot->place ? &slot->place->mark : NULL,
+        .notes = &slot->notes,
     };
 }
 
 static bool has_files(const struct slot *slot)
 {
-    return slot->plan.output_files || slot->plan.has_output_dir;
+    return slot->plan.output_files || slot->plan.has_output_dir || slot->plan.saves_cache;
+}
+
+static int store(struct slot *slot, const struct bt_stage *stage, struct bt_err *err)
+{
+    BT_TRY(bt_stage_store(stage, &slot->uris, err));
+    if (slot->plan.saves_cache)
+        bt_stage_save_cache(stage);
+    return BT_OK;
 }
 
 static void work_run(uv_work_t *work)
@@ -104,7 +115,7 @@ static void work_run(uv_work_t *work)
     if (slot->phase == PHASE_BRINGING)
         slot->work_rc = bt_stage_bring(&stage, &err);
     else if (slot->phase == PHASE_STORING && has_files(slot) && slot->err.code == BT_OK)
-        slot->work_rc = bt_stage_store(&stage, &slot->notes, &slot->uris, &err);
+        slot->work_rc = store(slot, &stage, &err);
     else if (slot->phase == PHASE_REMOVING)
         slot->work_rc = bt_stage_remove(&stage, NULL);
     if (slot->work_rc < 0)
@@ -136,6 +147,7 @@ static void free_slot(struct slot *slot)
 {
     struct bt_worker *worker = slot->worker;
     assert(!slot->host && slot->help == HELP_NONE);
+    place_leave(slot);
     bt_plan_done(&slot->plan);
     slot_host_done(slot);
     slot->core_props = bt_value_unref(slot->core_props);
@@ -152,15 +164,32 @@ static void free_slot(struct slot *slot)
     worker->busy--;
 }
 
+/* The working directory is gone, or nothing of this attempt is in it. */
+static bool has_tidied(const struct slot *slot)
+{
+    if (slot->plan.fetch_count > 0 || slot->plan.has_output_dir)
+        return false;
+    return slot->place || slot->is_dir_kept ||
+           unlinkat(slot->worker->root, slot->work_name, AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
+/* The script of a task is none of the files that the next one finds. */
+static void drop_script(const struct slot *slot)
+{
+    char path[2 * NAME_SIZE];
+    (void)snprintf(path, sizeof path, "%s/%s", slot->work_name, slot->plan.file_name); /* Fits. */
+    (void)unlinkat(slot->worker->root, path, 0); /* It may be gone. */
+}
+
 /* Tells the result and removes the directories. */
 static void finish(struct slot *slot)
 {
     (void)uv_timer_stop(&slot->timer); /* Never fails. */
-    slot_report(slot);
-    bool is_simple = slot->plan.fetch_count == 0 && !slot->plan.has_output_dir;
-    if (is_simple &&
-        (slot->is_dir_kept || unlinkat(slot->worker->root, slot->work_name, AT_REMOVEDIR) == 0 ||
-         errno == ENOENT))
+    if (slot->place && slot->plan.file_name)
+        drop_script(slot);
+    slot_log_notes(slot);
+    place_ended(slot, slot_report(slot));
+    if (has_tidied(slot))
         free_slot(slot);
     else
         slot_start_work(slot, PHASE_REMOVING);
@@ -187,7 +216,7 @@ void slot_conclude(struct slot *slot)
         finish(slot);
 }
 
-static void fail(struct slot *slot, const struct bt_err *why)
+void slot_fail(struct slot *slot, const struct bt_err *why)
 {
     slot->err = *why;
     assert(slot->err.code != BT_OK);
@@ -309,7 +338,7 @@ void slot_on_event(struct slot *slot, const struct bt_warden_event *event)
         (void)bt_warden_explain(event, slot->plan.argv[0], &err); /* Gives the code. */
         slot->has_run = false;
         finish_streams(slot);
-        fail(slot, &err);
+        slot_fail(slot, &err);
         return;
     case BT_WARDEN_EXITED: on_exited(slot, event); return;
     case BT_WARDEN_ENDED:
@@ -329,7 +358,7 @@ static void on_warden_lost(struct slot *slot, const struct bt_err *why)
     finish_streams(slot);
     if (slot->is_host)
         slot_host_drop(slot);
-    fail(slot, why);
+    slot_fail(slot, why);
 }
 
 void lose_warden(struct bt_worker *worker, const struct bt_err *why)
@@ -388,6 +417,11 @@ void slot_run(struct slot *slot)
         slot_conclude(slot);
         return;
     }
+    if (slot_is_keeper(slot)) {
+        slot->has_run = true;
+        slot_conclude(slot);
+        return;
+    }
     int rc = spawn(slot, &err);
     if (rc == BT_ABORTED) { /* The warden was killed: another one takes its place. */
         finish_streams(slot);
@@ -405,7 +439,7 @@ void slot_run(struct slot *slot)
         return;
     }
     finish_streams(slot);
-    fail(slot, &err);
+    slot_fail(slot, &err);
 }
 
 void slots_go_on(struct bt_worker *worker)
@@ -431,20 +465,11 @@ static void work_done(uv_work_t *work, int status)
     } else if (slot->phase == PHASE_BRINGING) {
         slot_run(slot);
     } else if (slot->phase == PHASE_STORING) {
-        slot_log_notes(slot);
         finish(slot);
     } else {
         free_slot(slot);
     }
     bt_worker_turn(slot->worker);
-}
-
-static void warn_of_dependencies(struct slot *slot)
-{
-    if (bt_task_prop(slot->job->task, "dependencies"))
-        slot_log(slot, BT_LEVEL_WARN,
-                 BT_STR("`dependencies` are not installed: the script runs with the packages of "
-                        "this machine; install others in beforeCommands"));
 }
 
 void slot_reset(struct slot *slot)
@@ -461,50 +486,6 @@ void slot_reset(struct slot *slot)
     slot->capture = (struct bt_capture){.log = on_protocol_log, .data = slot};
     for (int i = 0; i < STREAM_COUNT; i++)
         slot->streams[i].lines.count = 0;
-}
-
-void slot_go_on(struct slot *slot)
-{
-    if (slot->core) {
-        slot_core_start(slot);
-        return;
-    }
-    warn_of_dependencies(slot);
-    slot->phase = PHASE_BRINGING;
-    if (bt_stage_is_heavy(&slot->plan)) {
-        slot_start_work(slot, PHASE_BRINGING);
-        return;
-    }
-    struct bt_stage stage = slot_stage(slot);
-    struct bt_err err = BT_ERR_INIT;
-    if (!slot->has_dir && bt_stage_bring(&stage, &err) < 0)
-        fail(slot, &err);
-    else
-        slot_run(slot);
-}
-
-void slot_begin(struct slot *slot, struct bt_job *job)
-{
-    struct bt_worker *worker = slot->worker;
-    const struct bt_worker_sink *sink = &worker->config.sink;
-    assert(slot->phase == PHASE_FREE && slot->job == job);
-    worker->busy++;
-    slot->is_killed = slot->is_timed_out = slot->is_now = false;
-    slot_reset(slot);
-    slot->has_leftover = false;
-    slot->started_us = bt_clock_wall_us(worker->config.clock);
-    bt_logs_begin(&slot->logs, job);
-    bt_asks_begin(&slot->asks, job);
-    slot_set_paths(slot);
-    if (sink->started)
-        sink->started(sink->data, job, slot->started_us);
-    slot->phase = PHASE_PREPARING;
-    slot->deadline_ms = 0;
-    if (job->timeout_us > 0) {
-        slot_start_timer(slot, (uint64_t)(job->timeout_us + 999) / 1000);
-        slot->deadline_ms = uv_now(&worker->loop) + (uint64_t)(job->timeout_us + 999) / 1000;
-    }
-    slot_prepare(slot);
 }
 
 void slot_kill(struct slot *slot, bool is_now)

@@ -36,6 +36,7 @@ static int run(struct slot *slot, struct bt_value *outputs, struct bt_err *err)
                            .notes = slot->notes};
     if (!outputs)
         return bt_fail_mem(err, "outputs");
+    stage.notes = &core.notes;
     slot->asks.may_block = true;
     bt_files_watch(&slot->is_core_over);
     int rc = slot->core(&core, err);

@@ -19,15 +19,15 @@ int slot_plan(struct slot *slot)
     slot->is_host = type->plugin != NULL;
     slot->core = bt_core_find(type);
     slot->streams[STREAM_OUT].level = slot->is_host ? BT_LEVEL_DEBUG : BT_LEVEL_INFO;
-    slot->has_dir =
-        slot->is_host && !slot->asks.may_block && !slot->outer && slot_host_take_dir(slot);
+    bool may_take = slot->is_host && !slot->asks.may_block && !slot->outer && !slot->place;
+    slot->has_dir = may_take && slot_host_take_dir(slot);
     if (slot->is_host && slot_host_plan(slot, &err) < 0)
         slot->err = err;
     if (slot->is_host)
         return slot->err.code;
     if (slot->core)
         return slot_core_plan(slot);
-    if (!is_script(type->op))
+    if (!is_script(type->op) && !slot_is_keeper(slot))
         return bt_fail(&slot->err, BT_UNAVAILABLE, "this worker cannot run tasks of type '%s'",
                        type->name);
     struct bt_capabilities capabilities = bt_asks_capabilities(&slot->asks);
@@ -56,7 +56,7 @@ void slot_set_paths(struct slot *slot)
     const char *id = job->taskrun_id[0] ? job->taskrun_id : job->exec_id;
     char name[NAME_SIZE];
     (void)snprintf(name, sizeof name, "%s-%" PRIx64, id, job->token);
-    slot_set_work_dir(slot, name);
+    slot_set_work_dir(slot, slot->place ? slot->place->name : name);
     (void)snprintf(slot->fetch_name, NAME_SIZE, "%s-%" PRIx64 "-in", id, job->token);
     (void)snprintf(slot->output_name, NAME_SIZE, "%s-%" PRIx64 "-out", id, job->token);
     (void)snprintf(slot->fetch_dir, PATH_SIZE, "%s/%s", dir, slot->fetch_name);

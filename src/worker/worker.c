@@ -61,6 +61,14 @@ void bt_worker_kill(struct bt_worker *worker, uint64_t token)
     pthread_mutex_unlock(&worker->mutex);
 }
 
+void bt_worker_release(struct bt_worker *worker, uint64_t place)
+{
+    pthread_mutex_lock(&worker->mutex);
+    bt_vec_push(&worker->released, place);
+    wake(worker);
+    pthread_mutex_unlock(&worker->mutex);
+}
+
 void bt_worker_flushed(struct bt_worker *worker, uint64_t token, const char *error)
 {
     pthread_mutex_lock(&worker->mutex);
@@ -165,7 +173,8 @@ static struct slot *find_free(struct bt_worker *worker)
 static struct bt_job *take_job(struct bt_worker *worker, struct slot *slot)
 {
     pthread_mutex_lock(&worker->mutex);
-    struct bt_job *job = worker->is_stopping ? NULL : worker->first;
+    bool is_later = worker->released.count > 0; /* That came before what may be in the queue. */
+    struct bt_job *job = worker->is_stopping || is_later ? NULL : worker->first;
     if (job) {
         worker->first = job->next;
         worker->last = worker->first ? worker->last : NULL;
@@ -189,6 +198,7 @@ void bt_worker_turn(struct bt_worker *worker)
 {
     if (worker->is_closing)
         return;
+    places_obey(worker);
     obey_kills(worker);
     answer_flushes(worker);
     slots_core_end(worker);
@@ -295,6 +305,7 @@ static void close_loop(struct bt_worker *worker)
 static struct bt_worker *free_worker(struct bt_worker *worker)
 {
     worker_home_close(worker);
+    places_done(worker);
     hosts_done(worker);
     bt_fd_close(&worker->epoll);
     (void)pthread_mutex_destroy(&worker->mutex); /* Nobody holds it. */
@@ -327,6 +338,8 @@ int bt_worker_start(const struct bt_worker_config *config, struct bt_worker **re
     worker->config = *config;
     if (worker->config.kill_grace_ms <= 0)
         worker->config.kill_grace_ms = BT_KILL_GRACE_MS;
+    if (worker->config.places_max == 0)
+        worker->config.places_max = BT_PLACES_MAX;
     worker->epoll = worker->root = -1;
     (void)pthread_mutex_init(&worker->mutex, NULL); /* Never fails with default attributes. */
     worker->slots = calloc(config->slots, sizeof *worker->slots);

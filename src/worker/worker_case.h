@@ -31,6 +31,8 @@ static struct {
     struct bt_buf logs; /* "I text\n", … */
     uint64_t log_lines;
     unsigned running, running_max;
+    uint64_t lost; /* Token of the last job whose place was not there. */
+    unsigned lost_count;
 } told = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static char root[64];
@@ -38,6 +40,7 @@ static struct bt_files *files;
 static struct bt_worker *worker;
 static uint64_t next_token = 1;
 static struct bt_world world; /* Of the next worker that starts. */
+static unsigned places_max;   /* The same. */
 
 static inline void on_logs(void *data, const struct bt_job *job, const struct bt_log_line *lines,
                            size_t count)
@@ -75,6 +78,16 @@ static inline void on_result(void *data, struct bt_job_result *result)
     pthread_mutex_unlock(&told.mutex);
 }
 
+static inline void on_lost(void *data, const struct bt_job *job)
+{
+    (void)data;
+    pthread_mutex_lock(&told.mutex);
+    told.lost = job->token;
+    told.lost_count++;
+    pthread_cond_broadcast(&told.changed);
+    pthread_mutex_unlock(&told.mutex);
+}
+
 /* What a trigger flushed last, and the answer to it. */
 static struct bt_value *flushed;
 static const char *flush_error;
@@ -100,7 +113,7 @@ static inline void forget(void)
     told.count = 0;
     bt_buf_done(&told.logs);
     flushed = bt_value_unref(flushed);
-    told.log_lines = told.running = told.running_max = 0;
+    told.log_lines = told.running = told.running_max = told.lost_count = 0;
 }
 
 static inline void start_worker(unsigned slots, int64_t grace_ms)
@@ -115,7 +128,12 @@ static inline void start_worker(unsigned slots, int64_t grace_ms)
         .world = world,
         .clock = bt_clock_system(),
         .kill_grace_ms = grace_ms,
-        .sink = {.logs = on_logs, .started = on_started, .result = on_result, .events = on_events},
+        .places_max = places_max,
+        .sink = {.logs = on_logs,
+                 .started = on_started,
+                 .result = on_result,
+                 .events = on_events,
+                 .lost = on_lost},
     };
     assert_int_equal(bt_worker_start(&config, &worker, &err), BT_OK);
 }

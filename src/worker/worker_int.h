@@ -1,6 +1,8 @@
 /* worker_int.h — The worker's thread and its slots. All of it belongs to that thread, but for what
  * stands under the mutex. */
 #pragma once
+#include "base/map64.h"
+#include "base/vec.h"
 #include "files/files.h"
 #include "sys/warden.h"
 #include "worker/core/core.h"
@@ -43,11 +45,24 @@ struct stream {
     struct bt_lines lines;
 };
 
+/* The directory of a WorkingDirectory: places.c. */
+struct place {
+    struct bt_worker *worker;
+    uint64_t id;
+    char name[NAME_SIZE]; /* Of the directory. */
+    unsigned users;       /* Slots. */
+    bool is_made, is_open;
+    bool is_over; /* Removed when nobody uses it any more. */
+    struct bt_cache_mark mark;
+    uv_work_t work;
+};
+
 struct slot {
     struct bt_worker *worker;
     uint32_t id;
     enum phase phase;
-    struct bt_job *job; /* Changes under the worker's mutex. */
+    struct bt_job *job;  /* Changes under the worker's mutex. */
+    struct place *place; /* Of the job, or NULL. */
     bool is_killed, is_timed_out, is_now;
     bool has_run;  /* The command was started. */
     bool is_clean; /* The warden says that nothing of the command is left. */
@@ -113,8 +128,9 @@ struct bt_worker {
     struct bt_warden *warden; /* Started with the first command. */
     struct host *hosts;       /* Plugin hosts: host/pool.c. */
     uint32_t host_count;
-    unsigned sandbox; /* Asked for by the machine's owner, of all plugins. */
-    unsigned waiting; /* Slots in PHASE_WAITING. */
+    unsigned sandbox;       /* Asked for by the machine's owner, of all plugins. */
+    unsigned waiting;       /* Slots in PHASE_WAITING. */
+    struct bt_map64 places; /* id → struct place */
     uv_timer_t host_timer;
     int epoll; /* Watches the pipes and the warden; the loop watches it. */
     pthread_t thread;
@@ -128,17 +144,34 @@ struct bt_worker {
     pthread_mutex_t mutex; /* Guards what follows, and what slots mark so. */
     struct bt_job *first, *last;
     bool has_kills, has_flushed, has_core_done, is_stopping, is_now;
-    bool is_over; /* The thread looks at nothing any more. */
+    BT_VEC(uint64_t) released; /* Places that are not wanted any more. */
+    bool is_over;              /* The thread looks at nothing any more. */
 };
 
 /* worker.c */
 /* Gives work to free slots. Call at the end of every callback. */
 void bt_worker_turn(struct bt_worker *worker);
 
+/* places.c */
+/* Finds the place of the slot's job, if it has one; an OPEN makes it. False: it is not here. */
+bool place_enter(struct slot *slot);
+/* Makes the directory of an OPEN. */
+int place_make(struct slot *slot, struct bt_err *err);
+/* The attempt ends in this state: before its result is told. */
+void place_ended(struct slot *slot, enum bt_state state);
+void place_leave(struct slot *slot);
+/* Obeys bt_worker_release(). */
+void places_obey(struct bt_worker *worker);
+void places_done(struct bt_worker *worker); /* The directories go with the worker's. */
+
+/* slot_begin.c */
+void slot_begin(struct slot *slot, struct bt_job *job);
+
 /* slot.c */
 void slot_init(struct slot *slot, struct bt_worker *worker, uint32_t id);
 void slot_done(struct slot *slot);
-void slot_begin(struct slot *slot, struct bt_job *job);
+/* It fails, for this. */
+void slot_fail(struct slot *slot, const struct bt_err *why);
 void slot_kill(struct slot *slot, bool is_now);
 void slot_on_event(struct slot *slot, const struct bt_warden_event *event);
 /* The warden was killed: every command that ran fails. */
@@ -188,12 +221,16 @@ bool slot_has_secrets(const struct slot *slot);
 /* report.c */
 /* The outputs as they would be told, owned; NULL without memory. */
 struct bt_value *slot_outputs(struct slot *slot);
-/* Flushes the log and tells the result. */
-void slot_report(struct slot *slot);
+/* Flushes the log and tells the result: gives its state. */
+enum bt_state slot_report(struct slot *slot);
+/* What helpers have noted, as log entries. */
+void slot_log_notes(struct slot *slot);
+/* Whether it is the attempt of a WorkingDirectory itself. */
+bool slot_is_keeper(const struct slot *slot);
+/* Instead of a run: the job's place is not here. */
+void report_lost(struct bt_worker *worker, struct bt_job *job);
 /* A result without a run: of a job that was killed while it waited. */
 void report_killed(struct bt_worker *worker, struct bt_job *job);
-/* What helpers noted about files, as WARN lines. */
-void slot_log_notes(struct slot *slot);
 /* The line to the log, and the timer that hands it over. */
 void slot_log(struct slot *slot, enum bt_level level, struct bt_str text);
 

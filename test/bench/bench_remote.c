@@ -64,13 +64,13 @@ static double run(struct bt_hub *hub, struct counter *counter, struct bt_flow *f
 
 static double in_process(struct bt_flow *flow)
 {
-    static const struct bt_member_ops ops = {local_give, local_kill};
+    static const struct bt_member_ops ops = {local_give, local_kill, NULL};
     struct counter counter;
     struct local local = {0};
     counter_init(&counter);
     struct bt_hub *hub = counter_hub(&counter);
-    fake_start(&local.fake,
-               &(struct bt_worker_sink){&local, local_logs, local_started, local_result, NULL});
+    fake_start(&local.fake, &(struct bt_worker_sink){&local, local_logs, local_started,
+                                                     local_result, NULL, NULL});
     local.member = bt_hub_join(hub, &(struct bt_member_kind){"", "", SLOTS}, &ops, &local);
     bt_hub_away(local.member, false);
     double rate = run(hub, &counter, flow);

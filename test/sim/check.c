@@ -22,12 +22,12 @@ static void trace(struct world *world, uint64_t a, uint64_t b)
 
 /* Histories only grow, by legal moves, and an ended state is final. */
 static void check_histories(struct world *world, const struct bt_histories *histories,
-                            uint32_t known, enum bt_state known_state, bool may_go_on,
-                            const char *what)
+                            const struct seen_run *seen, bool may_go_on, const char *what)
 {
+    uint32_t known = seen->history_count;
     if (histories->count < known)
         world_fail(world, "%s lost committed history (%u, had %u)", what, histories->count, known);
-    if (known && bt_state_is_ended(known_state) && histories->count > known && !may_go_on)
+    if (known && bt_state_is_ended(seen->state) && histories->count > known && !may_go_on)
         world_fail(world, "%s moved after its end", what);
     for (uint32_t i = 1; i < histories->count; i++) {
         const struct bt_history *from = bt_histories_at(histories, i - 1);
@@ -44,16 +44,18 @@ static void check_run(struct world *world, const struct bt_change *change)
 {
     struct seen_exec *exec = exec_seen(world, change->exec->key);
     const struct bt_taskrun *run = change->run;
+    exec->was_touched =
+        exec->was_touched || change->exec->attempt_number > 1 || change->exec->replay_n;
     while (exec->runs.count < run->n)
         bt_vec_push(&exec->runs, (struct seen_run){0});
     struct seen_run *seen = &exec->runs.items[run->n - 1];
     char what[128];
     (void)snprintf(what, sizeof what, "exec %llu run %u (%s)", (unsigned long long)exec->key,
                    run->n, change->flow->tasks[run->task].id);
-    check_histories(world, &run->histories, seen->history_count, seen->state, exec->was_touched,
-                    what);
-    bool is_copied = bt_histories_at(&run->histories, 0)->at_us <
-                     bt_histories_at(&change->exec->histories, 0)->at_us;
+    check_histories(world, &run->histories, seen, exec->was_touched, what);
+    const struct bt_histories *since = &change->exec->histories;
+    bool is_copied = bt_histories_at(&run->histories, run->histories.count - 1)->at_us <
+                     bt_histories_at(since, 0)->at_us;
     *seen = (struct seen_run){run->n,   run->task, run->parent, run->state, run->histories.count,
                               is_copied};
     trace(world, run->n, run->state);
@@ -67,10 +69,9 @@ static void check_exec(struct world *world, const struct bt_change *change)
     char what[64];
     (void)snprintf(what, sizeof what, "exec %llu", (unsigned long long)exec->key);
     exec->was_touched = exec->was_touched || now->attempt_number > 1 || now->replay_n;
-    check_histories(world, &now->histories, exec->history_count, exec->state, exec->was_touched,
-                    what);
+    struct seen_run seen = {.state = exec->state, .history_count = exec->history_count};
+    check_histories(world, &now->histories, &seen, exec->was_touched, what);
     exec->super = now->super.key;
-    exec->slot = now->slot;
     exec->flow = (size_t)strtoul(now->flow_id + 1, NULL, 10);
     exec->state = now->state;
     exec->history_count = now->histories.count;
@@ -108,16 +109,19 @@ static void check_limits(struct world *world, const struct seen_exec *exec)
     }
 }
 
-/* No flow has more executions than it may. */
+/* No flow has more executions than it may, by the rows: a commit whose answer was lost is not told.
+ */
 static void check_slots(struct world *world)
 {
     for (size_t flow = 0; flow < world->flows.count; flow++) {
-        uint32_t held = 0, limit = world->flows.items[flow]->concurrency;
-        for (size_t i = 0; limit && i < world->execs.count; i++)
-            held +=
-                world->execs.items[i].flow == flow && world->execs.items[i].slot == BT_SLOT_HELD;
+        char sql[128];
+        int64_t limit = world->flows.items[flow]->concurrency;
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT count(*) FROM executions WHERE slot=1 AND flow_id='f%zu'", flow);
+        int64_t held = limit ? count_rows(world, sql) : 0;
         if (held > limit)
-            world_fail(world, "flow %zu: %u slots are held, the limit is %u", flow, held, limit);
+            world_fail(world, "flow %zu: %lld slots are held, the limit is %lld", flow,
+                       (long long)held, (long long)limit);
     }
 }
 
@@ -216,10 +220,16 @@ void check_end(struct world *world)
     for (size_t i = 0; i < BT_COUNT(empty); i++)
         if (count_rows(world, empty[i]) != 0)
             world_fail(world, "left over: %s", empty[i]);
-    for (size_t i = world->execs.count; i-- > 0;) { /* Subflows come behind what made them. */
-        const struct seen_exec *exec = &world->execs.items[i];
-        if (exec->super && (exec->was_killed || exec->was_touched))
-            exec_seen(world, exec->super)->was_touched = true;
+    for (bool is_news = true; is_news;) { /* What happened to a subflow has happened above it. */
+        is_news = false;
+        for (size_t i = 0; i < world->execs.count; i++) {
+            const struct seen_exec *exec = &world->execs.items[i];
+            bool is_hit = exec->super && (exec->was_killed || exec->was_touched);
+            struct seen_exec *super = is_hit ? exec_seen(world, exec->super) : NULL;
+            is_news = is_news || (super && !super->was_touched);
+            if (super)
+                super->was_touched = true;
+        }
     }
     for (size_t i = 0; i < world->execs.count; i++) {
         const struct seen_exec *exec = &world->execs.items[i];

@@ -33,7 +33,6 @@ struct seen_exec {
     uint64_t super;
     bool was_killed, is_drained;
     bool was_touched; /* Restarted or a replay: it may end otherwise. */
-    enum bt_slot slot;
     enum bt_state state;
     uint32_t history_count;
     BT_VEC(struct seen_run) runs; /* By n - 1. */

@@ -85,7 +85,8 @@ static void put_attempts(struct bt_buf *out, const struct bt_taskrun *run)
 enum { GROUP_FIELDS = 12 };
 static void put_group(struct bt_buf *out, const char *key, const struct bt_group *group)
 {
-    if (group->list == BT_NO_TASK && group->phase == BT_PHASE_MAIN && !group->is_open_queued)
+    if (group->list == BT_NO_TASK && group->phase == BT_PHASE_MAIN && !group->is_open_queued &&
+        group->next == 0)
         return;
     const int64_t fields[GROUP_FIELDS] = {
         group->phase,       group->list == BT_NO_TASK ? -1 : (int64_t)group->list,
@@ -196,6 +197,7 @@ int bt_taskrun_encode(const struct bt_taskrun *run, struct bt_buf *out)
     put_some(out, "e", run->end_n);
     put_group(out, "g", &run->group);
     put_some(out, "it", run->iteration);
+    put_some(out, "ov", run->is_over);
     put_some(out, "sw", run->waits);
     put_some(out, "st", run->transmits);
     put_value(out, "mk", run->marks);
@@ -398,6 +400,7 @@ int bt_taskrun_decode(struct bt_str text, struct bt_taskrun **ret_run, struct bt
     run->lane = get_u32(record, "l");
     run->value = get_value(record, "val");
     run->iteration = get_u32(record, "it");
+    run->is_over = get_int(record, "ov") != 0;
     run->waits = get_int(record, "sw") != 0;
     run->transmits = get_int(record, "st") != 0;
     run->marks = get_value(record, "mk");

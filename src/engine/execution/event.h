@@ -22,7 +22,8 @@ enum bt_event_kind {
     BT_EVENT_BEGIN,        /* The execution was created. */
     BT_EVENT_OPEN,         /* Group `taskrun` (0: the execution) may open lanes. */
     BT_EVENT_START,        /* Task run `taskrun` was created and may start. */
-    BT_EVENT_NEXT,         /* Child `child` of group `taskrun` has ended. */
+    BT_EVENT_NEXT,         /* Child `child` of group `taskrun` has ended; with `token` it had
+                              been counted before, and its lane goes on. */
     BT_EVENT_STARTED,      /* A worker began with attempt `token` at `at_us`. */
     BT_EVENT_RESULT,       /* Attempt `token` ended: state, outputs, metrics, error. */
     BT_EVENT_LOST,         /* The worker that had attempt `token` is gone. */

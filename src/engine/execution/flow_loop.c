@@ -25,6 +25,7 @@ int loop_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
     BT_TRY(set_count(run, 1, err));
     step_changed(step, run);
     run->iteration = 1;
+    run->is_over = false;
     run->group.list = list ? (uint32_t)(list - task->lists) : BT_NO_TASK;
     run->group.lanes = list ? 1 : 0;
     return BT_OK;
@@ -109,7 +110,7 @@ static int reached(struct bt_step *step, struct bt_taskrun *run, const char *wha
     if (is_failure)
         BT_TRY(set_count(run, run->iteration + 1, err));
     step_log(step, run, BT_LEVEL_WARN, "Max %s reached", what);
-    run_end(step, run, is_failure ? BT_FAILED : BT_SUCCESS);
+    loop_over(step, run, is_failure);
     return BT_OK;
 }
 
@@ -120,7 +121,7 @@ static int decide(struct bt_step *step, struct bt_taskrun *run, struct bt_err *e
     const struct bt_dyn *condition = bt_task_prop(step_task(step, run), "condition");
     BT_TRY(step_render_bool(step, (struct step_prop){run, "condition", condition}, &is_true, err));
     if (is_true) {
-        run_end(step, run, run->group.warned ? BT_WARNING : BT_SUCCESS);
+        loop_over(step, run, false);
         return BT_OK;
     }
     BT_TRY(read_frequency(step, run, &frequency, err));
@@ -140,7 +141,8 @@ int loop_decide(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err
     if (rc == BT_OK || rc == BT_NEED)
         return rc;
     step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
-    run_end(step, run, BT_FAILED);
+    step_changed(step, run);
+    loop_over(step, run, true);
     return BT_OK;
 }
 

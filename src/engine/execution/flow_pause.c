@@ -85,7 +85,8 @@ void pause_timer(struct bt_step *step, struct bt_taskrun *run, enum bt_timer_kin
 int on_hold(struct bt_step *step)
 {
     struct bt_exec *exec = step->exec;
-    if (exec->is_held || exec->is_killing || exec->is_finishing || bt_state_is_ended(exec->state))
+    bool is_running = exec->state == BT_RUNNING || exec->state == BT_RETRYING;
+    if (!is_running || exec->is_held || exec->is_killing || exec->is_finishing)
         return BT_OK;
     exec->is_held = true;
     step_changed(step, NULL);

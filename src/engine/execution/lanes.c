@@ -153,6 +153,14 @@ static enum bt_state group_state(const struct group_ctx *ctx)
     return group->warned ? BT_WARNING : BT_SUCCESS;
 }
 
+/* A pass of a LoopUntil went well: its condition says whether it is over. */
+static bool is_between_passes(const struct group_ctx *ctx)
+{
+    const struct bt_group *group = ctx->group;
+    return ctx->task && ctx->task->type->op == BT_OP_LOOP_UNTIL && !ctx->run->is_over &&
+           group_is_going(ctx) && !group->failed && !group->killed;
+}
+
 static void group_close(const struct group_ctx *ctx)
 {
     ctx->group->phase = BT_PHASE_DONE;
@@ -167,8 +175,7 @@ static void group_close(const struct group_ctx *ctx)
         return;
     }
     enum bt_state state = group_state(ctx);
-    bool passes = state == BT_SUCCESS || state == BT_WARNING;
-    if (ctx->task->type->op == BT_OP_LOOP_UNTIL && passes && group_is_going(ctx))
+    if (is_between_passes(ctx))
         step_event(ctx->step, BT_EVENT_LOOP, ctx->run->n, 0);
     else
         run_end(ctx->step, ctx->run, state);
@@ -191,7 +198,7 @@ static void side_begin(const struct group_ctx *ctx, enum bt_phase phase)
 /* Main list and errors are over: `finally` runs when nothing else does any more, then the end. */
 static void group_over(const struct group_ctx *ctx)
 {
-    if (!has_enabled(ctx, finally_of(ctx)))
+    if (is_between_passes(ctx) || !has_enabled(ctx, finally_of(ctx)))
         group_close(ctx);
     else if (ctx->group->open == 0)
         side_begin(ctx, BT_PHASE_FINALLY);
@@ -213,6 +220,11 @@ static bool side_is_over(const struct group_ctx *ctx)
     return group->side_open == 0 && (group->side_next >= lanes || group->side_failed);
 }
 
+static bool has_cuts(const struct group_ctx *ctx)
+{
+    return !ctx->is_after && (ctx->run ? ctx->run->cuts : ctx->step->exec->cuts);
+}
+
 static void settle_main(const struct group_ctx *ctx)
 {
     struct bt_group *group = ctx->group;
@@ -221,7 +233,7 @@ static void settle_main(const struct group_ctx *ctx)
     } else if (group->killed) {
         if (group->open == 0)
             group_over(ctx);
-    } else if (group->next < group->lanes) {
+    } else if (group->next < group->lanes || has_cuts(ctx)) {
         if (group->open < lanes_limit(ctx) && !(ctx->run && ctx->run->marks && group->open))
             queue_open(ctx);
     } else if (group->open == 0) {
@@ -261,6 +273,8 @@ static bool open_main(const struct group_ctx *ctx, const struct bt_value *values
 {
     struct bt_group *group = ctx->group;
     uint32_t limit = lanes_limit(ctx);
+    if (!ctx->is_after)
+        lanes_again(ctx->step, ctx->run, limit);
     for (int i = 0; i < LANES_PER_STEP; i++) {
         if (group->next >= group->lanes || group->open >= limit)
             return false;
@@ -312,6 +326,8 @@ int on_open(struct bt_step *step, const struct bt_event *event, struct bt_err *e
             step->need = (struct bt_need){.kind = BT_NEED_VALUES, .n = ctx.run->n};
         BT_TRY(rc);
     }
+    if (is_open && is_main && !ctx.is_after)
+        BT_TRY(lanes_read(step, ctx.run, lanes_limit(&ctx)));
     ctx.group->is_open_queued = false;
     changed(&ctx);
     if (is_open && is_main && open_main(&ctx, values) && ctx.group->next < ctx.group->lanes)
@@ -375,10 +391,11 @@ static void side_ended(const struct group_ctx *ctx, const struct bt_taskrun *chi
     group->side_failed = group->side_failed || !is_passed(child->state);
 }
 
-static void main_ended(const struct group_ctx *ctx, const struct bt_taskrun *child)
+static void main_ended(const struct group_ctx *ctx, const struct bt_taskrun *child, bool is_again)
 {
     struct bt_group *group = ctx->group;
-    count_main(group, child->state);
+    if (!is_again)
+        count_main(group, child->state);
     if (ctx->run && ctx->run->marks)
         dag_ended(ctx->run, child->lane);
     if (lane_continue(ctx, child, ctx->main, main_goes_on(group)))
@@ -386,7 +403,7 @@ static void main_ended(const struct group_ctx *ctx, const struct bt_taskrun *chi
     assert(group->open > 0);
     group->open--;
     if (ctx->run && ctx->run->marks && group->open && main_goes_on(group) &&
-        group->next < group->lanes)
+        (group->next < group->lanes || has_cuts(ctx)))
         queue_open(ctx); /* Others may have waited for this one. */
 }
 
@@ -403,7 +420,18 @@ int on_next(struct bt_step *step, const struct bt_event *event, struct bt_err *e
     if (task->branch == BT_BRANCH_ERRORS || task->branch == BT_BRANCH_FINALLY)
         side_ended(&ctx, child);
     else
-        main_ended(&ctx, child);
+        main_ended(&ctx, child, event->token);
     group_settle(&ctx);
     return BT_OK;
+}
+
+void loop_over(struct bt_step *step, struct bt_taskrun *run, bool has_failed)
+{
+    struct group_ctx ctx;
+    int rc = group_ctx_init(&ctx, step, run->n, false);
+    assert(rc == BT_OK); /* It is in memory. */
+    (void)rc;
+    run->is_over = true;
+    ctx.group->failed += has_failed;
+    group_over(&ctx);
 }

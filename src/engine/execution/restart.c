@@ -9,19 +9,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* --- Cut lanes -------------------------------------------------------------------------------- */
-
-void lane_cut(struct bt_step *step, struct bt_taskrun *group_run, const struct bt_taskrun *child)
-{
-    struct bt_value **cuts = group_run ? &group_run->cuts : &step->exec->cuts;
-    struct bt_value *list = *cuts ? bt_value_copy(*cuts) : bt_list_new(1);
-    if (bt_list_push(list, bt_value_int(child->n)) < 0)
-        abort(); /* Out of memory: the batch is not committed. */
-    bt_value_unref(*cuts);
-    *cuts = list;
-    step_changed(step, group_run);
-}
-
 /* --- Opening again ---------------------------------------------------------------------------- */
 
 static void uncount(struct bt_group *group, enum bt_state state)
@@ -55,6 +42,99 @@ static void group_reopen(struct bt_step *step, struct bt_taskrun *run, struct bt
     struct bt_effect *effect = step_effect(step, BT_EFFECT_DROP_RUNS);
     effect->taskrun = run ? run->n : 0;
     effect->token = 1;
+}
+
+/* --- Lanes that wait to go on ----------------------------------------------------------------- */
+
+static struct bt_value **cuts_of(struct bt_step *step, struct bt_taskrun *run)
+{
+    return run ? &run->cuts : &step->exec->cuts;
+}
+
+/* A child whose lane cannot go on (n > 0), or that is to be restarted (-n). */
+static void cuts_add(struct bt_step *step, struct bt_taskrun *run, int64_t number)
+{
+    struct bt_value **cuts = cuts_of(step, run);
+    struct bt_value *list = *cuts ? bt_value_copy(*cuts) : bt_list_new(1);
+    if (bt_list_push(list, bt_value_int(number)) < 0)
+        abort(); /* Out of memory: the batch is not committed. */
+    bt_value_unref(*cuts);
+    *cuts = list;
+    step_changed(step, run);
+}
+
+void lane_cut(struct bt_step *step, struct bt_taskrun *group_run, const struct bt_taskrun *child)
+{
+    cuts_add(step, group_run, child->n);
+}
+
+static bool has_cut(const struct bt_value *cuts, int64_t number)
+{
+    for (size_t i = 0; i < bt_value_count(cuts); i++)
+        if (bt_value_as_int(bt_list_at(cuts, i)) == number)
+            return true;
+    return false;
+}
+
+int lanes_read(struct bt_step *step, struct bt_taskrun *run, uint32_t limit)
+{
+    const struct bt_value *cuts = *cuts_of(step, run);
+    uint32_t open = run ? run->group.open : step->exec->group.open;
+    for (size_t i = 0; i < bt_value_count(cuts) && open < limit; i++, open++) {
+        struct bt_taskrun *child;
+        int64_t number = bt_value_as_int(bt_list_at(cuts, i));
+        if (number < 0)
+            BT_TRY(step_run(step, (uint32_t)-number, &child));
+    }
+    return BT_OK;
+}
+
+/* One that was read before the first change. */
+static struct bt_taskrun *known_run(const struct bt_step *step, uint32_t n)
+{
+    struct bt_taskrun *run = NULL;
+    if (step->view.taskrun(step->view.data, n, &run) != BT_OK || !run)
+        abort(); /* A defect: the batch is not committed. */
+    return run;
+}
+
+static void restart_child(struct bt_step *step, struct bt_taskrun *group_run,
+                          struct bt_taskrun *child)
+{
+    if (group_run && group_run->marks)
+        dag_again(group_run, child->lane);
+    run_reopen(step, child);
+    if (step_task(step, child)->type->exec == BT_EXEC_FLOWABLE) {
+        step_event(step, BT_EVENT_RESTART, child->n, 0);
+        return;
+    }
+    run_move(step, child, BT_RESTARTED);
+    step_event(step, BT_EVENT_START, child->n, 0);
+}
+
+void lanes_again(struct bt_step *step, struct bt_taskrun *run, uint32_t limit)
+{
+    struct bt_value **cuts = cuts_of(step, run);
+    struct bt_group *group = run ? &run->group : &step->exec->group;
+    BT_VALUE all = bt_value_ref(*cuts);
+    if (!all)
+        return;
+    *cuts = bt_value_unref(*cuts);
+    step_changed(step, run);
+    for (size_t i = 0; i < bt_value_count(all); i++) {
+        int64_t number = bt_value_as_int(bt_list_at(all, i));
+        if (group->open >= limit) {
+            cuts_add(step, run, number);
+            continue;
+        }
+        group->open++;
+        if (number < 0) {
+            restart_child(step, run, known_run(step, (uint32_t)-number));
+            continue;
+        }
+        step_event(step, BT_EVENT_NEXT, run ? run->n : 0, (uint32_t)number);
+        step->effects[step->effect_count - 1].event.token = 1; /* It has been counted. */
+    }
 }
 
 static void exec_reopen(struct bt_step *step)
@@ -166,50 +246,7 @@ static int read_bad(struct bt_step *step, const struct bt_taskrun *run,
         struct bt_taskrun *child;
         BT_TRY(step_run(step, bad->ns[i], &child));
     }
-    const struct bt_value *cuts = run ? run->cuts : step->exec->cuts;
-    for (size_t i = 0; i < bt_value_count(cuts); i++) {
-        struct bt_taskrun *child;
-        BT_TRY(step_run(step, (uint32_t)bt_value_as_int(bt_list_at(cuts, i)), &child));
-    }
     return BT_OK;
-}
-
-static void restart_child(struct bt_step *step, struct bt_taskrun *group_run,
-                          struct bt_group *group, struct bt_taskrun *child)
-{
-    uncount(group, child->state);
-    group->open++;
-    if (group_run && group_run->marks)
-        dag_again(group_run, child->lane);
-    run_reopen(step, child);
-    if (step_task(step, child)->type->exec == BT_EXEC_FLOWABLE && child->group.list != BT_NO_TASK) {
-        step_event(step, BT_EVENT_RESTART, child->n, 0);
-        return;
-    }
-    run_move(step, child, BT_RESTARTED);
-    step_event(step, BT_EVENT_START, child->n, 0);
-}
-
-/* One that was read before the first change. */
-static struct bt_taskrun *known_run(const struct bt_step *step, uint32_t n)
-{
-    struct bt_taskrun *run = NULL;
-    if (step->view.taskrun(step->view.data, n, &run) != BT_OK || !run)
-        abort(); /* A defect: the batch is not committed. */
-    return run;
-}
-
-/* Lanes whose last child ended well, but which could not go on then. */
-static void restart_cuts(struct bt_step *step, struct bt_taskrun *run, struct bt_group *group)
-{
-    struct bt_value **cuts = run ? &run->cuts : &step->exec->cuts;
-    for (size_t i = 0; i < bt_value_count(*cuts); i++) {
-        uint32_t n = (uint32_t)bt_value_as_int(bt_list_at(*cuts, i));
-        group->open++;
-        step_event(step, BT_EVENT_NEXT, run ? run->n : 0, n);
-        uncount(group, known_run(step, n)->state);
-    }
-    *cuts = bt_value_unref(*cuts);
 }
 
 /* It failed by itself, not through a child: all of it runs anew. */
@@ -239,13 +276,18 @@ static void restart_group(struct bt_step *step, struct bt_taskrun *run, struct b
     }
     group_reopen(step, run, group);
     if (run)
+        run->is_over = false;
+    if (run)
         run_move(step, run, BT_RUNNING);
     else
         exec->is_restarting = false;
     exec_settle(step);
-    for (size_t i = 0; i < bad->count; i++)
-        restart_child(step, run, group, known_run(step, bad->ns[i]));
-    restart_cuts(step, run, group);
+    for (size_t i = 0; i < bad->count; i++) {
+        if (has_cut(*cuts_of(step, run), -(int64_t)bad->ns[i]))
+            continue; /* It has waited since the last restart. */
+        uncount(group, known_run(step, bad->ns[i])->state);
+        cuts_add(step, run, -(int64_t)bad->ns[i]);
+    }
     if (!run)
         set_timeout(step);
     group->is_open_queued = true;
@@ -336,14 +378,8 @@ int on_replay(struct bt_step *step, const struct bt_event *event)
     BT_TRY(step_run(step, event->taskrun, &run));
     if (run->parent)
         BT_TRY(step_run(step, run->parent, &up));
-    const struct bt_value *cuts = up ? up->cuts : step->exec->cuts;
-    for (size_t i = 0; i < bt_value_count(cuts); i++) {
-        struct bt_taskrun *child;
-        BT_TRY(step_run(step, (uint32_t)bt_value_as_int(bt_list_at(cuts, i)), &child));
-    }
     struct bt_group *group = up ? &up->group : &step->exec->group;
     step_changed(step, up);
-    restart_cuts(step, up, group);
     group->is_open_queued = true;
     step_event(step, BT_EVENT_OPEN, run->parent, 0);
     if (up)

@@ -63,8 +63,10 @@ struct bt_taskrun {
     struct bt_value *metrics; /* List, or NULL. */
     uint32_t end_n;           /* It was the how-manieth of the execution to end; 0: it has not. */
     uint32_t iteration;       /* Pass of the enclosing LoopUntil, or its own; 0: none. */
-    struct bt_value *cuts;    /* Numbers of children whose lanes could not go on; LIST or NULL. */
+    struct bt_value *cuts;    /* LIST or NULL: n: a child whose lane could not go on; -n: one that
+                                 is to be restarted. */
     struct bt_value *marks;   /* Of a Dag: a char per child, see flow_dag.c; or NULL. */
+    bool is_over;             /* Of a LoopUntil: it ends; only its finally is left. */
     bool waits, transmits;    /* Of a Subflow: for its end; and that it failed. */
     bool is_spilled;          /* Its outputs are in storage; `outputs` NULL: they are not here. */
     struct bt_group group;    /* Of a flowable. */

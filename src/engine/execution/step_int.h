@@ -86,6 +86,8 @@ const struct bt_retry *retry_of(const struct bt_flow *flow, const struct bt_task
 
 int on_open(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 int on_next(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
+/* A LoopUntil has made its last pass: it runs its finally, then ends. */
+void loop_over(struct bt_step *step, struct bt_taskrun *run, bool has_failed);
 
 /* --- after.c, condition.c --------------------------------------------------------------------- */
 
@@ -146,6 +148,10 @@ int space_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err
 
 /* Notes that the lane of a child that ended well cannot go on, so that a restart finds it. */
 void lane_cut(struct bt_step *step, struct bt_taskrun *group_run, const struct bt_taskrun *child);
+/* Reads what lanes_again() changes. */
+int lanes_read(struct bt_step *step, struct bt_taskrun *run, uint32_t limit);
+/* Lanes that were cut go on, and those that ended badly anew, as many as may be open. */
+void lanes_again(struct bt_step *step, struct bt_taskrun *run, uint32_t limit);
 int on_restart(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 int on_restart_group(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
 int on_change(struct bt_step *step, const struct bt_event *event);

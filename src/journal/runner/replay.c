@@ -28,6 +28,16 @@ static struct bt_exec *copy_header(const struct bt_exec *source)
     return exec;
 }
 
+/* Whether a task is of a branch that runs only after something else: errors, finally, after. */
+static bool is_beside(const struct bt_flow *flow, const struct bt_task *task)
+{
+    bool is_beside = false;
+    for (; task && !is_beside;
+         task = task->parent == BT_NO_TASK ? NULL : &flow->tasks[task->parent])
+        is_beside = task->branch == BT_BRANCH_ERRORS || task->branch >= BT_BRANCH_FINALLY;
+    return is_beside;
+}
+
 /* The task run must be there, and its task in the revision. */
 static int check_target(struct bt_runner *runner, const struct actor *source, uint32_t n,
                         const struct bt_flow *flow, struct bt_err *err)
@@ -39,8 +49,7 @@ static int check_target(struct bt_runner *runner, const struct actor *source, ui
     BT_TRY(journal->ops->taskrun(journal, source->key, n, &run, err));
     const struct bt_task *task = &source->flow->tasks[run->task];
     const struct bt_task *found = bt_flow_task(flow, bt_str_of(task->id));
-    if (found && found->type == task->type && !task->is_after && task->branch != BT_BRANCH_ERRORS &&
-        task->branch != BT_BRANCH_FINALLY)
+    if (found && found->type == task->type && !is_beside(source->flow, task))
         return BT_OK;
     return bt_fail(err, BT_INVALID, "the task '%s' cannot be replayed in revision %u", task->id,
                    flow->revision);
@@ -236,6 +245,25 @@ static void set_marks(const struct copying *copying, struct bt_taskrun *run,
     free(text);
 }
 
+/* Lanes that had been cut go on, but for the one that the way is in. */
+static void keep_cuts(const struct copying *copying, struct bt_taskrun *run,
+                      const struct bt_taskrun *way)
+{
+    struct bt_journal *journal = copying->runner->config.journal;
+    struct bt_value *kept = bt_list_new(bt_value_count(run->cuts));
+    for (size_t i = 0; i < bt_value_count(run->cuts); i++) {
+        struct bt_value *number = bt_list_at(run->cuts, i);
+        BT_CLEANUP(bt_taskrun_free_p) struct bt_taskrun *child = NULL;
+        uint32_t n = (uint32_t)bt_value_as_int(number);
+        bool is_there = journal->ops->taskrun(journal, copying->source->key, n, &child, NULL) == 0;
+        if (is_there && child->lane != way->lane && !is_later(copying, child, way) &&
+            bt_list_push(kept, bt_value_ref(number)) < 0)
+            bt_die("out of memory");
+    }
+    bt_value_unref(run->cuts);
+    run->cuts = kept;
+}
+
 /* A group on the way to the target: as it was when the way began. */
 static void open_group(const struct copying *copying, struct bt_taskrun *run,
                        struct bt_group *group, const struct bt_taskrun *way)
@@ -246,6 +274,8 @@ static void open_group(const struct copying *copying, struct bt_taskrun *run,
     group->failed = group->warned = group->killed = 0;
     group->side_next = group->side_open = 0;
     group->side_failed = group->is_open_queued = false;
+    if (run && run->cuts)
+        keep_cuts(copying, run, way);
     if (run && run->marks)
         set_marks(copying, run, way);
     else if (!is_wide(task) && (!task || task->concurrent <= 1) && group->next > way->lane + 1)
@@ -343,7 +373,6 @@ static int copy_page(struct copying *copying)
     if (exec->copy_next == 1) {
         exec->group = copying->source->exec->group;
         exec->group.list = BT_NO_TASK; /* It has not begun. */
-        exec->cuts = bt_value_ref(copying->source->exec->cuts);
         open_group(copying, NULL, &exec->group, copying->chain[copying->depth - 1]);
     }
     const struct bt_runs_query query = {copying->source->key, exec->copy_next, PAGE, copy_run,

@@ -21,6 +21,9 @@ struct bt_dispatcher {
      * dispatcher finds out, and says bt_runner_lost() when it does not. NULL: it is lost. */
     void (*orphan)(void *orphan_data, const struct bt_job_row *row, uint32_t attempt);
     void *orphan_data;
+    /* The directory of this place is not wanted any more (its execution was killed): it is removed,
+     * nothing is answered. Unknown ones are ignored. */
+    void (*release)(void *data, uint64_t place);
 };
 
 /* A committed change. Everything is borrowed for the time of the call. */

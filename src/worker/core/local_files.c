@@ -33,7 +33,7 @@ int core_local_files(struct bt_core *core, struct bt_err *err)
     BT_TRY(bt_stage_bring(&stage, err));
     BT_TRY(bt_io_go_on(core->is_over, err));
     if (bt_value_count(outputs) > 0)
-        BT_TRY(bt_stage_store(&stage, &core->notes, &uris, err));
+        BT_TRY(bt_stage_store(&stage, &uris, err));
     else if (!(uris = bt_map_new(0)))
         return bt_fail_mem(err, "uris");
     return core_put(core, "uris", BT_TAKE(uris), err);

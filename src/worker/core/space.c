@@ -3,26 +3,22 @@
 #include "base/limits.h"
 #include "engine/namespace/kv.h"
 #include "sys/fs.h"
-#include "sys/glob.h"
 #include "value/json.h"
 #include "worker/core/core_int.h"
+#include "worker/globs.h"
 
 #include <stdlib.h>
-
-enum { PATTERNS_MAX = 1000 };
 
 struct space {
     struct bt_core *core;
     struct bt_buf root, name; /* "baton:///a/b/_files/"; "a.b". */
-    struct bt_glob *globs[PATTERNS_MAX];
-    size_t glob_count;
+    struct bt_globs globs;
     struct bt_value *uris; /* Owned list: what fits. */
 };
 
 static struct space *space_free(struct space *space)
 {
-    for (size_t i = 0; i < space->glob_count; i++)
-        bt_glob_free(space->globs[i]);
+    bt_globs_done(&space->globs);
     bt_buf_done(&space->root);
     bt_buf_done(&space->name);
     bt_value_unref(space->uris);
@@ -67,28 +63,6 @@ static struct bt_str bare(struct bt_str path)
     return path;
 }
 
-/* A pattern that begins with a letter, a digit or '_' fits in every folder. */
-static int add_pattern(struct space *space, const struct bt_value *item, struct bt_err *err)
-{
-    struct bt_str text = bt_value_str(item);
-    BT_CLEANUP(bt_buf_done) struct bt_buf pattern = BT_BUF_INIT(BT_GLOB_BYTES_MAX + 8);
-    if (bt_str_starts(text, BT_STR("regex:")))
-        return bt_fail(err, BT_INVALID, "'%.*s': patterns are globs", BT_FMT(text));
-    if (bt_str_starts(text, BT_STR("glob:")))
-        text = bt_str_slice(text, 5, text.len);
-    unsigned char first = text.len ? (unsigned char)text.at[0] : '/';
-    bool is_word = first == '_' || (first >= '0' && first <= '9') ||
-                   ((first | 32) >= 'a' && (first | 32) <= 'z');
-    if (space->glob_count == PATTERNS_MAX)
-        return bt_fail(err, BT_LIMIT, "more than %d patterns", PATTERNS_MAX);
-    (void)bt_buf_adds(&pattern, is_word ? "**/" : ""); /* Checked with the next. */
-    (void)bt_buf_add(&pattern, bare(text));
-    BT_TRY(bt_buf_check(&pattern, "a pattern", err));
-    BT_TRY(bt_glob_parse(bt_buf_str(&pattern), &space->globs[space->glob_count], err));
-    space->glob_count++;
-    return BT_OK;
-}
-
 /* A text, or a list of texts. */
 static int add_patterns(struct space *space, const char *wrong_type, struct bt_err *err)
 {
@@ -100,17 +74,9 @@ static int add_patterns(struct space *space, const char *wrong_type, struct bt_e
         const struct bt_value *item = is_list ? bt_list_at(files, i) : files;
         if (!bt_value_is(item, BT_KIND_STRING))
             return bt_fail(err, BT_INVALID, "%s", wrong_type);
-        BT_TRY(add_pattern(space, item, err));
+        BT_TRY(bt_globs_add(&space->globs, bt_value_str(item), err));
     }
     return BT_OK;
-}
-
-static bool fits(const struct space *space, struct bt_str path)
-{
-    for (size_t i = 0; i < space->glob_count; i++)
-        if (bt_glob_match(space->globs[i], path))
-            return true;
-    return false;
 }
 
 /* The path of a stored file, "dir/a.py". */
@@ -124,7 +90,7 @@ static int note_fitting(void *data, struct bt_str uri)
     struct space *space = data;
     BT_CLEANUP(bt_buf_done) struct bt_buf path = BT_BUF_INIT(BT_PATH_BYTES_MAX);
     BT_TRY(path_of(space, uri, &path));
-    if (!fits(space, bt_buf_str(&path)))
+    if (!bt_globs_match(&space->globs, bt_buf_str(&path)))
         return BT_OK;
     return bt_value_count(space->uris) < BT_OUTPUT_FILES_MAX
                ? bt_list_push(space->uris, bt_value_string(uri))
@@ -233,10 +199,10 @@ static int check_conflict(const struct space *space, struct bt_str path, struct 
             err, BT_EXISTS,
             "File '%.*s' already exists in namespace '%.*s' and conflict is set to ERROR",
             BT_FMT(path), BT_FMT(name));
-    (void)bt_buf_addf(&core->notes.text,
-                      "File '%.*s' already exists in namespace '%.*s' and conflict is set to SKIP. "
-                      "Skipping.\n",
-                      BT_FMT(path), BT_FMT(name)); /* Only a note. */
+    bt_stage_note(&core->notes, BT_LEVEL_WARN,
+                  "File '%.*s' already exists in namespace '%.*s' and conflict is set to SKIP. "
+                  "Skipping.",
+                  BT_FMT(path), BT_FMT(name));
     *ret_is = false;
     return BT_OK;
 }
@@ -309,7 +275,7 @@ static int upload_fitting(void *data, const char *path, unsigned char type, stru
     const struct upload_walk *walk = data;
     const struct bt_core *core = walk->space->core;
     BT_FD fd = -1;
-    if (type != DT_REG || !fits(walk->space, bt_str_of(path)))
+    if (type != DT_REG || !bt_globs_match(&walk->space->globs, bt_str_of(path)))
         return BT_OK;
     BT_TRY(bt_fs_open(walk->dir, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, &fd, err));
     return upload(walk->space, fd, core_text(core, "destination"), bt_str_of(path), err);
@@ -324,12 +290,12 @@ static int upload_list(struct space *space, const struct bt_value *files, struct
         struct bt_str text = bt_str_trim(bt_value_str(bt_list_at(files, i)));
         const char *slash = text.len ? memrchr(text.at, '/', text.len) : NULL;
         if (!bt_files_is_uri(text))
-            BT_TRY(add_pattern(space, bt_list_at(files, i), err));
+            BT_TRY(bt_globs_add(&space->globs, bt_value_str(bt_list_at(files, i)), err));
         else
             BT_TRY(upload_uri(space, text, core_text(core, "destination"),
                               bt_str_slice(text, (size_t)(slash - text.at) + 1, text.len), err));
     }
-    if (space->glob_count == 0)
+    if (space->globs.count == 0)
         return BT_OK;
     int rc = bt_fs_open(core->stage->root, core->stage->work_name,
                         O_RDONLY | O_DIRECTORY | O_NOFOLLOW, &dir, err);

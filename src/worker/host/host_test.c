@@ -93,6 +93,38 @@ static void test_files(void **state)
     expect_json(last()->outputs, "{\"rows\":100000,\"bytes\":600000}");
 }
 
+/* A task in the directory of a WorkingDirectory works there, and its host keeps a directory of its
+ * own only. */
+static void test_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *spec;
+        enum bt_place_op op;
+    } rows[] = {
+        {"bad.fine", "", BT_PLACE_NONE}, /* Its host has a directory now. */
+        {"working_directory",
+         "    inputFiles: {kept.txt: x}\n    tasks: [{id: a, type: log, message: x}]\n",
+         BT_PLACE_OPEN},
+        {"bad.where", "", BT_PLACE_IN},
+        {"bad.files", "", BT_PLACE_IN},
+        {"bad.where", "", BT_PLACE_NONE},
+        {"shell", "    commands: ['cat kept.txt']\n", BT_PLACE_IN},
+        {"working_directory", "    tasks: [{id: a, type: log, message: x}]\n", BT_PLACE_CLOSE},
+        {"bad.where", "", BT_PLACE_NONE},
+    };
+    for (size_t i = 0; i < BT_COUNT(rows); i++) {
+        struct bt_job *job = make_job(rows[i].type, rows[i].spec);
+        job->place = (struct bt_place){.id = rows[i].op ? 7 : 0, .op = rows[i].op};
+        bt_worker_submit(worker, job);
+        if (wait_result(i + 1)->state != BT_SUCCESS)
+            fail_msg("%s", last()->error);
+        if (strcmp(rows[i].type, "bad.where") == 0)
+            assert_int_equal(number("isSame"), 1);
+    }
+    assert_non_null(strstr(logs(), "I x\n"));
+}
+
 static void test_parallel(void **state)
 {
     (void)state;
@@ -528,6 +560,7 @@ int main(void)
         CASE(test_reused),
         CASE(test_where),
         CASE(test_files),
+        CASE(test_place),
         CASE(test_parallel),
         CASE(test_turns),
         CASE(test_crashes),

@@ -198,7 +198,7 @@ static void on_result(struct slot *slot)
     struct host *host = slot->host;
     if (may_stay(slot)) {
         finish_output(slot);
-        if (!slot->outer) /* An http() call works in the directory of its task. */
+        if (!slot->outer && !slot->place) /* An http() call works in the directory of its task. */
             slot_host_keep_dir(slot);
         slot->host = NULL;
         host_release(host);

@@ -80,6 +80,36 @@ void client_kill(struct bt_client *client, uint64_t token)
     unlock(client);
 }
 
+/* --- Places -------------------------------------------------------------------------------------
+ */
+
+bool client_has_place_locked(const struct bt_client *client, uint64_t place)
+{
+    for (size_t i = 0; i < client->places.count; i++)
+        if (client->places.items[i] == place)
+            return true;
+    return false;
+}
+
+static void forget_place_locked(struct bt_client *client, uint64_t place)
+{
+    for (size_t i = 0; i < client->places.count; i++) {
+        if (client->places.items[i] != place)
+            continue;
+        client->places.items[i] = client->places.items[--client->places.count];
+        return;
+    }
+}
+
+void client_release(struct bt_client *client, uint64_t place)
+{
+    lock(client);
+    forget_place_locked(client, place);
+    if (client->has_executor && client->executor.release)
+        client->executor.release(client->executor.data, place);
+    unlock(client);
+}
+
 /* --- The worker's reports: its thread ----------------------------------------------------------
  */
 
@@ -134,6 +164,10 @@ static void on_result(void *data, struct bt_job_result *result)
     lock(client);
     BT_CRASH_POINT("job-ended");
     struct running *entry = client_find_locked(client, result->token);
+    bool is_over = entry && (entry->place.op == BT_PLACE_CLOSE ||
+                             (entry->place.op == BT_PLACE_OPEN && result->state != BT_SUCCESS));
+    if (is_over)
+        forget_place_locked(client, entry->place.id);
     result->started_us -= client->clock_ahead_us;
     result->ended_us -= client->clock_ahead_us;
     if (entry && entry->is_dropped) { /* Now it is dead: it may run elsewhere. */
@@ -150,6 +184,21 @@ static void on_result(void *data, struct bt_job_result *result)
     bt_job_result_done(result);
 }
 
+/* The worker does not have the job's place. */
+static void on_lost(void *data, const struct bt_job *job)
+{
+    struct bt_client *client = data;
+    lock(client);
+    struct running *entry = client_find_locked(client, job->token);
+    forget_place_locked(client, job->place.id);
+    if (entry) {
+        client_forget_locked(client, entry);
+        client_send_locked(client, BT_FRAME_GIVE_BACK,
+                           bt_frame_map1("token", bt_wire_token(job->token)));
+    }
+    unlock(client);
+}
+
 /* --- The lease ----------------------------------------------------------------------------------
  */
 
@@ -157,6 +206,8 @@ static void fence(struct bt_client *client)
 {
     BT_VEC(uint64_t) tokens = {0};
     lock(client);
+    __typeof__(client->places) places = client->places; /* Opened elsewhere soon. */
+    memset(&client->places, 0, sizeof client->places);
     for (size_t i = client->running.count; i-- > 0;) {
         struct running *entry = &client->running.items[i];
         if (entry->result) {
@@ -170,6 +221,9 @@ static void fence(struct bt_client *client)
     unlock(client);
     for (size_t i = 0; i < tokens.count; i++)
         client_kill(client, tokens.items[i]);
+    for (size_t i = 0; i < places.count; i++)
+        client_release(client, places.items[i]);
+    bt_vec_done(&places);
     if (tokens.count)
         client_note(client, "the server does not answer: what runs here is killed");
     bt_vec_done(&tokens);
@@ -206,6 +260,11 @@ static void kill_at_worker(void *data, uint64_t token)
     bt_worker_kill(data, token);
 }
 
+static void release_at_worker(void *data, uint64_t place)
+{
+    bt_worker_release(data, place);
+}
+
 static void stop_worker(void *data)
 {
     bt_worker_stop(data, true);
@@ -213,7 +272,7 @@ static void stop_worker(void *data)
 
 static int start_executor(struct bt_client *client, struct bt_err *err)
 {
-    struct bt_worker_sink sink = {client, on_logs, on_started, on_result, NULL};
+    struct bt_worker_sink sink = {client, on_logs, on_started, on_result, NULL, on_lost};
     struct bt_worker_config worker = {
         .slots = client->config.slots,
         .work_dir = client->config.work_dir,
@@ -232,6 +291,7 @@ static int start_executor(struct bt_client *client, struct bt_err *err)
         client->executor = (struct bt_executor){.data = started,
                                                 .submit = submit_to_worker,
                                                 .kill = kill_at_worker,
+                                                .release = release_at_worker,
                                                 .stop = stop_worker};
     }
     client->has_executor = true;
@@ -248,6 +308,7 @@ static void client_free(struct bt_client *client)
     for (size_t i = 0; i < client->running.count; i++)
         bt_value_unref(client->running.items[i].result);
     bt_vec_done(&client->running);
+    bt_vec_done(&client->places);
     for (size_t i = 0; i < client->logs.count; i++)
         bt_value_unref(client->logs.items[i].message);
     bt_vec_done(&client->logs);
@@ -325,15 +386,20 @@ bool bt_client_has_ended(struct bt_client *client, struct bt_err *err)
     return has_ended;
 }
 
+/* Nothing runs, no place is open, the server knows all. */
+static bool is_idle_locked(const struct bt_client *client)
+{
+    return client->running.count == 0 && client->places.count == 0 && client->logs.count == 0 &&
+           client->out.len == 0;
+}
+
 /* Waits until everything that ran has ended and the server knows it. */
 static void wait_idle(struct bt_client *client, int64_t until_us, bool is_end)
 {
     bool is_idle = false;
     while (!is_idle && mono_us() < until_us) {
         lock(client);
-        is_idle = client->has_ended ||
-                  (client->running.count == 0 && client->logs.count == 0 && client->out.len == 0) ||
-                  (is_end && !client->is_online);
+        is_idle = client->has_ended || is_idle_locked(client) || (is_end && !client->is_online);
         unlock(client);
         if (!is_idle)
             (void)poll(NULL, 0, 5);
@@ -348,6 +414,7 @@ static void drop_all(struct bt_client *client)
         if (!client->running.items[i].result)
             client->running.items[i].is_dropped = true;
     client->has_executor = false;
+    client->places.count = 0; /* They go with the worker. */
     (void)pthread_cond_broadcast(&client->changed);
     unlock(client);
 }

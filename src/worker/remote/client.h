@@ -16,6 +16,7 @@ struct bt_executor {
     void (*start)(void *data, const struct bt_worker_sink *sink);
     void (*submit)(void *data, struct bt_job *job); /* Takes the job. */
     void (*kill)(void *data, uint64_t token);
+    void (*release)(void *data, uint64_t place);
     void (*stop)(void *data); /* Ends what runs, reports it, and returns. */
 };
 

@@ -16,6 +16,7 @@ struct running {
     uint64_t token;
     struct bt_value *result; /* The RESULT message, once it has ended; else NULL. */
     bool is_dropped;         /* Killed by the fence: its result is of no interest. */
+    struct bt_place place;
 };
 
 /* Lines that the server has not taken over yet. */
@@ -40,6 +41,7 @@ struct bt_client {
     bool is_online, is_draining, is_stopping, has_ended;
     struct bt_err end;
     BT_VEC(struct running) running;
+    BT_VEC(uint64_t) places; /* That are open here, or being opened. */
     BT_VEC(struct unacked) logs;
     size_t log_bytes;
     int64_t log_count;
@@ -76,6 +78,10 @@ void client_send(struct bt_client *client, enum bt_frame_type type, struct bt_va
 struct running *client_find_locked(struct bt_client *client, uint64_t token);
 void client_forget_locked(struct bt_client *client, struct running *entry);
 void client_kill(struct bt_client *client, uint64_t token);
+/* Whether the place is here. */
+bool client_has_place_locked(const struct bt_client *client, uint64_t place);
+/* The place is not wanted any more. */
+void client_release(struct bt_client *client, uint64_t place);
 /* Whatever runs here may be running elsewhere soon. */
 bool client_lease_is_over(struct bt_client *client);
 

@@ -3,6 +3,7 @@
 #include "worker/remote/client_int.h"
 #include "worker/remote/wire.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 void client_drop_flows(struct bt_client *client)
@@ -46,6 +47,13 @@ static void refuse_job(struct bt_client *client, uint64_t token, struct bt_err *
     client_send(client, BT_FRAME_RESULT, bt_wire_result(&result));
 }
 
+/* What was begun here is ended here, also by a worker that drains. */
+static bool is_of_open_place(const struct bt_client *client, const struct bt_job *job)
+{
+    return (job->place.op == BT_PLACE_IN || job->place.op == BT_PLACE_CLOSE) &&
+           client_has_place_locked(client, job->place.id);
+}
+
 static void take_job(struct bt_client *client, const struct bt_value *message)
 {
     struct bt_flow *flow = find_flow(client, bt_map_str(message, "flow"));
@@ -58,10 +66,14 @@ static void take_job(struct bt_client *client, const struct bt_value *message)
         refuse_job(client, token, &err);
         return;
     }
+    assert(job);
     lock(client);
-    bool is_refused = client->is_draining || client_lease_is_over(client);
+    bool is_welcome = !client->is_draining || is_of_open_place(client, job);
+    bool is_refused = !is_welcome || !client->has_executor || client_lease_is_over(client);
     if (!is_refused) { /* Both at once: what the fence finds it can kill. */
-        bt_vec_push(&client->running, ((struct running){.token = token}));
+        bt_vec_push(&client->running, ((struct running){.token = token, .place = job->place}));
+        if (job->place.op == BT_PLACE_OPEN && !client_has_place_locked(client, job->place.id))
+            bt_vec_push(&client->places, job->place.id);
         client->executor.submit(client->executor.data, job);
     } else {
         client_send_locked(client, BT_FRAME_GIVE_BACK,
@@ -109,6 +121,7 @@ void client_on_frame(struct bt_client *client, const struct bt_frame *frame)
     case BT_FRAME_FLOW: keep_flow(client, message); return;
     case BT_FRAME_JOB: take_job(client, message); return;
     case BT_FRAME_KILL: client_kill(client, bt_wire_read_token(message)); return;
+    case BT_FRAME_RELEASE: client_release(client, bt_wire_read_token(message)); return;
     case BT_FRAME_ACK: on_ack(client, bt_wire_read_token(message)); return;
     case BT_FRAME_LOGS_ACK: on_logs_ack(client, bt_value_as_int(bt_map_gets(message, "n"))); return;
     default: return; /* A newer server's word. */

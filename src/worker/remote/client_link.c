@@ -23,7 +23,7 @@ static int64_t mono_us(void)
 
 static struct bt_value *hello_value(struct bt_client *client)
 {
-    BT_VALUE hello = bt_map_new(8), *running = bt_list_new(0);
+    BT_VALUE hello = bt_map_new(9), *running = bt_list_new(0), *places = bt_list_new(0);
     int rc = bt_map_puts(hello, "v", bt_value_int(BT_REMOTE_VERSION));
     rc |= bt_map_puts(hello, "token", bt_value_cstr(client->token));
     rc |= bt_map_puts(hello, "role", bt_value_cstr("worker"));
@@ -34,7 +34,10 @@ static struct bt_value *hello_value(struct bt_client *client)
     lock(client);
     for (size_t i = 0; i < client->running.count; i++)
         rc |= bt_list_push(running, bt_wire_token(client->running.items[i].token));
+    for (size_t i = 0; i < client->places.count; i++)
+        rc |= bt_list_push(places, bt_wire_token(client->places.items[i]));
     unlock(client);
+    rc |= bt_map_puts(hello, "places", BT_TAKE(places));
     rc |= bt_map_puts(hello, "running", BT_TAKE(running));
     return rc < 0 ? NULL : BT_TAKE(hello);
 }

@@ -7,11 +7,12 @@
 #include "base/buf.h"
 #include "value/value.h"
 
-enum { BT_REMOTE_VERSION = 1 };
+enum { BT_REMOTE_VERSION = 2 };
 #define BT_FRAME_BYTES_MAX (16u << 20) /* One frame's payload. */
 
 enum bt_frame_type {
-    BT_FRAME_HELLO = 1, /* worker: {v, token, role, id, group, tags, slots, running} */
+    BT_FRAME_HELLO = 1, /* worker: {v, token, role, id, group, tags, slots, running, places}
+                         */
     BT_FRAME_WELCOME,   /* server: {v, heartbeatMs, lostMs, nowUs} */
     BT_FRAME_REFUSED,   /* server: {message}; the connection is closed */
     BT_FRAME_HEARTBEAT, /* worker: {at}; the server sends it back as it is */
@@ -42,6 +43,9 @@ enum bt_frame_type {
     BT_FRAME_FILE_DELETE, /* role "files": {tenant, uri} → FILE_END | FAILED */
     BT_FRAME_FILE_WALK, /* {tenant, uri, keep, deletes}: all beneath a folder → FILE_DATA… with
                            the URIs, each ended by a newline, FILE_END | FAILED */
+    BT_FRAME_FILE_STAT, /* {tenant, uri} → FILE_END {folder, size, modified, created} | FAILED */
+    /* To a worker: */
+    BT_FRAME_RELEASE, /* server: {token}: this place is not wanted any more */
     BT_FRAME_TYPE_COUNT,
 };
 

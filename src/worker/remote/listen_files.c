@@ -1,6 +1,7 @@
 /* listen_files.c — File transfers of remote workers: one blocking thread a connection, bounded. */
 #include "worker/remote/listen_int.h"
 
+#include "base/limits.h"
 #include "sys/fs.h"
 
 #include <fcntl.h>
@@ -84,6 +85,21 @@ static int serve_size(struct transfer *transfer, const char *tenant, struct bt_s
     int64_t size_bytes;
     BT_TRY(bt_files_size(transfer->listener->config.files, tenant, uri, &size_bytes, err));
     BT_VALUE map = bt_frame_map1("size", bt_value_int(size_bytes));
+    return bt_frame_send(transfer->fd, BT_FRAME_FILE_END, map, err);
+}
+
+static int serve_stat(struct transfer *transfer, const char *tenant, struct bt_str uri,
+                      struct bt_err *err)
+{
+    struct bt_file_info info;
+    BT_VALUE map = bt_map_new(4);
+    BT_TRY(bt_files_stat(transfer->listener->config.files, tenant, uri, &info, err));
+    int rc = bt_map_puts(map, "folder", bt_value_bool(info.is_folder));
+    rc |= bt_map_puts(map, "size", bt_value_int(info.size_bytes));
+    rc |= bt_map_puts(map, "modified", bt_value_int(info.modified_us));
+    rc |= bt_map_puts(map, "created", bt_value_int(info.created_us));
+    if (rc < 0)
+        return bt_fail_mem(err, "file");
     return bt_frame_send(transfer->fd, BT_FRAME_FILE_END, map, err);
 }
 
@@ -219,6 +235,8 @@ static int serve(struct transfer *transfer, struct bt_buf *buf)
         rc = serve_put(transfer, tenant, uri, &err);
     else if (rc == BT_OK && frame.type == BT_FRAME_FILE_SIZE)
         rc = serve_size(transfer, tenant, uri, &err);
+    else if (rc == BT_OK && frame.type == BT_FRAME_FILE_STAT)
+        rc = serve_stat(transfer, tenant, uri, &err);
     else if (rc == BT_OK && frame.type == BT_FRAME_FILE_DELETE)
         rc = serve_delete(transfer, tenant, uri, &err);
     else if (rc == BT_OK && frame.type == BT_FRAME_FILE_WALK)

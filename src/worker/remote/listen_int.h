@@ -15,8 +15,9 @@ enum { TRANSFERS_MAX = 64, WORKER_ID_SIZE = 40 };
 
 /* What the hub wants of a worker, in order. */
 struct order {
-    struct bt_job *job; /* NULL: kill. */
-    uint64_t token;
+    struct bt_job *job; /* NULL: kill, or release. */
+    uint64_t token;     /* Or the place's id. */
+    bool is_release;
 };
 
 /* A worker, which may outlive its connections. Counted: by the listener's table and by reports. */

@@ -78,12 +78,17 @@ static void put_order(struct peer *peer, struct order order)
 
 static void give_job(void *data, struct bt_job *job)
 {
-    put_order(data, (struct order){job, job->token});
+    put_order(data, (struct order){.job = job, .token = job->token});
 }
 
 static void kill_job(void *data, uint64_t token)
 {
-    put_order(data, (struct order){NULL, token});
+    put_order(data, (struct order){.token = token});
+}
+
+static void release_place(void *data, uint64_t place)
+{
+    put_order(data, (struct order){.token = place, .is_release = true});
 }
 
 /* The flow goes before its first job. Under the mutex. */
@@ -147,7 +152,7 @@ void peer_write_orders(struct bt_listener *listener, struct conn *conn)
         if (order->job)
             write_job(listener, conn, order->job);
         else
-            listener_send(listener, conn, BT_FRAME_KILL,
+            listener_send(listener, conn, order->is_release ? BT_FRAME_RELEASE : BT_FRAME_KILL,
                           bt_frame_map1("token", bt_wire_token(order->token)));
     }
     bt_vec_done(&orders);
@@ -182,6 +187,24 @@ static void compare_held(void *data, uint64_t token)
 static void give_back(struct bt_listener *listener, struct peer *peer, uint64_t token)
 {
     report_put(listener, peer, BT_FRAME_GIVE_BACK, bt_frame_map1("token", bt_wire_token(token)));
+}
+
+/* Places: a worker that this server does not know brings along what an earlier one has opened; of
+ * one that was away the hub knows better. */
+static void reconcile_places(struct peer *peer, const struct bt_value *list, bool is_new)
+{
+    BT_VEC(uint64_t) places = {0};
+    for (size_t i = 0; i < bt_value_count(list); i++) {
+        BT_VALUE entry = bt_frame_map1("token", bt_value_ref(bt_list_at(list, i)));
+        uint64_t place = bt_wire_read_token(entry);
+        if (place && (!is_new || !bt_hub_adopt_place(peer->member, place)))
+            bt_vec_push(&places, place);
+    }
+    if (!is_new)
+        bt_hub_check_places(peer->member, places.items, places.count);
+    for (size_t i = 0; is_new && i < places.count; i++) /* Another worker has it. */
+        release_place(peer, places.items[i]);
+    bt_vec_done(&places);
 }
 
 /* A worker that was away is back: what it does not have any more is lost; what nobody waits for any
@@ -230,7 +253,7 @@ static struct peer *find_peer(struct bt_listener *listener, struct bt_str id)
 static struct peer *peer_new(struct bt_listener *listener, const struct bt_value *hello,
                              unsigned slots)
 {
-    static const struct bt_member_ops ops = {give_job, kill_job};
+    static const struct bt_member_ops ops = {give_job, kill_job, release_place};
     struct bt_str id = bt_map_str(hello, "id");
     char *group = bt_str_dup(bt_map_str(hello, "group"));
     char *tags = bt_str_dup(bt_map_str(hello, "tags"));
@@ -268,12 +291,14 @@ void peer_hello(struct bt_listener *listener, struct conn *conn, const struct bt
     }
     BT_CRASH_POINT("lease-held");
     listener_send(listener, conn, BT_FRAME_WELCOME, listener_welcome(listener));
+    bool is_new = !peer;
     if (peer)
         bt_hub_away(peer->member, true); /* No job comes between what it says and the answer. */
     else
         peer = peer_new(listener, hello, (unsigned)slots);
     attach(listener, conn, peer);
     reconcile(listener, conn, bt_map_gets(hello, "running"));
+    reconcile_places(peer, bt_map_gets(hello, "places"), is_new);
     bt_hub_away(peer->member, false);
     BT_CRASH_POINT("welcomed");
 }

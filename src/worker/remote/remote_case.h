@@ -24,6 +24,10 @@ struct fake {
     bool is_holding;    /* Jobs run until they are killed. */
     unsigned log_lines; /* Of 1 KB, before the result. */
     BT_VEC(struct bt_job *) held;
+    BT_VEC(uint64_t) released; /* Places. */
+    bool is_losing;            /* No place is here. */
+    BT_VEC(uint64_t) places;
+    unsigned opened, strays;    /* Jobs of places; those that are not of its own, or not as sent. */
     _Atomic uint64_t lines_out; /* Handed to the sink. */
     char *canary;               /* Freed at the end: a late kill is seen by ASan. */
 };
@@ -65,11 +69,27 @@ static inline void fake_kill_held(struct fake *fake, uint64_t token)
     }
 }
 
+static inline void fake_note_place(struct fake *fake, const struct bt_place *place)
+{
+    bool is_here = false;
+    for (size_t i = 0; i < fake->places.count; i++)
+        is_here = is_here || fake->places.items[i] == place->id;
+    fake->opened += place->op == BT_PLACE_OPEN;
+    if (place->op == BT_PLACE_OPEN)
+        bt_vec_push(&fake->places, place->id);
+    else if (place->op != BT_PLACE_NONE)
+        fake->strays += !is_here || !place->saves_cache;
+}
+
 static inline void fake_run(struct fake *fake, struct bt_job *job)
 {
     fake->sink.started(fake->sink.data, job, bt_clock_wall_us(bt_clock_system()));
     fake_logs(fake, job);
-    if (fake->is_holding)
+    fake_note_place(fake, &job->place);
+    if (fake->is_losing && job->place.op != BT_PLACE_NONE) {
+        fake->sink.lost(fake->sink.data, job);
+        bt_job_free(job);
+    } else if (fake->is_holding)
         bt_vec_push(&fake->held, job);
     else
         fake_report(fake, job, BT_SUCCESS);
@@ -137,6 +157,14 @@ static inline void fake_kill(void *data, uint64_t token)
     (void)pthread_mutex_unlock(&fake->lock);
 }
 
+static inline void fake_release(void *data, uint64_t place)
+{
+    struct fake *fake = data;
+    (void)pthread_mutex_lock(&fake->lock);
+    bt_vec_push(&fake->released, place);
+    (void)pthread_mutex_unlock(&fake->lock);
+}
+
 static inline void fake_stop(void *data)
 {
     struct fake *fake = data;
@@ -149,12 +177,14 @@ static inline void fake_stop(void *data)
     (void)pthread_cond_destroy(&fake->changed);
     bt_vec_done(&fake->kills);
     bt_vec_done(&fake->held);
+    bt_vec_done(&fake->released);
+    bt_vec_done(&fake->places);
     free(fake->canary);
 }
 
 static inline struct bt_executor fake_executor(struct fake *fake)
 {
-    return (struct bt_executor){fake, fake_start, fake_submit, fake_kill, fake_stop};
+    return (struct bt_executor){fake, fake_start, fake_submit, fake_kill, fake_release, fake_stop};
 }
 
 /* --- A sink that counts -------------------------------------------------------------------------
@@ -230,7 +260,7 @@ static inline struct bt_hub *counter_hub(struct counter *counter)
     if (!hub)
         abort();
     bt_hub_set_sink(hub, &(struct bt_worker_sink){counter, counter_logs, counter_started,
-                                                  counter_result, NULL});
+                                                  counter_result, NULL, NULL});
     return hub;
 }
 

@@ -200,6 +200,21 @@ static int file_size(struct bt_files *files, const char *tenant, struct bt_str u
     return BT_OK;
 }
 
+static int file_stat(struct bt_files *files, const char *tenant, struct bt_str uri,
+                     struct bt_file_info *ret_info, struct bt_err *err)
+{
+    struct exchange exchange = {.type = BT_FRAME_FILE_STAT, .from = -1, .to = -1};
+    BT_TRY(ask_file(files, (struct target){tenant, uri}, &exchange, err));
+    BT_VALUE answer = exchange.answer;
+    *ret_info = (struct bt_file_info){
+        .is_folder = bt_value_as_bool(bt_map_gets(answer, "folder")),
+        .size_bytes = bt_value_as_int(bt_map_gets(answer, "size")),
+        .modified_us = bt_value_as_int(bt_map_gets(answer, "modified")),
+        .created_us = bt_value_as_int(bt_map_gets(answer, "created")),
+    };
+    return BT_OK;
+}
+
 static struct bt_value *fetch_value(const struct bt_fetch_request *request)
 {
     const struct bt_job *job = request->job;
@@ -398,6 +413,7 @@ static const struct bt_files_ops ops = {
     .put_fd = put_fd,
     .open = open_file,
     .size = file_size,
+    .stat = file_stat,
     .remove = remove_file,
     .remove_tree = refuse_removal,
     .walk = walk_folder,

@@ -59,7 +59,7 @@ int bt_wire_read_flow(const struct bt_value *message, struct bt_flow **ret_flow,
 
 struct bt_value *bt_wire_job(const struct bt_job *job)
 {
-    BT_VALUE map = bt_map_new(12);
+    BT_VALUE map = bt_map_new(16);
     int rc = bt_map_puts(map, "token", bt_wire_token(job->token));
     rc |= bt_map_puts(map, "flow", flow_key(job->flow));
     rc |= bt_map_puts(map, "task", job->task ? bt_value_cstr(job->task->id) : bt_value_null());
@@ -73,6 +73,11 @@ struct bt_value *bt_wire_job(const struct bt_job *job)
     if (job->as_of.next_n) {
         rc |= bt_map_puts(map, "ends", bt_value_int(job->as_of.ends));
         rc |= bt_map_puts(map, "nextN", bt_value_int(job->as_of.next_n));
+    }
+    if (job->place.op != BT_PLACE_NONE && !job->templates) {
+        rc |= bt_map_puts(map, "place", bt_wire_token(job->place.id));
+        rc |= bt_map_puts(map, "placeOp", bt_value_int((int64_t)job->place.op));
+        rc |= bt_map_puts(map, "savesCache", bt_value_bool(job->place.saves_cache));
     }
     rc |= bt_map_puts(map, "variables",
                       job->variables ? bt_value_ref(job->variables) : bt_map_new(0));
@@ -91,6 +96,21 @@ static int copy_text(const struct bt_value *message, const char *key, char *at, 
     return BT_OK;
 }
 
+/* False: it cannot be. */
+static bool read_place(const struct bt_value *message, struct bt_place *ret_place)
+{
+    int64_t op = bt_value_as_int(bt_map_gets(message, "placeOp"));
+    *ret_place = (struct bt_place){.op = BT_PLACE_NONE};
+    if (op == BT_PLACE_NONE)
+        return true;
+    if (op < 0 || op > BT_PLACE_CLOSE ||
+        !bt_parse_u64(bt_map_str(message, "place"), &ret_place->id))
+        return false;
+    ret_place->op = (enum bt_place_op)op;
+    ret_place->saves_cache = bt_value_as_bool(bt_map_gets(message, "savesCache"));
+    return ret_place->id != 0;
+}
+
 int bt_wire_read_job(const struct bt_value *message, const struct bt_flow *flow,
                      struct bt_job **ret_job, struct bt_err *err)
 {
@@ -101,7 +121,7 @@ int bt_wire_read_job(const struct bt_value *message, const struct bt_flow *flow,
     job->token = bt_wire_read_token(message);
     const struct bt_value *templates = bt_map_gets(message, "templates");
     bool is_of_exec = templates && bt_value_is_null(bt_map_gets(message, "task"));
-    if (!(task || is_of_exec) || job->token == 0 ||
+    if (!(task || is_of_exec) || job->token == 0 || !read_place(message, &job->place) ||
         copy_text(message, "tenant", job->tenant, sizeof job->tenant) < 0 ||
         copy_text(message, "execution", job->exec_id, sizeof job->exec_id) < 0 ||
         (task && copy_text(message, "taskRun", job->taskrun_id, sizeof job->taskrun_id) < 0)) {

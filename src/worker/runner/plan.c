@@ -14,6 +14,9 @@ void bt_plan_done(struct bt_plan *plan)
 {
     bt_value_unref(plan->input_files);
     bt_value_unref(plan->output_files);
+    bt_value_unref(plan->space_include);
+    bt_value_unref(plan->space_exclude);
+    bt_value_unref(plan->cache_patterns);
     bt_arena_done(&plan->arena);
     *plan = (struct bt_plan){0};
 }
@@ -52,8 +55,7 @@ static int lookup_all(void *data, struct bt_value **ret_map, struct bt_err *err)
 
 /* --- Properties ------------------------------------------------------------------------------- */
 
-/* The rendered property: owned, NULL when the task does not have it (or it is null). */
-static int render(struct bt_planner *planner, const char *name, struct bt_value **ret_value)
+int bt_planner_render(struct bt_planner *planner, const char *name, struct bt_value **ret_value)
 {
     const struct bt_dyn *prop = bt_task_prop(planner->job->task, name);
     *ret_value = NULL;
@@ -72,7 +74,7 @@ static int render(struct bt_planner *planner, const char *name, struct bt_value 
 static int render_bool(struct bt_planner *planner, const char *name, bool fallback, bool *ret_is)
 {
     BT_VALUE value = NULL;
-    BT_TRY(render(planner, name, &value));
+    BT_TRY(bt_planner_render(planner, name, &value));
     *ret_is = fallback;
     if (bt_value_is(value, BT_KIND_BOOL))
         *ret_is = bt_value_as_bool(value);
@@ -95,7 +97,7 @@ static int add_item(struct bt_planner *planner, const struct bt_value *item, str
 static int add_commands(struct bt_planner *planner, const char *name, struct bt_buf *out)
 {
     BT_VALUE list = NULL;
-    BT_TRY(render(planner, name, &list));
+    BT_TRY(bt_planner_render(planner, name, &list));
     if (list && !bt_value_is(list, BT_KIND_LIST)) {
         BT_TRY(add_item(planner, list, out));
         return bt_buf_addc(out, '\n') < 0 ? bt_buf_check(out, "command", planner->err) : BT_OK;
@@ -161,7 +163,7 @@ static int make_env(struct bt_planner *planner)
 {
     static const char *const python[] = {"PYTHONUNBUFFERED=1", "PIP_ROOT_USER_ACTION=ignore",
                                          "PIP_DISABLE_PIP_VERSION_CHECK=1"};
-    BT_TRY(render(planner, "env", &planner->env));
+    BT_TRY(bt_planner_render(planner, "env", &planner->env));
     if (planner->env && !bt_value_is(planner->env, BT_KIND_MAP))
         return bt_fail(planner->err, BT_INVALID, "env: must be a map of names to texts");
     const char **env;
@@ -262,7 +264,7 @@ static int make_body(struct bt_planner *planner, const struct bt_value *interpre
 static int make_command(struct bt_planner *planner)
 {
     BT_VALUE interpreter = NULL;
-    BT_TRY(render(planner, "interpreter", &interpreter));
+    BT_TRY(bt_planner_render(planner, "interpreter", &interpreter));
     if (interpreter && (!bt_value_is(interpreter, BT_KIND_LIST) ||
                         !bt_value_is(bt_list_at(interpreter, 0), BT_KIND_STRING)))
         return bt_fail(planner->err, BT_INVALID, "interpreter: must be a list of texts");
@@ -274,45 +276,8 @@ static int make_command(struct bt_planner *planner)
     return rc;
 }
 
-/* --- Files ------------------------------------------------------------------------------------ */
-
-static int make_input_files(struct bt_planner *planner)
-{
-    BT_VALUE files = NULL;
-    BT_TRY(render(planner, "inputFiles", &files));
-    if (bt_value_is(files, BT_KIND_STRING)) {
-        struct bt_value *parsed = NULL;
-        int rc = bt_json_parse(bt_value_str(files), NULL, &parsed, planner->err);
-        if (rc < 0) {
-            (void)bt_err_prefix(planner->err, "inputFiles"); /* Gives the code again. */
-            return rc;
-        }
-        bt_value_unref(files);
-        files = parsed;
-    }
-    if (files && !bt_value_is(files, BT_KIND_MAP))
-        return bt_fail(planner->err, BT_INVALID,
-                       "inputFiles: must be a map of file names to contents, or its JSON text");
-    planner->plan->input_files = BT_TAKE(files);
-    return BT_OK;
-}
-
-static int make_output_files(struct bt_planner *planner)
-{
-    BT_VALUE list = NULL;
-    BT_TRY(render(planner, "outputFiles", &list));
-    if (bt_value_is(list, BT_KIND_STRING)) {
-        BT_VALUE one = bt_list_new(1);
-        if (!one || bt_list_push(one, BT_TAKE(list)) < 0)
-            return bt_fail_mem(planner->err, "outputFiles");
-        list = BT_TAKE(one);
-    }
-    if (list && !bt_value_is(list, BT_KIND_LIST))
-        return bt_fail(planner->err, BT_INVALID, "outputFiles: must be a list of names or globs");
-    if (bt_value_count(list) > 0)
-        planner->plan->output_files = BT_TAKE(list);
-    return BT_OK;
-}
+/* --- All of it ----------------------------------------------------------------------------------
+ */
 
 static int make_all(struct bt_planner *planner)
 {
@@ -321,8 +286,9 @@ static int make_all(struct bt_planner *planner)
     BT_TRY(render_bool(planner, "warningOnStdErr", true, &plan->is_warning_on_stderr));
     BT_TRY(make_env(planner));
     BT_TRY(make_command(planner));
-    BT_TRY(make_input_files(planner));
-    BT_TRY(make_output_files(planner));
+    BT_TRY(bt_planner_input_files(planner));
+    BT_TRY(bt_planner_output_files(planner));
+    BT_TRY(bt_planner_space_files(planner));
     plan->fetches = planner->fetches;
     return BT_OK;
 }
@@ -342,7 +308,8 @@ int bt_plan_make(struct bt_plan *plan, const struct bt_job *job, const struct bt
         .now_us = job->now_us,
         .rng = &planner.rng,
     };
-    int rc = make_all(&planner);
+    bool is_keeper = job->task->type->op == BT_OP_WORKING_DIRECTORY;
+    int rc = is_keeper ? bt_planner_place(&planner) : make_all(&planner);
     bt_value_unref(planner.env);
     if (rc < 0)
         bt_plan_done(plan);

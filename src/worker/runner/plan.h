@@ -1,5 +1,6 @@
 /* plan.h — What a script task will run, rendered from its properties: the command line, variables
- * of the environment, files to bring and files to keep. Making a plan touches nothing but the PATH.
+ * of the environment, files to bring and files to keep. Of a WorkingDirectory only the files.
+ * Making a plan touches nothing but the PATH.
  */
 #pragma once
 #include "base/arena.h"
@@ -17,8 +18,13 @@ struct bt_plan {
     const char *const *env;  /* "NAME=value", ended by NULL. */
     const char *file_name;   /* A script that must be written into the working directory, … */
     struct bt_str file_text; /* … or file_name is NULL. */
-    struct bt_value *input_files;  /* Owned map of name to content, or NULL. */
-    struct bt_value *output_files; /* Owned list of patterns, or NULL. */
+    struct bt_value *input_files;                   /* Owned map of name to content, or NULL. */
+    struct bt_value *output_files;                  /* Owned list of patterns, or NULL. */
+    struct bt_value *space_include, *space_exclude; /* Owned lists of globs, or NULL: all, none. */
+    bool has_space_files;                           /* Files of the namespace are brought. */
+    bool restores_cache, saves_cache;
+    struct bt_value *cache_patterns; /* Owned list, or NULL. */
+    int64_t cache_ttl_us;            /* 0: it is good for ever. */
     const struct bt_fetch *fetches;
     size_t fetch_count;
     bool is_warning_on_stderr;
