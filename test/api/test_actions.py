@@ -422,6 +422,9 @@ def test_change_run(server):
         assert outputs(ended)["after"] == {"value": "hi world!"}
         found = states(server, execution)
         assert found["checkb"] == "SUCCESS" and "sorry" not in found
+    first = next(run["id"] for run in ended["taskRunList"] if run["taskId"] == "before")
+    refused = server.post(url, {"taskRunId": first, "state": "WARNING"})
+    assert refused.status == 422 and "replay" in refused.json["message"]
     skipped = next(run["id"] for run in ended["taskRunList"]
                    if run["state"]["current"] == "SKIPPED")
     assert server.post(url, {"taskRunId": skipped, "state": "FAILED"}).status == 422
