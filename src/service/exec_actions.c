@@ -276,14 +276,28 @@ static int plan_plain_resume(struct planning *planning, const struct bt_exec_ref
     return rc;
 }
 
+/* What runs after its end must be over before anything of it goes on; siblings of what failed may
+ * still run. */
+static bool is_after_over(const struct bt_exec *exec, const struct bt_flow *flow)
+{
+    for (uint32_t i = 0; i < flow->list_count; i++)
+        if (flow->lists[i].branch == BT_BRANCH_AFTER || flow->lists[i].branch == BT_BRANCH_LISTENER)
+            return exec->is_drained || exec->after.phase == BT_PHASE_DONE;
+    return true;
+}
+
 static int plan_restart(struct planning *planning, const struct bt_exec_ref *ref,
                         struct bt_err *err)
 {
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
+    struct bt_service *service = planning->service;
+    const struct bt_principal *principal = planning->principal;
     struct deed deed = {.key = ref->key, .event = {.kind = BT_EVENT_RESTART}};
-    BT_TRY(
-        bt_service_exec(planning->service, planning->principal, bt_id_str(&ref->id), &exec, err));
-    BT_TRY(check_is_over(exec, err));
+    BT_TRY(bt_service_exec(service, principal, bt_id_str(&ref->id), &exec, err));
+    BT_TRY(bt_service_flow_of(service, principal, exec, &flow, err));
+    if (!is_after_over(exec, flow))
+        BT_TRY(check_is_over(exec, err));
     bt_vec_push(&planning->deeds, deed);
     return BT_OK;
 }

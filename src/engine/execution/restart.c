@@ -161,12 +161,12 @@ static void set_timeout(struct bt_step *step)
 
 /* --- Restart ---------------------------------------------------------------------------------- */
 
-/* Whether it may go on at all: it has ended, and nothing of it lives or is on its way, so that no
- * late word of before meets what is opened again. */
+/* Whether it may go on at all: it has ended, and nothing that runs after its end is under way. */
 static bool is_restartable(const struct bt_step *step)
 {
     const struct bt_exec *exec = step->exec;
-    return bt_state_is_ended(exec->state) && exec->state != BT_RETRIED && exec->is_drained;
+    return bt_state_is_ended(exec->state) && exec->state != BT_RETRIED && after_is_over(step) &&
+           exec->eval_token == 0;
 }
 
 static void restart_paused(struct bt_step *step)
@@ -336,8 +336,9 @@ int on_change(struct bt_step *step, const struct bt_event *event)
     BT_TRY(step_run(step, event->taskrun, &run));
     BT_TRY(read_chain(step, run, chain, &count));
     const struct bt_task *task = step_task(step, run);
-    if (!is_restartable(step) || !bt_state_is_ended(run->state) || task->is_after ||
-        !bt_state_is_ended(event->state) ||
+    /* Drained, too: a late NEXT must not meet what is opened again. */
+    if (!is_restartable(step) || !step->exec->is_drained || !bt_state_is_ended(run->state) ||
+        task->is_after || !bt_state_is_ended(event->state) ||
         (run->state != event->state && !bt_state_is_legal(run->state, event->state)))
         return BT_OK; /* Somebody was faster. */
     exec_reopen(step);
