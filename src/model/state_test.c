@@ -54,7 +54,7 @@ static const char *const moves[BT_STATE_COUNT] = {
     /* WARNING */ ".x.x.xxxxx....",
     /* FAILED  */ ".x.x.xxxxx....",
     /* KILLED  */ ".x.x.xxxxx....",
-    /* CANCEL  */ "...x.xxxxx....",
+    /* CANCEL  */ ".x.x.xxxxx....",
     /* QUEUED  */ ".x..x..xxx....",
     /* RETRYNG */ "xxx.xxxxxx....",
     /* RETRIED */ "..............",

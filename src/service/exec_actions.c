@@ -243,23 +243,13 @@ int bt_act_check(const struct bt_act *act, enum bt_state state, struct bt_err *e
     return BT_OK;
 }
 
-/* What runs after its end must be over before anything of it goes on. */
-static int check_is_over(struct bt_service *service, const struct bt_principal *principal,
-                         const struct bt_exec *exec, struct bt_err *err)
+/* Nothing of it may live when it goes on: no late word meets what is opened again. */
+static int check_is_over(const struct bt_exec *exec, struct bt_err *err)
 {
-    BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
     if (exec->is_drained || !bt_state_is_ended(exec->state))
         return BT_OK;
-    BT_TRY(bt_service_flow_of(service, principal, exec, &flow, err));
-    for (uint32_t i = 0; i < flow->list_count; i++) {
-        enum bt_branch branch = flow->lists[i].branch;
-        if ((branch == BT_BRANCH_AFTER || branch == BT_BRANCH_LISTENER) &&
-            exec->after.phase != BT_PHASE_DONE) {
-            (void)bt_fail(err, BT_CONFLICT, "What runs after the end of the execution is not over");
-            return bt_hint(err, "try again in a moment");
-        }
-    }
-    return BT_OK;
+    (void)bt_fail(err, BT_CONFLICT, "what it has begun is not over");
+    return bt_hint(err, "try again in a moment");
 }
 
 struct planning {
@@ -286,14 +276,28 @@ static int plan_plain_resume(struct planning *planning, const struct bt_exec_ref
     return rc;
 }
 
+/* What runs after its end must be over before anything of it goes on; siblings of what failed may
+ * still run. */
+static bool is_after_over(const struct bt_exec *exec, const struct bt_flow *flow)
+{
+    for (uint32_t i = 0; i < flow->list_count; i++)
+        if (flow->lists[i].branch == BT_BRANCH_AFTER || flow->lists[i].branch == BT_BRANCH_LISTENER)
+            return exec->is_drained || exec->after.phase == BT_PHASE_DONE;
+    return true;
+}
+
 static int plan_restart(struct planning *planning, const struct bt_exec_ref *ref,
                         struct bt_err *err)
 {
     BT_CLEANUP(bt_exec_free_p) struct bt_exec *exec = NULL;
+    BT_CLEANUP(bt_flow_unref_p) struct bt_flow *flow = NULL;
+    struct bt_service *service = planning->service;
+    const struct bt_principal *principal = planning->principal;
     struct deed deed = {.key = ref->key, .event = {.kind = BT_EVENT_RESTART}};
-    BT_TRY(
-        bt_service_exec(planning->service, planning->principal, bt_id_str(&ref->id), &exec, err));
-    BT_TRY(check_is_over(planning->service, planning->principal, exec, err));
+    BT_TRY(bt_service_exec(service, principal, bt_id_str(&ref->id), &exec, err));
+    BT_TRY(bt_service_flow_of(service, principal, exec, &flow, err));
+    if (!is_after_over(exec, flow))
+        BT_TRY(check_is_over(exec, err));
     bt_vec_push(&planning->deeds, deed);
     return BT_OK;
 }
@@ -305,10 +309,7 @@ static int plan_replay(struct planning *planning, const struct bt_exec_ref *ref,
     struct bt_service *service = planning->service;
     const struct bt_principal *principal = planning->principal;
     BT_TRY(bt_service_exec(service, principal, bt_id_str(&ref->id), &exec, err));
-    if (!exec->is_drained) {
-        (void)bt_fail(err, BT_CONFLICT, "what it has begun is not over");
-        return bt_hint(err, "try again in a moment");
-    }
+    BT_TRY(check_is_over(exec, err));
     struct bt_replay_request request = {.source = exec};
     request.revision = planning->act->is_newest ? BT_NEWEST : 0;
     BT_TRY(bt_service_replay_flow(service, principal, &request, &flow, err));
@@ -365,6 +366,16 @@ int bt_service_act(struct bt_service *service, const struct bt_principal *princi
 
 /* --- A task run ------------------------------------------------------------------------------- */
 
+/* Within `errors` or `finally`, at any depth. */
+static bool is_beside(const struct bt_flow *flow, uint32_t task)
+{
+    for (; task != BT_NO_TASK; task = flow->tasks[task].parent)
+        if (flow->tasks[task].branch == BT_BRANCH_ERRORS ||
+            flow->tasks[task].branch == BT_BRANCH_FINALLY)
+            return true;
+    return false;
+}
+
 static int check_change(const struct bt_exec *exec, const struct bt_taskrun *run,
                         const struct bt_flow *flow, enum bt_state state, struct bt_err *err)
 {
@@ -374,11 +385,67 @@ static int check_change(const struct bt_exec *exec, const struct bt_taskrun *run
                        bt_state_name(exec->state));
     if (run->task >= flow->task_count || flow->tasks[run->task].is_after)
         return bt_fail(err, BT_INVALID, "a task run that came after the end cannot be changed");
+    if (is_beside(flow, run->task))
+        return bt_fail(err, BT_INVALID,
+                       "a task run of `errors` or `finally` cannot be changed: they run anew");
     if (!bt_state_is_ended(state) || !bt_state_is_ended(run->state) ||
         (run->state != state && !bt_state_is_legal(run->state, state)))
         return bt_fail(err, BT_INVALID, "a task run that is %s cannot become %s",
                        bt_state_name(run->state), bt_state_name(state));
     return BT_OK;
+}
+
+/* A task run and those around it, and whether anything came after one of them in its lane. */
+struct trail {
+    const struct bt_flow *flow;
+    struct {
+        uint32_t n, parent, lane;
+    } ways[BT_FLOW_DEPTH_MAX + 1];
+    size_t count;
+    bool has_later;
+};
+
+static int add_way(void *data, const struct bt_taskrun *run, const char *task_id)
+{
+    struct trail *trail = data;
+    (void)task_id;
+    trail->ways[trail->count].n = run->n;
+    trail->ways[trail->count].parent = run->parent;
+    trail->ways[trail->count++].lane = run->lane;
+    return BT_OK;
+}
+
+static int look_later(void *data, const struct bt_taskrun *run, const char *task_id)
+{
+    struct trail *trail = data;
+    (void)task_id;
+    if (run->task >= trail->flow->task_count || is_beside(trail->flow, run->task) ||
+        trail->flow->tasks[run->task].is_after)
+        return BT_OK;
+    for (size_t i = 0; i < trail->count; i++)
+        trail->has_later |= run->n > trail->ways[i].n && run->parent == trail->ways[i].parent &&
+                            run->lane == trail->ways[i].lane;
+    return BT_OK;
+}
+
+/* What has run behind it would run once more. */
+static int check_last(struct bt_service *service, const struct bt_exec *exec, uint32_t n,
+                      const struct bt_flow *flow, struct bt_err *err)
+{
+    struct trail trail = {.flow = flow};
+    struct bt_store *store = service->store;
+    while (n && trail.count < BT_COUNT(trail.ways)) {
+        size_t count = trail.count;
+        BT_TRY(store->ops->runs(store, &(struct bt_run_query){exec->key, n, 1},
+                                &(struct bt_run_sink){add_way, &trail}, err));
+        n = trail.count > count ? trail.ways[count].parent : 0;
+    }
+    BT_TRY(store->ops->runs(store, &(struct bt_run_query){exec->key, 1, UINT32_MAX},
+                            &(struct bt_run_sink){look_later, &trail}, err));
+    if (!trail.has_later)
+        return BT_OK;
+    (void)bt_fail(err, BT_INVALID, "what comes after this task run has run already");
+    return bt_hint(err, "replay the execution from it");
 }
 
 int bt_service_change(struct bt_service *service, const struct bt_principal *principal,
@@ -391,7 +458,8 @@ int bt_service_change(struct bt_service *service, const struct bt_principal *pri
     BT_TRY(store->ops->run(store, exec->key, change->run_id, &run, err));
     BT_TRY(bt_service_flow_of(service, principal, exec, &flow, err));
     BT_TRY(check_change(exec, run, flow, change->state, err));
-    BT_TRY(check_is_over(service, principal, exec, err));
+    BT_TRY(check_is_over(exec, err));
+    BT_TRY(check_last(service, exec, run->n, flow, err));
     struct deed deed = {.key = exec->key};
     deed.event =
         (struct bt_event){.kind = BT_EVENT_CHANGE, .taskrun = run->n, .state = change->state};

@@ -409,6 +409,9 @@ def test_change_run(server):
                              ({"taskRunId": bad}, 422), ({"state": "SUCCESS"}, 422), ([], 422)):
             answer = server.post(url, body)
             assert answer.status == status, (body, answer)
+        sorry = next(run["id"] for run in runs_of(server, execution) if run["taskId"] == "sorry")
+        refused = server.post(url, {"taskRunId": sorry, "state": "FAILED"})
+        assert refused.status == 422 and "errors" in refused.json["message"]
         assert server.post(url, "{").status == 422
         assert state(server, execution) == "FAILED"
         if number == 0:
@@ -419,6 +422,9 @@ def test_change_run(server):
         assert outputs(ended)["after"] == {"value": "hi world!"}
         found = states(server, execution)
         assert found["checkb"] == "SUCCESS" and "sorry" not in found
+    first = next(run["id"] for run in ended["taskRunList"] if run["taskId"] == "before")
+    refused = server.post(url, {"taskRunId": first, "state": "WARNING"})
+    assert refused.status == 422 and "replay" in refused.json["message"]
     skipped = next(run["id"] for run in ended["taskRunList"]
                    if run["state"]["current"] == "SKIPPED")
     assert server.post(url, {"taskRunId": skipped, "state": "FAILED"}).status == 422

@@ -110,8 +110,11 @@ int on_resume(struct bt_step *step, const struct bt_event *event)
     struct bt_taskrun *run = NULL;
     if (event->taskrun)
         BT_TRY(step_run(step, event->taskrun, &run));
-    if (!step_is_going_for(step, run ? step_task(step, run) : NULL))
+    if (!step_is_going_for(step, run ? step_task(step, run) : NULL)) {
+        if (run && run->state == BT_PAUSED)
+            run_end(step, run, BT_KILLED); /* Its timer may be gone: nothing else would end it. */
         return BT_OK;
+    }
     if (run && (run->state != BT_PAUSED || step_task(step, run)->type->op != BT_OP_PAUSE))
         return BT_OK; /* Somebody was faster. */
     if (!run) {

@@ -337,8 +337,9 @@ int on_change(struct bt_step *step, const struct bt_event *event)
     BT_TRY(step_run(step, event->taskrun, &run));
     BT_TRY(read_chain(step, run, chain, &count));
     const struct bt_task *task = step_task(step, run);
-    if (!is_restartable(step) || !bt_state_is_ended(run->state) || task->is_after ||
-        !bt_state_is_ended(event->state) ||
+    /* Drained, too: a late NEXT must not meet what is opened again. */
+    if (!is_restartable(step) || !step->exec->is_drained || !bt_state_is_ended(run->state) ||
+        task->is_after || !bt_state_is_ended(event->state) ||
         (run->state != event->state && !bt_state_is_legal(run->state, event->state)))
         return BT_OK; /* Somebody was faster. */
     exec_reopen(step);
