@@ -124,6 +124,11 @@ static int f_runs(struct bt_journal *j, const struct bt_runs_query *query, struc
 {
     return INNER(j)->ops->runs(INNER(j), query, err);
 }
+static int f_exec_key(struct bt_journal *j, const char *tenant, struct bt_str id, uint64_t *ret,
+                      struct bt_err *err)
+{
+    return INNER(j)->ops->exec_key(INNER(j), tenant, id, ret, err);
+}
 static int f_children(struct bt_journal *j, const struct bt_children_query *query,
                       struct bt_err *err)
 {
@@ -196,6 +201,7 @@ static const struct bt_journal_ops faulty_ops = {
     .list = f_list,
     .bad = f_bad,
     .runs = f_runs,
+    .exec_key = f_exec_key,
     .children = f_children,
     .slots = f_slots,
     .running = f_running,
@@ -373,6 +379,8 @@ static void kill_token(void *data, uint64_t token)
         struct bt_job *job = take_at(world, i);
         world_note(world, "job killed: exec %llu run %u", (unsigned long long)job->exec_key,
                    job->taskrun);
+        if (job->place.op == BT_PLACE_CLOSE)
+            drop_place(world, job->place.id); /* However it ends. */
         report(world, job, BT_KILLED);
         bt_vec_push(&world->ghosts, job);
         return;

@@ -80,8 +80,9 @@ enum bt_effect_kind {
     BT_EFFECT_TIMER_CLEAR,
     BT_EFFECT_RELEASE,    /* Turn every HELD timer of this execution into START; with `token`
                                every PAUSE timer into RESUME. */
-    BT_EFFECT_DROP_RUNS,  /* Remove all task runs below `taskrun` (0: the execution), which
-                               have all ended; with `token` only those beside the main list. */
+    BT_EFFECT_DROP_RUNS,  /* Remove all task runs below `taskrun` (0: the execution), all
+                               of them or with `token` those beside the main list; what of them
+                               lives is ended unheard. */
     BT_EFFECT_PLACE_FREE, /* Place `token` is not wanted any more. */
     BT_EFFECT_SLOT_ASK,   /* Whether it may run; its flow answers with SLOT. */
     BT_EFFECT_SLOT_TAKE,  /* It runs, whatever the limit is. */

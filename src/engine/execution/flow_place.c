@@ -1,8 +1,8 @@
 /* flow_place.c — WorkingDirectory: its tasks run one after another on one worker, in one directory.
  *
- * The run keeps the id of the directory, its place (engine/job.h). A job OPENs it, then the children
- * run, then a job CLOSEs it: only that one knows the output files. When the worker is lost the place is
- * gone with it, and all of the run begins anew at another one. */
+ * The run keeps the id of the directory, its place (engine/job.h). A job OPENs it, then the
+ * children run, then a job CLOSEs it: only that one knows the output files. When the worker is lost
+ * the place is gone with it, and all of the run begins anew at another one. */
 #include "engine/execution/step_int.h"
 
 #include <stdlib.h>
@@ -91,7 +91,8 @@ int place_result(struct bt_step *step, struct bt_taskrun *run, const struct bt_e
         run_end(step, run, run_group_state(step, run));
         return BT_OK;
     }
-    run_end(step, run, event->state == BT_KILLED || !run_is_going(step, run) ? BT_KILLED : BT_FAILED);
+    run_end(step, run,
+            event->state == BT_KILLED || !run_is_going(step, run) ? BT_KILLED : BT_FAILED);
     return BT_OK;
 }
 
@@ -121,7 +122,9 @@ int on_close_place(struct bt_step *step, const struct bt_event *event, struct bt
 /* All of it anew: what ran in the old place is no more. */
 static int begin_anew(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
 {
+    uint64_t old = run->place;
     BT_TRY(open_place(step, run, err));
+    step_effect(step, BT_EFFECT_PLACE_FREE)->token = old; /* Its worker may live after all. */
     uint32_t list = run->group.list, lanes = run->group.lanes;
     run->group = (struct bt_group){.list = list, .lanes = lanes};
     run->cuts = bt_value_unref(run->cuts);
@@ -135,9 +138,7 @@ int place_lost(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
 {
     if (run_is_going(step, run))
         return begin_anew(step, run, err);
-    run->place = 0;
-    run->stage = BT_STAGE_NONE;
-    step_changed(step, run);
+    place_release(step, run);
     run_end(step, run, BT_KILLED);
     return BT_OK;
 }

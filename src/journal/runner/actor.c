@@ -59,6 +59,7 @@ void actor_free(struct actor *actor)
     bt_vec_done(&actor->dirty);
     bt_vec_done(&actor->loaded);
     bt_vec_done(&actor->removed);
+    bt_vec_done(&actor->living);
     for (size_t i = 0; i < actor->values.count; i++)
         bt_value_unref(actor->values.items[i].values);
     bt_vec_done(&actor->values);
@@ -267,8 +268,20 @@ struct bt_view actor_view(struct actor *actor)
 
 /* --- Removing -------------------------------------------------------------------------------- */
 
+static void note_living(struct actor *actor, const struct bt_taskrun *run)
+{
+    struct living living = {.n = run->n, .token = run->token};
+    struct bt_str child = bt_map_str(run->outputs, "executionId");
+    if (bt_state_is_ended(run->state))
+        return;
+    if (child.len < sizeof living.child.text)
+        (void)snprintf(living.child.text, sizeof living.child.text, "%.*s", BT_FMT(child));
+    bt_vec_push(&actor->living, living);
+}
+
 static void remove_run(struct actor *actor, struct bt_taskrun *run)
 {
+    note_living(actor, run);
     uint64_t hash = task_hash(run->task, run->parent, bt_value_str(run->value));
     (void)bt_map64_remove(&actor->runs, run->n); /* It is `run`. */
     if (bt_map64_get(&actor->by_task, hash) == run)

@@ -233,6 +233,24 @@ static void kill_one(struct bt_runner *runner, uint64_t key)
         runner->read_err = err; /* The batch is given up. What is not readable does not run. */
 }
 
+void children_kill_id(struct bt_runner *runner, const struct actor *super, const struct bt_id *id)
+{
+    struct bt_journal *journal = runner->config.journal;
+    struct bt_err err = BT_ERR_INIT;
+    uint64_t key = 0;
+    for (size_t i = 0; !key && i < runner->entered.count; i++) { /* Of this batch: not stored. */
+        const struct actor *child = bt_map64_get(&runner->actors, runner->entered.items[i].key);
+        if (child && strcmp(child->exec->id.text, id->text) == 0)
+            key = child->key;
+    }
+    int rc = key ? BT_OK
+                 : journal->ops->exec_key(journal, super->exec->tenant, bt_id_str(id), &key, &err);
+    if (rc == BT_OK)
+        kill_one(runner, key);
+    else if (read_may_pass(rc))
+        runner->read_err = err; /* The batch is given up. */
+}
+
 void children_kill(struct bt_runner *runner, struct actor *super, uint64_t from)
 {
     struct keys keys = {.count = 0};

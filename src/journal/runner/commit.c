@@ -217,6 +217,10 @@ static void send_kills(struct bt_runner *runner)
         }
     }
     runner->kill_execs.count = 0;
+    for (size_t i = 0; i < runner->kill_tokens.count; i++)
+        runner->config.dispatcher.kill(runner->config.dispatcher.data,
+                                       runner->kill_tokens.items[i]);
+    runner->kill_tokens.count = 0;
 }
 
 static void free_places(struct bt_runner *runner)
@@ -474,8 +478,8 @@ static void drop_actors(struct bt_runner *runner)
     for (size_t i = 0; i < runner->submits.count; i++)
         bt_job_free(runner->submits.items[i]);
     runner->submits.count = 0;
-    runner->kill_execs.count = 0;
-    runner->places_free.count = 0;
+    runner->kill_execs.count = runner->kill_tokens.count = 0;
+    free_places(runner); /* Whether it was written or not, nothing runs in them any more. */
     slots_clear(runner);
 }
 

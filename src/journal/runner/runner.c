@@ -389,6 +389,7 @@ struct bt_runner *bt_runner_free(struct bt_runner *runner)
     bt_vec_done(&runner->submits);
     bt_vec_done(&runner->kill_execs);
     bt_vec_done(&runner->places_free);
+    bt_vec_done(&runner->kill_tokens);
     bt_vec_done(&runner->entered);
     bt_step_done(&runner->step);
     (void)pthread_mutex_destroy(&runner->lock);

@@ -82,6 +82,13 @@ struct sources {
     struct bt_files *files; /* NULL: there are none. */
 };
 
+/* What a removed task run has out that must come to its end, too. */
+struct living {
+    uint32_t n;
+    uint64_t token;
+    struct bt_id child; /* Of its subflow; empty: none. */
+};
+
 struct actor {
     uint64_t key;
     struct bt_exec *exec;
@@ -92,7 +99,8 @@ struct actor {
     BT_VEC(struct queued) queue;
     size_t queue_head; /* Events before it are done. */
     BT_VEC(struct bt_taskrun *) dirty;
-    BT_VEC(uint32_t) removed; /* Runs removed in this batch. */
+    BT_VEC(uint32_t) removed;     /* Runs removed in this batch. */
+    BT_VEC(struct living) living; /* Of those that the last removal met alive. */
     BT_VEC(uint32_t) loaded; /* Runs whose spilled outputs were fetched; dropped after the batch. */
     BT_VEC(struct actor_values) values;
     BT_VEC(struct actor_log) logs;
@@ -189,6 +197,7 @@ struct bt_runner {
     BT_VEC(uint64_t) events_drop;
     BT_VEC(struct bt_job *) submits;
     BT_VEC(uint64_t) kill_execs;
+    BT_VEC(uint64_t) kill_tokens;   /* Jobs of removed task runs. */
     BT_VEC(uint64_t) places_free;   /* Working directories that are not wanted any more. */
     BT_VEC(struct entered) entered; /* Executions made in this batch by others. */
     struct bt_map64 slots;          /* slots.c; a hash → a chain of flows with a limit. */
@@ -235,6 +244,8 @@ void slots_clear(struct bt_runner *runner);
 /* children.c */
 /* Makes the execution that a Subflow asks for. */
 void children_effect(struct bt_runner *runner, struct actor *super, const struct bt_effect *effect);
+/* The subflow of a task run that is no more. */
+void children_kill_id(struct bt_runner *runner, const struct actor *super, const struct bt_id *id);
 /* An execution has ended: who waits for it is told. */
 void children_ended(struct bt_runner *runner, const struct actor *actor);
 /* Kills its subflows behind key `from`: some at once, the rest by an event. */

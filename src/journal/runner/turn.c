@@ -442,6 +442,25 @@ static void effect_submit(struct bt_runner *runner, struct actor *actor, struct 
                 ((struct bt_job_row){actor->key, effect->taskrun, effect->token}));
 }
 
+/* A task run that was removed alive: what it has out ends as well; nobody hears of it. */
+static void end_living(struct bt_runner *runner, struct actor *actor, const struct living *living)
+{
+    actor->exec->live -= actor->exec->live > 0;
+    actor->exec->is_dirty = actor->is_exec_dirty = true;
+    if (living->token) {
+        bt_vec_push(&runner->jobs_clear,
+                    ((struct bt_job_row){actor->key, living->n, living->token}));
+        bt_vec_push(&runner->kill_tokens, living->token);
+    }
+    for (int kind = 0; kind < BT_TIMER_KIND_COUNT; kind++)
+        effect_timer(runner, actor,
+                     &(struct bt_effect){.kind = BT_EFFECT_TIMER_CLEAR,
+                                         .taskrun = living->n,
+                                         .timer = (enum bt_timer_kind)kind});
+    if (living->child.text[0])
+        children_kill_id(runner, actor, &living->child);
+}
+
 /* Removes what is below a run, which is all in the journal or in memory. */
 static void effect_drop_runs(struct bt_runner *runner, struct actor *actor,
                              const struct bt_effect *effect)
@@ -450,6 +469,9 @@ static void effect_drop_runs(struct bt_runner *runner, struct actor *actor,
     struct bt_err err = BT_ERR_INIT;
     if (actor_drop_runs(actor, &sources, effect->taskrun, effect->token, &err) < 0)
         runner->read_err = err; /* The batch is given up. */
+    for (size_t i = 0; i < actor->living.count; i++)
+        end_living(runner, actor, &actor->living.items[i]);
+    actor->living.count = 0;
 }
 
 /* Long texts become several lines, a microsecond apart, cut between runes. */
