@@ -254,6 +254,9 @@ void children_kill(struct bt_runner *runner, struct actor *super, uint64_t from)
 int replay_apply(struct bt_runner *runner, struct message *message, struct bt_err *err);
 /* Copies a page of task runs into a new execution; then it begins. */
 void replay_copy(struct bt_runner *runner, struct actor *actor);
+/* effects.c */
+/* Applies the effects of the step that was made. */
+void effects_apply(struct bt_runner *runner, struct actor *actor);
 /* turn.c */
 /* A flow by the names in `named` and revision (0: the current one), a reference. */
 int runner_flow(struct bt_runner *runner, const struct bt_exec *named, uint32_t revision,
