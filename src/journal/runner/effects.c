@@ -211,4 +211,3 @@ void effects_apply(struct bt_runner *runner, struct actor *actor)
     }
     step->effect_count = 0;
 }
-
