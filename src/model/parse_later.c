@@ -128,7 +128,7 @@ static void read_listener(struct parse *parse, const struct place *list, uint32_
                        bt_yaml_kind_name(place.node));
         return;
     }
-    if (bt_yaml_is_null(tasks) || (tasks->kind == BT_YAML_LIST && tasks->count == 0)) {
+    if (!tasks || bt_yaml_is_null(tasks) || (tasks->kind == BT_YAML_LIST && tasks->count == 0)) {
         struct bt_diag *diag =
             bt_model_error(parse, &at, "no-tasks", "the listener has no \"tasks\"");
         bt_diag_original(parse, diag, "must not be empty");

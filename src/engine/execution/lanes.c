@@ -142,9 +142,11 @@ static void queue_open(const struct group_ctx *ctx)
                ctx->run ? ctx->run->n : 0, 0);
 }
 
+/* Of a flowable. */
 static enum bt_state group_state(const struct group_ctx *ctx)
 {
     const struct bt_group *group = ctx->group;
+    assert(ctx->run && ctx->task);
     bool is_cut = !group_is_going(ctx) && (group->next < group->lanes || ctx->run->cuts);
     if (group->killed || is_cut || (ctx->step->exec->is_killing && !ctx->task->is_after))
         return BT_KILLED;

@@ -17,21 +17,28 @@ static struct bt_value *date_value(int64_t at_us)
 
 static const char *const taskrun_keys[] = {"id", "startDate", "attemptsCount", "parentId", "value"};
 
+/* The iteration value; within a WorkingDirectory without one that of the directory. */
+static int own_value(const struct step_scope *scope, struct bt_value **ret_val)
+{
+    const struct bt_taskrun *run = scope->run;
+    const struct bt_task *task = step_task(scope->step, run);
+    struct bt_taskrun *place;
+    if (!run->value && task->parent != BT_NO_TASK &&
+        scope->step->flow->tasks[task->parent].type->op == BT_OP_WORKING_DIRECTORY) {
+        BT_TRY(step_run(scope->step, run->parent, &place));
+        run = place;
+    }
+    *ret_val = bt_value_ref(run->value);
+    return BT_OK;
+}
+
 static int taskrun_get(void *data, struct bt_str key, struct bt_value **ret_val, struct bt_err *err)
 {
     const struct step_scope *scope = data;
     const struct bt_taskrun *run = scope->run;
     struct bt_value *val = NULL;
-    const struct bt_task *task = step_task(scope->step, run);
-    if (task->parent != BT_NO_TASK &&
-        task->branch == BT_BRANCH_TASKS && /* As in the original: the directory speaks for all. */
-        scope->step->flow->tasks[task->parent].type->op == BT_OP_WORKING_DIRECTORY) {
-        struct bt_taskrun *place;
-        BT_TRY(step_run(scope->step, run->parent, &place));
-        run = place;
-    }
     if (bt_str_is(key, "value")) {
-        val = bt_value_ref(run->value);
+        BT_TRY(own_value(scope, &val));
     } else if (bt_str_is(key, "id")) {
         val = bt_value_string(bt_id_str(&run->id));
     } else if (bt_str_is(key, "startDate")) {
@@ -176,6 +183,7 @@ static const struct bt_value *trigger_variables(const struct bt_exec *exec)
 
 enum root {
     ROOT_TASKRUN,
+    ROOT_WORKER_TASKRUN,
     ROOT_OUTPUTS,
     ROOT_INPUTS,
     ROOT_VARS,
@@ -192,8 +200,8 @@ enum root {
     ROOT_COUNT,
 };
 static const char *const root_names[ROOT_COUNT] = {
-    "taskrun", "outputs", "inputs", "vars",    "task",  "flow", "execution",
-    "labels",  "trigger", "parent", "parents", "tasks", "envs", "globals",
+    "taskrun", "workerTaskrun", "outputs", "inputs",  "vars",  "task", "flow",    "execution",
+    "labels",  "trigger",       "parent",  "parents", "tasks", "envs", "globals",
 };
 
 /* Wraps "NULL is absent" for roots that need no fetching. */
@@ -210,6 +218,21 @@ static int lookup_parent(struct step_scope *scope, struct bt_value **ret_value, 
     return given(bt_value_ref(bt_list_at(list, 0)), ret_value);
 }
 
+/* Within a WorkingDirectory: the task run of that. */
+static int lookup_worker(struct step_scope *scope, struct bt_value **ret_value, struct bt_err *err)
+{
+    const struct bt_flow *flow = scope->step->flow;
+    const struct bt_task *task = scope->run ? step_task(scope->step, scope->run) : NULL;
+    struct step_scope above = *scope;
+    struct bt_taskrun *run;
+    if (!task || task->parent == BT_NO_TASK ||
+        flow->tasks[task->parent].type->op != BT_OP_WORKING_DIRECTORY)
+        return BT_NOT_FOUND;
+    BT_TRY(step_run(scope->step, scope->run->parent, &run));
+    above.run = run;
+    return taskrun_all(&above, ret_value, err);
+}
+
 static int lookup_root(struct step_scope *scope, enum root root, struct bt_value **ret_value,
                        struct bt_err *err)
 {
@@ -220,6 +243,7 @@ static int lookup_root(struct step_scope *scope, enum root root, struct bt_value
     switch (root) {
     case ROOT_TASKRUN:
         return given(scope->run ? bt_value_lazy(&taskrun_ops, scope) : NULL, ret_value);
+    case ROOT_WORKER_TASKRUN: return lookup_worker(scope, ret_value, err);
     case ROOT_TASK: return given(scope->run ? task_value(scope) : NULL, ret_value);
     case ROOT_OUTPUTS: return outputs_root(scope, false, ret_value);
     case ROOT_TASKS: return outputs_root(scope, true, ret_value);

@@ -158,7 +158,7 @@ void children_effect(struct bt_runner *runner, struct actor *super, const struct
         runner->read_err = err; /* The batch is given up. */
         return;
     }
-    if (rc == BT_OK) {
+    if (exec) {
         event.outputs = id_outputs(exec);
         event.error = created_line(exec);
     } else {
