@@ -163,6 +163,24 @@ struct bt_flow *bt_flow_ref(const struct bt_flow *flow);
 struct bt_flow *bt_flow_unref(struct bt_flow *flow); /* Accepts and returns NULL. Any thread. */
 BT_CLEANUP_DEFINE(bt_flow_unref, struct bt_flow)
 
+/* Whether a branch runs only after something else: errors, finally, and what comes after the end.
+ */
+static inline bool bt_branch_is_beside(enum bt_branch branch)
+{
+    return branch >= BT_BRANCH_ERRORS;
+}
+/* Whether the children of a task carry iteration values. */
+static inline bool bt_task_is_each(const struct bt_task *task)
+{
+    enum bt_op op = task->type->op;
+    return op == BT_OP_FOREACH || op == BT_OP_EACH_SEQUENTIAL || op == BT_OP_EACH_PARALLEL;
+}
+/* Whether each task of its list is a lane of its own. */
+static inline bool bt_task_is_wide(const struct bt_task *task)
+{
+    enum bt_op op = task->type->op;
+    return op == BT_OP_PARALLEL || op == BT_OP_EACH_PARALLEL || op == BT_OP_DAG;
+}
 /* The compiled property, or NULL when the task does not have it. */
 const struct bt_dyn *bt_task_prop(const struct bt_task *task, const char *name);
 /* The list of a branch, or NULL. For BT_BRANCH_CASE by key. */

@@ -56,7 +56,6 @@ static const char *const op_names[] = {
     [BT_OP_LOOP_UNTIL] = "loop_until",
     [BT_OP_WORKING_DIRECTORY] = "working_directory",
     [BT_OP_SUBFLOW] = "subflow",
-    [BT_OP_EXIT] = "exit",
     [BT_OP_SHELL_COMMANDS] = "shell_commands",
     [BT_OP_SHELL_SCRIPT] = "shell_script",
     [BT_OP_PYTHON_COMMANDS] = "python_commands",

@@ -32,6 +32,30 @@ void attempt_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state sta
     effect->due_us = next_us;
 }
 
+void attempt_open(struct bt_step *step, struct bt_taskrun *run)
+{
+    run_move(step, run, BT_RUNNING);
+    if (bt_taskrun_attempt_add(run, step->env.now_us) < 0)
+        abort(); /* Out of memory: the batch is not committed. */
+    step_changed(step, run);
+}
+
+void attempt_ask(struct bt_step *step, struct bt_taskrun *run, enum bt_effect_kind kind,
+                 struct bt_value *request, const struct bt_err *failure)
+{
+    attempt_open(step, run);
+    if (failure) {
+        step_log(step, run, BT_LEVEL_ERROR, "%s", failure->msg);
+        attempt_end(step, run, BT_FAILED);
+        return;
+    }
+    struct bt_effect *effect = step_effect(step, kind);
+    effect->taskrun = run->n;
+    effect->token = run->token = new_token(step);
+    effect->value = bt_value_ref(request);
+    run->is_evaluating = false;
+}
+
 uint64_t new_token(struct bt_step *step)
 {
     return bt_rng_next(&step->env.rng) >> 1 | 1;
@@ -245,9 +269,9 @@ int on_timer(struct bt_step *step, const struct bt_event *event)
     case BT_TIMER_BEGIN:
     case BT_TIMER_KIND_COUNT: return BT_OK;
     case BT_TIMER_TIMEOUT:
-        if (step_task(step, run)->type->op == BT_OP_PAUSE)
+        if (run->state == BT_PAUSED)
             pause_timer(step, run, event->timer);
-        if (step_task(step, run)->type->op == BT_OP_PAUSE || run->state != BT_RUNNING)
+        if (run->state != BT_RUNNING || step_task(step, run)->type->op == BT_OP_PAUSE)
             return BT_OK;
         step_log(step, run, BT_LEVEL_ERROR, "Timeout");
         attempt_end(step, run, BT_FAILED);

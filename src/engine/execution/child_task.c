@@ -72,8 +72,8 @@ static int put_asked(const struct bt_step *step, const struct bt_taskrun *run,
     return bt_map_puts(request, "asked", raw) < 0 ? bt_fail_mem(err, "outputs") : BT_OK;
 }
 
-int child_request(struct bt_step *step, struct bt_taskrun *run, struct bt_value *request,
-                  struct bt_err *err)
+static int make_request(struct bt_step *step, struct bt_taskrun *run, struct bt_value *request,
+                        struct bt_err *err)
 {
     static const char *const names[] = {"namespace", "flowId", "revision", "inputs"};
     bool waits = true, transmits = true, inherits = false;
@@ -100,23 +100,10 @@ int subflow_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *e
     BT_VALUE request = bt_map_new(8);
     if (!request)
         return bt_fail_mem(err, "subflow");
-    int rc = child_request(step, run, request, err);
+    int rc = make_request(step, run, request, err);
     if (rc == BT_NEED)
         return rc;
-    run_move(step, run, BT_RUNNING);
-    if (bt_taskrun_attempt_add(run, step->env.now_us) < 0)
-        abort(); /* Out of memory: the batch is not committed. */
-    step_changed(step, run);
-    if (rc < 0) {
-        step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
-        attempt_end(step, run, BT_FAILED);
-        return BT_OK;
-    }
-    struct bt_effect *effect = step_effect(step, BT_EFFECT_CHILD);
-    effect->taskrun = run->n;
-    effect->token = run->token = new_token(step);
-    effect->value = BT_TAKE(request);
-    run->is_evaluating = false;
+    attempt_ask(step, run, BT_EFFECT_CHILD, request, rc < 0 ? err : NULL);
     return BT_OK;
 }
 

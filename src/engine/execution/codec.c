@@ -122,7 +122,6 @@ static void put_super(struct bt_buf *out, const struct bt_super *super)
     put_int(out, "sx", (int64_t)super->key);
     put_int(out, "sk", (int64_t)super->token);
     put_int(out, "sn", super->run);
-    put_some(out, "si", super->item);
     put_some(out, "sw", super->is_waiting);
 }
 
@@ -360,7 +359,6 @@ int bt_exec_decode(struct bt_str text, struct bt_exec **ret_exec, struct bt_err 
     exec->super = (struct bt_super){.key = (uint64_t)get_int(record, "sx"),
                                     .token = (uint64_t)get_int(record, "sk"),
                                     .run = get_u32(record, "sn"),
-                                    .item = get_u32(record, "si"),
                                     .is_waiting = get_int(record, "sw") != 0};
     exec->depth = get_u32(record, "dp");
     exec->asked = get_value(record, "ao");

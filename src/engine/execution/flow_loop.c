@@ -19,16 +19,10 @@ static int set_count(struct bt_taskrun *run, uint32_t count, struct bt_err *err)
 
 int loop_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
 {
-    const struct bt_task *task = step_task(step, run);
-    const struct bt_task_list *list =
-        bt_lists_find(task->lists, task->list_count, BT_BRANCH_TASKS, BT_STR_NONE);
     BT_TRY(set_count(run, 1, err));
-    step_changed(step, run);
     run->iteration = 1;
     run->is_over = false;
-    run->group.list = list ? (uint32_t)(list - task->lists) : BT_NO_TASK;
-    run->group.lanes = list ? 1 : 0;
-    return BT_OK;
+    return start_list(step, run, BT_BRANCH_TASKS, false);
 }
 
 struct frequency {

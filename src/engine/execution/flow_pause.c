@@ -27,11 +27,7 @@ int pause_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err
                                 &delay_us, err));
     BT_TRY(step_render_duration(step, (struct step_prop){run, "timeout", task->timeout},
                                 &timeout_us, err));
-    const struct bt_task_list *list =
-        bt_lists_find(task->lists, task->list_count, BT_BRANCH_TASKS, BT_STR_NONE);
-    step_changed(step, run);
-    run->group.list = list ? (uint32_t)(list - task->lists) : BT_NO_TASK;
-    run->group.lanes = list ? 1 : 0;
+    (void)start_list(step, run, BT_BRANCH_TASKS, false); /* Never fails. */
     run_move(step, run, BT_RUNNING);
     run_move(step, run, BT_PAUSED);
     if (delay_us > 0)

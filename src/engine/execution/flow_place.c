@@ -48,13 +48,8 @@ static int open_place(struct bt_step *step, struct bt_taskrun *run, struct bt_er
 
 int place_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err)
 {
-    const struct bt_task *task = step_task(step, run);
-    const struct bt_task_list *list =
-        bt_lists_find(task->lists, task->list_count, BT_BRANCH_TASKS, BT_STR_NONE);
     BT_TRY(open_place(step, run, err));
-    run->group.list = list ? (uint32_t)(list - task->lists) : BT_NO_TASK;
-    run->group.lanes = list ? 1 : 0;
-    return BT_OK;
+    return start_list(step, run, BT_BRANCH_TASKS, false);
 }
 
 void place_release(struct bt_step *step, struct bt_taskrun *run)

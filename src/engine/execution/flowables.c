@@ -1,9 +1,7 @@
 /* flowables.c — What a START of each flowable does; those that decide have files of their own. */
 #include "engine/execution/step_int.h"
 
-/* Takes one list as the main one, in `lanes` lanes. */
-static int start_list(struct bt_step *step, struct bt_taskrun *run, enum bt_branch branch,
-                      bool is_wide)
+int start_list(struct bt_step *step, struct bt_taskrun *run, enum bt_branch branch, bool is_wide)
 {
     const struct bt_task *task = step_task(step, run);
     const struct bt_task_list *list =

@@ -24,17 +24,10 @@ const struct bt_task_list *group_lists(const struct bt_step *step, const struct 
     return task->lists;
 }
 
-bool task_is_each(const struct bt_task *task)
-{
-    enum bt_op op = task->type->op;
-    return op == BT_OP_FOREACH || op == BT_OP_EACH_SEQUENTIAL || op == BT_OP_EACH_PARALLEL;
-}
-
 /* Whether every task of the group's list is a lane of its own. */
 static bool is_wide(const struct bt_task *task)
 {
-    return task && (task->type->op == BT_OP_PARALLEL || task->type->op == BT_OP_EACH_PARALLEL ||
-                    task->type->op == BT_OP_DAG);
+    return task && bt_task_is_wide(task);
 }
 
 /* What one call works on. */
@@ -327,7 +320,7 @@ int on_open(struct bt_step *step, const struct bt_event *event, struct bt_err *e
         return BT_OK;
     bool is_main = ctx.group->phase == BT_PHASE_MAIN && !ctx.group->failed && !ctx.group->killed;
     struct bt_value *values = NULL;
-    if (is_open && is_main && ctx.task && task_is_each(ctx.task)) {
+    if (is_open && is_main && ctx.task && bt_task_is_each(ctx.task)) {
         int rc = step->view.values(step->view.data, ctx.run->n, &values);
         if (rc == BT_NEED)
             step->need = (struct bt_need){.kind = BT_NEED_VALUES, .n = ctx.run->n};

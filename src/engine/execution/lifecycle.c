@@ -130,11 +130,8 @@ static int start_pure(struct bt_step *step, struct bt_taskrun *run, struct bt_er
     if (rc == BT_NEED)
         return rc;
     step_changed(step, run);
-    if (run->state != BT_RUNNING) { /* pure_run moves it before its first effect. */
-        run_move(step, run, BT_RUNNING);
-        if (bt_taskrun_attempt_add(run, step->env.now_us) < 0)
-            abort(); /* Out of memory. */
-    }
+    if (run->state != BT_RUNNING) /* pure_run opens it before its first effect. */
+        attempt_open(step, run);
     if (rc < 0) {
         step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
         state = BT_FAILED;
@@ -153,9 +150,7 @@ static int start_sleep(struct bt_step *step, struct bt_taskrun *run, struct bt_e
     BT_TRY(step_render_duration(step, (struct step_prop){run, "timeout", task->timeout},
                                 &timeout_us, err));
     bool is_cut = timeout_us > 0 && timeout_us < duration_us;
-    run_move(step, run, BT_RUNNING);
-    if (bt_taskrun_attempt_add(run, step->env.now_us) < 0)
-        abort(); /* Out of memory. */
+    attempt_open(step, run);
     struct bt_effect *effect = step_effect(step, BT_EFFECT_TIMER_SET);
     effect->taskrun = run->n;
     effect->timer = is_cut ? BT_TIMER_TIMEOUT : BT_TIMER_SLEEP;

@@ -41,7 +41,7 @@ static void chain_of(const struct bt_flow *flow, const struct bt_task *target, s
 static bool needs_value(const struct bt_flow *flow, const struct bt_task *task)
 {
     return task->parent != BT_NO_TASK && task->branch == BT_BRANCH_TASKS &&
-           task_is_each(&flow->tasks[task->parent]);
+           bt_task_is_each(&flow->tasks[task->parent]);
 }
 
 int step_outputs(struct bt_step *step, const struct bt_taskrun *run, struct bt_value **ret_outputs)

@@ -1,7 +1,7 @@
 /* pure.c — Tasks that touch nothing outside their execution: run by the engine itself, in the
  * batch.
  *
- * Each reads and renders first, then calls begin(), then changes. */
+ * Each reads and renders first, then calls attempt_open(), then changes. */
 #include "engine/execution/step_int.h"
 
 #include "value/json.h"
@@ -9,15 +9,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-
-/* From here on the run is RUNNING with a live attempt. */
-static void begin(struct bt_step *step, struct bt_taskrun *run)
-{
-    run_move(step, run, BT_RUNNING);
-    if (bt_taskrun_attempt_add(run, step->env.now_us) < 0)
-        abort(); /* Out of memory: the batch is not committed. */
-    step_changed(step, run);
-}
 
 /* The text that printing a value gives, as an owned STRING; of a sealed one the masked text. */
 static int print(const struct bt_value *value, struct bt_value **ret_text, struct bt_err *err)
@@ -66,7 +57,7 @@ static int run_log(struct bt_step *step, struct bt_taskrun *run, const char *nam
     if (!bt_value_is(message, BT_KIND_LIST)) {
         BT_VALUE text = NULL;
         BT_TRY(print(message, &text, err));
-        begin(step, run);
+        attempt_open(step, run);
         step_log_value(step, run, level, BT_TAKE(text));
         return BT_OK;
     }
@@ -77,7 +68,7 @@ static int run_log(struct bt_step *step, struct bt_taskrun *run, const char *nam
         if (bt_list_push(texts, text) < 0)
             return bt_fail_mem(err, "log");
     }
-    begin(step, run);
+    attempt_open(step, run);
     for (size_t i = 0; i < bt_value_count(texts); i++)
         step_log_value(step, run, level, bt_value_ref(bt_list_at(texts, i)));
     return BT_OK;
@@ -127,7 +118,7 @@ static int run_return(struct bt_step *step, struct bt_taskrun *run, struct bt_er
         metric(metrics, "duration", "timer", bt_value_double(0)) < 0)
         return bt_fail_mem(err, "metrics");
     BT_TRY(one_output("value", bt_value_ref(bt_sealed_is(value) ? value : text), &outputs, err));
-    begin(step, run);
+    attempt_open(step, run);
     set_outputs(step, run, BT_TAKE(outputs));
     bt_value_unref(run->metrics);
     run->metrics = BT_TAKE(metrics);
@@ -140,7 +131,7 @@ static int run_output_values(struct bt_step *step, struct bt_taskrun *run, struc
     BT_VALUE values = NULL, *outputs = NULL;
     BT_TRY(step_render(step, run, "values", &values, err));
     BT_TRY(one_output("values", values ? BT_TAKE(values) : bt_value_null(), &outputs, err));
-    begin(step, run);
+    attempt_open(step, run);
     set_outputs(step, run, BT_TAKE(outputs));
     return BT_OK;
 }
@@ -160,12 +151,12 @@ static int run_fail(struct bt_step *step, struct bt_taskrun *run, struct bt_err 
     bool is_conditional = bt_task_prop(step_task(step, run), "condition"), holds = true;
     BT_TRY(flag(step, run, "condition", &holds, err));
     if (!holds) {
-        begin(step, run);
+        attempt_open(step, run);
         return BT_OK;
     }
     BT_TRY(render_text(step, run, "errorMessage", &message, err));
     struct bt_str text = message ? bt_value_str(message) : BT_STR("Task failure");
-    begin(step, run);
+    attempt_open(step, run);
     if (!is_conditional)
         return bt_fail(err, BT_INVALID, "%.*s", BT_FMT(text));
     step_log_value(step, run, BT_LEVEL_ERROR, bt_value_string(text));
@@ -205,7 +196,7 @@ static int run_assert(struct bt_step *step, struct bt_taskrun *run, struct bt_er
         if (bt_list_push(lines, bt_value_string(bt_buf_str(&line))) < 0)
             return bt_fail_mem(err, "assert");
     }
-    begin(step, run);
+    attempt_open(step, run);
     size_t failed = bt_value_count(lines);
     for (size_t i = 0; i < failed; i++)
         step_log_value(step, run, BT_LEVEL_ERROR, bt_value_ref(bt_list_at(lines, i)));
@@ -244,7 +235,7 @@ static struct bt_value *current_variables(const struct bt_step *step)
 static void replace_variables(struct bt_step *step, struct bt_taskrun *run,
                               struct bt_value *variables)
 {
-    begin(step, run);
+    attempt_open(step, run);
     bt_value_unref(step->exec->variables);
     step->exec->variables = variables;
     step->exec->is_sealed = bt_sealed_has(variables) || bt_sealed_has(step->exec->inputs) ||
@@ -326,7 +317,7 @@ static int run_labels(struct bt_step *step, struct bt_taskrun *run, struct bt_er
         else
             BT_TRY(put_label(labels, bt_map_str(item, "key"), bt_map_gets(item, "value"), err));
     }
-    begin(step, run);
+    attempt_open(step, run);
     bt_value_unref(step->exec->labels);
     step->exec->labels = BT_TAKE(labels);
     step_changed(step, NULL);

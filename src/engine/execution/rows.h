@@ -86,7 +86,6 @@ struct bt_taskrun {
 struct bt_super {
     uint64_t key, token; /* Of the attempt there. */
     uint32_t run;        /* Its task run. */
-    uint32_t item;       /* Of a ForEachItem: the how-manieth batch, from 1; 0: of a Subflow. */
     bool is_waiting;     /* It wants to know how this one ends. */
 };
 

@@ -86,19 +86,6 @@ int space_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err
     int rc = make_request(step, run, request, err);
     if (rc == BT_NEED)
         return rc;
-    run_move(step, run, BT_RUNNING);
-    if (bt_taskrun_attempt_add(run, step->env.now_us) < 0)
-        abort(); /* Out of memory: the batch is not committed. */
-    step_changed(step, run);
-    if (rc < 0) {
-        step_log(step, run, BT_LEVEL_ERROR, "%s", err->msg);
-        attempt_end(step, run, BT_FAILED);
-        return BT_OK;
-    }
-    struct bt_effect *effect = step_effect(step, BT_EFFECT_SPACE);
-    effect->taskrun = run->n;
-    effect->token = run->token = new_token(step);
-    effect->value = BT_TAKE(request);
-    run->is_evaluating = false;
+    attempt_ask(step, run, BT_EFFECT_SPACE, request, rc < 0 ? err : NULL);
     return BT_OK;
 }

@@ -63,6 +63,12 @@ int run_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
 
 /* --- attempts.c ------------------------------------------------------------------------------- */
 
+/* From here on the run is RUNNING with a live attempt. */
+void attempt_open(struct bt_step *step, struct bt_taskrun *run);
+/* Begins an attempt that is a request (borrowed) to another actor, by an effect of this kind. With
+ * a failure the request could not be made: the attempt fails, saying so. */
+void attempt_ask(struct bt_step *step, struct bt_taskrun *run, enum bt_effect_kind kind,
+                 struct bt_value *request, const struct bt_err *failure);
 /* Ends the live attempt: retries, or ends the task run. `outputs` is taken. */
 void attempt_end(struct bt_step *step, struct bt_taskrun *run, enum bt_state state);
 /* Gives out a job for the run under a new token. Reads first. */
@@ -113,6 +119,8 @@ const struct bt_task_list *group_lists(const struct bt_step *step, const struct 
 /* Prepares run->group (list and lanes) and outputs. Reads first, changes last. On BT_INVALID the
  * run fails with err's message. */
 int flowable_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
+/* Takes the list of a branch as the main one: in one lane, or is_wide in a lane a task. */
+int start_list(struct bt_step *step, struct bt_taskrun *run, enum bt_branch branch, bool is_wide);
 int if_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
 int switch_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
 int each_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
@@ -130,8 +138,6 @@ void loop_timer(struct bt_step *step, struct bt_taskrun *run);
 /* Again, or the end: also what follows when a worker has rendered the condition. */
 int loop_decide(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
 int on_loop(struct bt_step *step, const struct bt_event *event, struct bt_err *err);
-/* Whether the children of a task carry iteration values. */
-bool task_is_each(const struct bt_task *task);
 
 /* --- pure.c ----------------------------------------------------------------------------------- */
 
@@ -181,9 +187,6 @@ int on_status(struct bt_step *step, const struct bt_event *event);
 
 int subflow_start(struct bt_step *step, struct bt_taskrun *run, struct bt_err *err);
 int on_child(struct bt_step *step, const struct bt_event *event);
-/* Renders what a subflow is to be. */
-int child_request(struct bt_step *step, struct bt_taskrun *run, struct bt_value *request,
-                  struct bt_err *err);
 /* What the end of its subflow means for a run. */
 enum bt_state child_state(const struct bt_taskrun *run, enum bt_state state);
 

@@ -422,13 +422,18 @@ static int fetch_outputs(struct actor *actor, const struct sources *sources, uin
     return BT_OK;
 }
 
-/* Whether runs of a task are to be removed: below `parent`, of all branches or those beside. */
-static bool is_doomed(const struct bt_task *task, uint32_t parent, bool is_side)
+/* Whether runs of a task are to be removed: of the children of `above`, all or those beside. */
+static bool is_doomed(const struct bt_task *task, uint32_t above, bool is_side)
 {
-    bool is_of_exec = task->parent == BT_NO_TASK;
-    if (is_of_exec != (parent == 0))
-        return false;
-    return !is_side || task->branch == BT_BRANCH_ERRORS || task->branch >= BT_BRANCH_FINALLY;
+    return task->parent == above && (!is_side || bt_branch_is_beside(task->branch));
+}
+
+/* The task of a run that is in memory; BT_NO_TASK: of the execution itself. */
+static uint32_t task_of(const struct actor *actor, uint32_t n)
+{
+    const struct bt_taskrun *run = n ? bt_map64_get(&actor->runs, n) : NULL;
+    assert(run || n == 0);
+    return run ? run->task : BT_NO_TASK;
 }
 
 int actor_drop_runs(struct actor *actor, const struct sources *sources, uint32_t n, bool is_side,
@@ -439,9 +444,9 @@ int actor_drop_runs(struct actor *actor, const struct sources *sources, uint32_t
     bt_vec_push(&below, n);
     /* A queue of runs whose children are removed; the children join it. */
     for (size_t at = 0; rc == BT_OK && at < below.count; at++) {
-        uint32_t parent = below.items[at];
+        uint32_t parent = below.items[at], above = task_of(actor, parent);
         for (uint32_t task = 0; rc == BT_OK && task < actor->flow->task_count; task++) {
-            if (!is_doomed(&actor->flow->tasks[task], parent, is_side && at == 0))
+            if (!is_doomed(&actor->flow->tasks[task], above, is_side && at == 0))
                 continue;
             struct bt_need need = {.kind = BT_NEED_LIST, .task = task, .parent = parent};
             actor_forget(actor);

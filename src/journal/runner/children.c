@@ -93,7 +93,6 @@ static int fill(struct actor *super, const struct bt_effect *effect, const struc
         .key = super->key,
         .token = effect->token,
         .run = effect->taskrun,
-        .item = (uint32_t)bt_value_as_int(bt_map_gets(request, "item")),
         .is_waiting = bt_value_as_bool(bt_map_gets(request, "waits")),
     };
     exec->depth = super->exec->depth + 1;

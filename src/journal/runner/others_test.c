@@ -120,6 +120,56 @@ static void test_slots(void **state)
     }
 }
 
+static int slot_fails; /* So many times. */
+static const struct bt_journal_ops *slot_real;
+
+static int b_slots(struct bt_journal *j, const struct bt_exec *of,
+                   int (*each)(void *data, uint64_t key, enum bt_slot slot), void *data,
+                   struct bt_err *err)
+{
+    BT_TRY(fails(&slot_fails, err));
+    return slot_real->slots(j, of, each, data, err);
+}
+
+static int put_one(struct bench *bench, struct bt_reply *reply)
+{
+    struct bt_flow *flow = parse(ONE);
+    int rc = bt_runner_put_flow(bench->runner, "main", flow, BT_PUT_ANY, reply);
+    bt_flow_unref(flow);
+    settle(bench);
+    return rc < 0 ? rc : bt_reply_wait(reply, NULL);
+}
+
+/* A flow gets its first limit while its slots cannot be read: the caller is told, nothing of it is
+ * stored, and the same flow is stored once when it is put again. */
+static void test_limit_comes(void **state)
+{
+    (void)state;
+    static const char before[] = "id: one\nnamespace: a\ntasks:\n"
+                                 "  - {id: t, type: sleep, duration: PT1S}\n";
+    struct bench bench;
+    bench_open(&bench);
+    slot_real = bench.real;
+    bench.ops.slots = b_slots;
+    put_flow(&bench, before);
+    create(&bench, "one", NULL);
+    settle(&bench);
+    slot_fails = 1;
+    struct bt_reply *reply = bt_reply_new();
+    assert_int_equal(put_one(&bench, reply), BT_IO);
+    bt_reply_free(reply);
+    assert_int_equal(slot_fails, 0);
+    assert_int_equal(count(&bench, "SELECT count(*) FROM flow_revisions"), 1);
+    bench.wall_us += 1000000;
+    settle(&bench);
+    reply = bt_reply_new();
+    assert_int_equal(put_one(&bench, reply), BT_OK);
+    assert_int_equal(bt_reply_number(reply), 2);
+    bt_reply_free(reply);
+    assert_int_equal(count(&bench, "SELECT count(*) FROM flow_revisions"), 2);
+    bench_done(&bench);
+}
+
 #define REPLAYED                                                                                   \
     "id: r\nnamespace: a\ntasks:\n"                                                                \
     "  - {id: a, type: return, format: A}\n"                                                       \
@@ -187,9 +237,8 @@ static void test_replay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resumed),
-        cmocka_unit_test(test_killed),
-        cmocka_unit_test(test_slots),
+        cmocka_unit_test(test_resumed), cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_slots),   cmocka_unit_test(test_limit_comes),
         cmocka_unit_test(test_replay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

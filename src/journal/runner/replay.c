@@ -34,7 +34,7 @@ static bool is_beside(const struct bt_flow *flow, const struct bt_task *task)
     bool is_beside = false;
     for (; task && !is_beside;
          task = task->parent == BT_NO_TASK ? NULL : &flow->tasks[task->parent])
-        is_beside = task->branch == BT_BRANCH_ERRORS || task->branch >= BT_BRANCH_FINALLY;
+        is_beside = bt_branch_is_beside(task->branch);
     return is_beside;
 }
 
@@ -145,8 +145,7 @@ static bool depends_on(const struct bt_flow *flow, const struct bt_task *task, u
 
 static bool is_wide(const struct bt_task *group)
 {
-    return group && (group->type->op == BT_OP_PARALLEL || group->type->op == BT_OP_EACH_PARALLEL ||
-                     group->type->op == BT_OP_DAG);
+    return group && bt_task_is_wide(group);
 }
 
 /* Whether a run beside the one that leads to the target comes after it. */
@@ -156,7 +155,7 @@ static bool is_later(const struct copying *copying, const struct bt_taskrun *run
     const struct bt_flow *flow = copying->source->flow;
     const struct bt_task *task = old_task(copying, run), *way_task = old_task(copying, way);
     const struct bt_task *group = task->parent == BT_NO_TASK ? NULL : &flow->tasks[task->parent];
-    if (task->branch == BT_BRANCH_ERRORS || task->branch >= BT_BRANCH_FINALLY)
+    if (bt_branch_is_beside(task->branch))
         return true;
     if (group && group->type->op == BT_OP_DAG)
         return depends_on(flow, task, way_task->index, 0);
@@ -331,9 +330,7 @@ static int copy_extras(struct copying *copying, struct bt_taskrun *run)
         BT_TRY(spill_read(runner->config.files, copying->source, run, copying->err));
         run->is_spilled = false;
     }
-    enum bt_op op = copying->made->flow->tasks[run->task].type->op;
-    if ((op != BT_OP_FOREACH && op != BT_OP_EACH_SEQUENTIAL && op != BT_OP_EACH_PARALLEL) ||
-        run->group.list == BT_NO_TASK)
+    if (!bt_task_is_each(&copying->made->flow->tasks[run->task]) || run->group.list == BT_NO_TASK)
         return BT_OK;
     BT_TRY(journal->ops->values(journal, copying->source->key, run->n, &values, copying->err));
     actor_put_values(copying->made, run->n, values, true);

@@ -258,6 +258,8 @@ void replay_copy(struct bt_runner *runner, struct actor *actor);
 /* Applies the effects of the step that was made. */
 void effects_apply(struct bt_runner *runner, struct actor *actor);
 /* turn.c */
+/* What names a flow where executions name theirs. */
+struct bt_exec runner_named(const char *tenant, const struct bt_flow *flow, uint32_t revision);
 /* A flow by the names in `named` and revision (0: the current one), a reference. */
 int runner_flow(struct bt_runner *runner, const struct bt_exec *named, uint32_t revision,
                 struct bt_flow **ret_flow, struct bt_err *err);

@@ -255,12 +255,9 @@ int slots_pushed(struct bt_runner *runner, const char *tenant, const struct bt_f
                  bool had_limit, struct bt_err *err)
 {
     struct slots *slots;
-    struct bt_exec of = {.revision = flow->revision};
+    const struct bt_exec of = runner_named(tenant, flow, flow->revision);
     if (!flow->concurrency && !had_limit)
         return BT_OK;
-    (void)snprintf(of.tenant, sizeof of.tenant, "%s", tenant); /* Checked sizes. */
-    (void)snprintf(of.namespace, sizeof of.namespace, "%s", flow->namespace);
-    (void)snprintf(of.flow_id, sizeof of.flow_id, "%s", flow->id);
     BT_TRY(slots_of(runner, &of, &slots, err));
     set_limit(slots, flow);
     if (!had_limit)

@@ -66,20 +66,37 @@ int flow_of(struct bt_flow_cache *flows, struct bt_journal *journal, const struc
     return BT_OK;
 }
 
+struct bt_exec runner_named(const char *tenant, const struct bt_flow *flow, uint32_t revision)
+{
+    struct bt_exec of = {.revision = revision};
+    (void)snprintf(of.tenant, sizeof of.tenant, "%s", tenant); /* Checked sizes. */
+    (void)snprintf(of.namespace, sizeof of.namespace, "%s", flow->namespace);
+    (void)snprintf(of.flow_id, sizeof of.flow_id, "%s", flow->id);
+    return of;
+}
+
+/* The newest revision of a flow that was put in this batch, or NULL. */
+static const struct bt_flow_row *put_row(const struct bt_runner *runner, const struct bt_exec *of)
+{
+    for (size_t i = runner->put_flows.count; i-- > 0;) {
+        const struct bt_flow_row *row = &runner->put_flows.items[i];
+        if (strcmp(row->id, of->flow_id) == 0 && strcmp(row->namespace, of->namespace) == 0 &&
+            strcmp(row->tenant, of->tenant) == 0)
+            return row;
+    }
+    return NULL;
+}
+
 int runner_flow(struct bt_runner *runner, const struct bt_exec *named, uint32_t revision,
                 struct bt_flow **ret_flow, struct bt_err *err)
 {
     struct bt_exec of = *named;
     of.revision = revision;
-    for (size_t i = runner->put_flows.count; !of.revision && i-- > 0;) {
-        const struct bt_flow_row *row = &runner->put_flows.items[i];
-        if (strcmp(row->id, of.flow_id) != 0 || strcmp(row->namespace, of.namespace) != 0 ||
-            strcmp(row->tenant, of.tenant) != 0)
-            continue;
-        if (row->is_deleted)
-            return bt_fail(err, BT_NOT_FOUND, "the flow does not exist");
+    const struct bt_flow_row *row = revision ? NULL : put_row(runner, named);
+    if (row && row->is_deleted)
+        return bt_fail(err, BT_NOT_FOUND, "the flow does not exist");
+    if (row)
         of.revision = row->revision;
-    }
     if (!of.revision) {
         BT_VALUE source = NULL;
         struct bt_journal *journal = runner->config.journal;
@@ -115,11 +132,9 @@ static int current_flow(struct bt_runner *runner, const struct message *message,
                         uint32_t *ret_revision, struct bt_value **ret_source, struct bt_err *err)
 {
     const struct bt_flow *flow = message->flow;
-    for (size_t i = runner->put_flows.count; i-- > 0;) {
-        const struct bt_flow_row *row = &runner->put_flows.items[i];
-        if (strcmp(row->id, flow->id) != 0 || strcmp(row->namespace, flow->namespace) != 0 ||
-            strcmp(row->tenant, message->tenant) != 0)
-            continue;
+    const struct bt_exec of = runner_named(message->tenant, flow, 0);
+    const struct bt_flow_row *row = put_row(runner, &of);
+    if (row) {
         *ret_revision = row->revision;
         *ret_source = row->is_deleted ? NULL : bt_value_string(row->source);
         return *ret_source || row->is_deleted ? BT_OK : bt_fail_mem(err, "flow");
@@ -133,11 +148,8 @@ static int current_flow(struct bt_runner *runner, const struct message *message,
 /* Whether a revision bounds how many of its executions run at once. */
 static bool has_limit(struct bt_runner *runner, const struct message *message, uint32_t revision)
 {
-    struct bt_exec of = {.revision = revision};
+    const struct bt_exec of = runner_named(message->tenant, message->flow, revision);
     struct bt_flow *flow = NULL;
-    (void)snprintf(of.tenant, sizeof of.tenant, "%s", message->tenant); /* Checked sizes. */
-    (void)snprintf(of.namespace, sizeof of.namespace, "%s", message->flow->namespace);
-    (void)snprintf(of.flow_id, sizeof of.flow_id, "%s", message->flow->id);
     bool has = flow_of(runner->flows, runner->config.journal, &of, &flow, NULL) == BT_OK &&
                flow->concurrency > 0;
     bt_flow_unref(flow);
@@ -173,7 +185,9 @@ static int apply_flow(struct bt_runner *runner, struct message *message, struct 
                                                           .created_us = runner->now_us,
                                                           .is_deleted = is_deleted}));
     bt_flow_cache_put(runner->flows, message->tenant, flow);
-    return is_deleted ? BT_OK : slots_pushed(runner, message->tenant, flow, had_limit, err);
+    if (!is_deleted && slots_pushed(runner, message->tenant, flow, had_limit, err) < 0)
+        runner->read_err = *err; /* The batch, and the row in it, is given up. */
+    return BT_OK;
 }
 
 void runner_name(struct bt_runner *runner, struct bt_exec *exec)

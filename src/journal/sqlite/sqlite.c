@@ -270,18 +270,25 @@ static int read_jobs(struct bt_journal *journal,
     return rc;
 }
 
-static int read_live(struct bt_journal *journal, int (*each)(void *data, uint64_t key), void *data,
-                     struct bt_err *err)
+/* Calls `each` with the keys of a query that has begun. */
+static int each_key(struct sqlite_journal *self, sqlite3_stmt *statement,
+                    int (*each)(void *data, uint64_t key), void *data, struct bt_err *err)
 {
-    struct sqlite_journal *self = (struct sqlite_journal *)journal;
-    sqlite3_stmt *statement;
-    BT_TRY(open_query(self, sql_live, NULL, 0, &statement, err));
     int rc = BT_OK;
     bool is_row = true;
     while (rc == BT_OK && (rc = bt_db_step(self->db, statement, &is_row, err)) == BT_OK && is_row)
         rc = each(data, (uint64_t)sqlite3_column_int64(statement, 0));
     (void)sqlite3_reset(statement);
     return rc;
+}
+
+static int read_live(struct bt_journal *journal, int (*each)(void *data, uint64_t key), void *data,
+                     struct bt_err *err)
+{
+    struct sqlite_journal *self = (struct sqlite_journal *)journal;
+    sqlite3_stmt *statement;
+    BT_TRY(open_query(self, sql_live, NULL, 0, &statement, err));
+    return each_key(self, statement, each, data, err);
 }
 
 static int read_children(struct bt_journal *journal, const struct bt_children_query *query,
@@ -291,12 +298,7 @@ static int read_children(struct bt_journal *journal, const struct bt_children_qu
     sqlite3_stmt *statement;
     const int64_t numbers[] = {(int64_t)query->super, (int64_t)query->from, (int64_t)query->limit};
     BT_TRY(open_query(self, sql_children, numbers, 3, &statement, err));
-    int rc = BT_OK;
-    bool is_row = true;
-    while (rc == BT_OK && (rc = bt_db_step(self->db, statement, &is_row, err)) == BT_OK && is_row)
-        rc = query->each(query->data, (uint64_t)sqlite3_column_int64(statement, 0));
-    (void)sqlite3_reset(statement);
-    return rc;
+    return each_key(self, statement, query->each, query->data, err);
 }
 
 static int open_flow(struct sqlite_journal *self, const char *sql, const struct bt_exec *of,
@@ -331,12 +333,7 @@ static int read_running(struct bt_journal *journal, const struct bt_exec *of,
     struct sqlite_journal *self = (struct sqlite_journal *)journal;
     sqlite3_stmt *statement;
     BT_TRY(open_flow(self, sql_running, of, &statement, err));
-    int rc = BT_OK;
-    bool is_row = true;
-    while (rc == BT_OK && (rc = bt_db_step(self->db, statement, &is_row, err)) == BT_OK && is_row)
-        rc = each(data, (uint64_t)sqlite3_column_int64(statement, 0));
-    (void)sqlite3_reset(statement);
-    return rc;
+    return each_key(self, statement, each, data, err);
 }
 
 static int read_number(struct sqlite_journal *self, const char *sql, const int64_t *argument,
